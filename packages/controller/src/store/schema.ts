@@ -1,0 +1,377 @@
+/**
+ * The tables, as kysely sees them: one schema for SQLite and PostgreSQL (design.md §4). Ids are text, times are epoch
+ * microseconds UTC, booleans are 0 or 1, JSON is text. The migrations make exactly this; the repository tests run on both.
+ */
+
+/** Epoch microseconds, UTC. A safe integer until the year 2255. */
+export type Microseconds = number;
+/** A boolean as both engines keep it. */
+export type Flag = 0 | 1;
+
+/** Container of resources: global, an org or a project. */
+export interface ScopeTable {
+  id: string;
+  parent_id: string | null;
+  type: 'global' | 'org' | 'project';
+  name: string | null;
+  description: string | null;
+  primary_auth_method_id: string | null;
+  version: number;
+  created_at: Microseconds;
+  updated_at: Microseconds;
+}
+
+/** A person. `u_anon` and `u_auth` are rows too, so that roles can name them. */
+export interface IamUserTable {
+  id: string;
+  scope_id: string;
+  name: string | null;
+  description: string | null;
+  /** When the user was disabled; null = enabled. */
+  disabled_at: Microseconds | null;
+  version: number;
+  created_at: Microseconds;
+  updated_at: Microseconds;
+}
+
+/** A set of users. */
+export interface IamGroupTable {
+  id: string;
+  scope_id: string;
+  name: string | null;
+  description: string | null;
+  version: number;
+  created_at: Microseconds;
+  updated_at: Microseconds;
+}
+
+/** Membership of a user in a group. */
+export interface IamGroupMemberTable {
+  group_id: string;
+  member_id: string;
+}
+
+/** A bundle of grants. */
+export interface IamRoleTable {
+  id: string;
+  scope_id: string;
+  name: string | null;
+  description: string | null;
+  version: number;
+  created_at: Microseconds;
+  updated_at: Microseconds;
+}
+
+/** One grant of a role, as submitted and in canonical form; unique by canonical form within a role. */
+export interface IamRoleGrantTable {
+  role_id: string;
+  /** Position among the role's grants, in the order they were added. */
+  position: number;
+  raw: string;
+  canonical: string;
+}
+
+/** Where the grants of a role apply: `this`, `children`, `descendants` or a scope id. */
+export interface IamRoleGrantScopeTable {
+  role_id: string;
+  grant_scope: string;
+}
+
+/** Who holds a role: a user or group id. */
+export interface IamRolePrincipalTable {
+  role_id: string;
+  principal_id: string;
+}
+
+/** A way to log in; `password` is the only type today. */
+export interface AuthMethodTable {
+  id: string;
+  scope_id: string;
+  type: 'password';
+  name: string | null;
+  description: string | null;
+  min_login_name_length: number;
+  min_password_length: number;
+  version: number;
+  created_at: Microseconds;
+  updated_at: Microseconds;
+}
+
+/** A login at one auth method. */
+export interface AccountTable {
+  id: string;
+  auth_method_id: string;
+  scope_id: string;
+  user_id: string | null;
+  type: 'password';
+  name: string | null;
+  description: string | null;
+  login_name: string;
+  /** PHC string of argon2id; null = the account has no password. */
+  password_hash: string | null;
+  version: number;
+  created_at: Microseconds;
+  updated_at: Microseconds;
+}
+
+/** Proof of who calls the API (tokens.md §1.2, 1.3). The secret itself is never stored. */
+export interface AuthTokenTable {
+  id: string;
+  scope_id: string;
+  user_id: string;
+  account_id: string | null;
+  auth_method_id: string | null;
+  type: 'login';
+  /** HMAC-SHA-256, 32 bytes. */
+  secret_mac: Uint8Array;
+  secret_key_version: number;
+  expires_at: Microseconds;
+  last_used_at: Microseconds;
+  /** Idle limit in seconds; 0 = none. */
+  time_to_stale_seconds: number;
+  revoked_at: Microseconds | null;
+  revoked_reason: string | null;
+  created_at: Microseconds;
+  updated_at: Microseconds;
+}
+
+/** List of hosts. */
+export interface HostCatalogTable {
+  id: string;
+  scope_id: string;
+  type: 'static';
+  name: string | null;
+  description: string | null;
+  version: number;
+  created_at: Microseconds;
+  updated_at: Microseconds;
+}
+
+/** Equivalent hosts within a catalog. */
+export interface HostSetTable {
+  id: string;
+  host_catalog_id: string;
+  name: string | null;
+  description: string | null;
+  version: number;
+  created_at: Microseconds;
+  updated_at: Microseconds;
+}
+
+/** One address. */
+export interface HostTable {
+  id: string;
+  host_catalog_id: string;
+  name: string | null;
+  description: string | null;
+  address: string;
+  version: number;
+  created_at: Microseconds;
+  updated_at: Microseconds;
+}
+
+/** Membership of a host in a set; both of one catalog. */
+export interface HostSetHostTable {
+  host_set_id: string;
+  host_id: string;
+}
+
+/** What a user may connect to. */
+export interface TargetTable {
+  id: string;
+  scope_id: string;
+  type: 'tcp';
+  name: string;
+  description: string | null;
+  address: string | null;
+  default_port: number;
+  default_client_port: number | null;
+  session_max_seconds: number;
+  /** -1 = unlimited. */
+  session_connection_limit: number;
+  egress_worker_filter: string | null;
+  /** The deprecated predecessor; used when egress_worker_filter is null. */
+  worker_filter: string | null;
+  /** `grace=<duration>` or `strict`; null = the default `grace=60s` (design.md §5). */
+  session_lease: string | null;
+  version: number;
+  created_at: Microseconds;
+  updated_at: Microseconds;
+}
+
+/** A host set of a target. */
+export interface TargetHostSourceTable {
+  target_id: string;
+  host_set_id: string;
+}
+
+/** Another name for a target, unique in the installation (http-api.md §2.12). */
+export interface AliasTable {
+  id: string;
+  scope_id: string;
+  type: 'target';
+  /** As written. */
+  value: string;
+  /** Lower case; unique. */
+  value_key: string;
+  name: string | null;
+  description: string | null;
+  destination_id: string | null;
+  host_id: string | null;
+  version: number;
+  created_at: Microseconds;
+  updated_at: Microseconds;
+}
+
+/** A process that carries bytes. */
+export interface WorkerTable {
+  id: string;
+  scope_id: string;
+  name: string | null;
+  description: string | null;
+  /** host:port that clients dial; null until the worker first said hello. */
+  address: string | null;
+  release_version: string | null;
+  /** Tags of the worker's configuration, JSON `{"key":["value"]}`. */
+  config_tags: string;
+  /** Tags set over the API, the same shape. */
+  api_tags: string;
+  /** SHA-256 of the one-time activation token's secret; null once used. */
+  activation_mac: Uint8Array | null;
+  activation_expires_at: Microseconds | null;
+  /** SHA-256 of the worker's certificate (DER); null until enrolled. */
+  certificate_fingerprint: Uint8Array | null;
+  /** The one before, good until the worker first uses the new one. */
+  previous_fingerprint: Uint8Array | null;
+  certificate_expires_at: Microseconds | null;
+  /** Controller that holds the link now; null = none. */
+  controller_id: string | null;
+  last_seen_at: Microseconds | null;
+  active_connections: number;
+  /** 1 while the worker takes no new sessions. */
+  draining: Flag;
+  version: number;
+  created_at: Microseconds;
+  updated_at: Microseconds;
+}
+
+/** A running controller; a row older than its liveness is dead. */
+export interface ControllerTable {
+  id: string;
+  name: string;
+  /** host:port of the cluster listener as workers reach it. */
+  cluster_address: string;
+  last_seen_at: Microseconds;
+}
+
+/** A time-limited right of one user to reach one target. The times of its states stand in their own columns: each state occurs once at most. */
+export interface SessionTable {
+  id: string;
+  scope_id: string;
+  target_id: string;
+  user_id: string;
+  auth_token_id: string;
+  host_set_id: string | null;
+  host_id: string | null;
+  type: 'tcp';
+  endpoint: string;
+  status: 'pending' | 'active' | 'canceling' | 'terminated';
+  connection_limit: number;
+  /** Connections ever authorized, the closed ones included. */
+  connections_used: number;
+  /** Seconds a worker may serve it without a renewed lease. */
+  lease_seconds: number;
+  worker_filter: string | null;
+  /** DER. */
+  certificate: Uint8Array;
+  /** Ed25519 seed, sealed. */
+  private_key_sealed: Uint8Array;
+  /** Sealed; null until activated. */
+  tofu_token_sealed: Uint8Array | null;
+  expires_at: Microseconds;
+  active_at: Microseconds | null;
+  canceling_at: Microseconds | null;
+  terminated_at: Microseconds | null;
+  /** Our reason (session-status.ts), set with canceling or terminated. */
+  end_reason: string | null;
+  /** User id, worker id or `system`: who ended it. */
+  ended_by: string | null;
+  version: number;
+  created_at: Microseconds;
+  updated_at: Microseconds;
+}
+
+/** One proxied byte stream inside a session. */
+export interface SessionConnectionTable {
+  id: string;
+  session_id: string;
+  worker_id: string;
+  status: 'authorized' | 'connected' | 'closed';
+  client_address: string;
+  client_port: number;
+  endpoint_address: string | null;
+  endpoint_port: number | null;
+  bytes_up: number;
+  bytes_down: number;
+  created_at: Microseconds;
+  connected_at: Microseconds | null;
+  closed_at: Microseconds | null;
+  /** Our reason (session-status.ts). */
+  end_reason: string | null;
+  updated_at: Microseconds;
+}
+
+/** Ids that lists report in `removed_ids`; kept 30 days. */
+export interface DeletedResourceTable {
+  id: string;
+  /** Resource type as in grants, `target`. */
+  type: string;
+  deleted_at: Microseconds;
+}
+
+/** A data key, wrapped by the root key. Versions are never reused. */
+export interface DataKeyTable {
+  version: number;
+  id: string;
+  root_key_id: string;
+  wrapped: Uint8Array;
+  created_at: Microseconds;
+}
+
+/** A certificate authority of the cluster; the newest signs, all are trusted. */
+export interface ClusterAuthorityTable {
+  id: string;
+  certificate: Uint8Array;
+  private_key_sealed: Uint8Array;
+  expires_at: Microseconds;
+  created_at: Microseconds;
+}
+
+/** All tables. */
+export interface Schema {
+  scope: ScopeTable;
+  iam_user: IamUserTable;
+  iam_group: IamGroupTable;
+  iam_group_member: IamGroupMemberTable;
+  iam_role: IamRoleTable;
+  iam_role_grant: IamRoleGrantTable;
+  iam_role_grant_scope: IamRoleGrantScopeTable;
+  iam_role_principal: IamRolePrincipalTable;
+  auth_method: AuthMethodTable;
+  account: AccountTable;
+  auth_token: AuthTokenTable;
+  host_catalog: HostCatalogTable;
+  host_set: HostSetTable;
+  host: HostTable;
+  host_set_host: HostSetHostTable;
+  target: TargetTable;
+  target_host_source: TargetHostSourceTable;
+  alias: AliasTable;
+  worker: WorkerTable;
+  controller: ControllerTable;
+  session: SessionTable;
+  session_connection: SessionConnectionTable;
+  deleted_resource: DeletedResourceTable;
+  data_key: DataKeyTable;
+  cluster_authority: ClusterAuthorityTable;
+}
