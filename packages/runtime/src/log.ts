@@ -41,7 +41,8 @@ export function scrubAuthTokens(text: string): string {
  */
 export function createLogger(options: LogOptions = {}): Logger {
   const level = options.level ?? 'info';
-  if (!(level in pino.levels.values) && level !== 'silent') throw new RangeError(`unknown log level "${level}"`);
+  if (!(level in pino.levels.values) && level !== 'silent')
+    throw new RangeError(`unknown log level "${level}"`);
   return pino(
     {
       level,

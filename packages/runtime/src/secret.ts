@@ -1,8 +1,6 @@
 /** A value that must not be printed: whatever turns it into text by accident shows `<redacted>`. Runs in a browser too. */
 
 const shown = '<redacted>';
-/** The hook of Node's `util.inspect`; a registered symbol, so that no `node:` import is needed. */
-const inspectSymbol: unique symbol = Symbol.for('nodejs.util.inspect.custom');
 
 /** Holds a secret; only `reveal` gives it out, so that every use can be found by searching for that word. */
 export class Secret<T = string> {
@@ -32,8 +30,8 @@ export class Secret<T = string> {
     return shown;
   }
 
-  /** `<redacted>`, in `util.inspect` and `console.log`. */
-  [inspectSymbol](): string {
-    return shown;
+  static {
+    // The hook of `util.inspect` and `console.log`, by its registered symbol so that no `node:` import is needed.
+    Object.defineProperty(this.prototype, Symbol.for('nodejs.util.inspect.custom'), { value: () => shown });
   }
 }

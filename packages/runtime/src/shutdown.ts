@@ -51,7 +51,11 @@ export class Shutdown {
       await withDeadline(
         step.close(),
         this.#stepTimeoutMs,
-        () => new StileError('deadlineExceeded', `closing ${step.name} took longer than ${this.#stepTimeoutMs} ms`),
+        () =>
+          new StileError(
+            'deadlineExceeded',
+            `closing ${step.name} took longer than ${this.#stepTimeoutMs} ms`,
+          ),
       );
     } catch (error) {
       this.#log.warn({ err: error, step: step.name }, 'a part did not close cleanly');

@@ -1,0 +1,43 @@
+import { Writable } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { createLogger } from './log.ts';
+import { Secret } from './secret.ts';
+import { inspect } from 'node:util';
+
+function memory(): { destination: Writable; text: () => string } {
+  const chunks: string[] = [];
+  const destination = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      chunks.push(chunk.toString());
+      done();
+    },
+  });
+  return { destination, text: () => chunks.join('') };
+}
+
+describe('log', () => {
+  it('takes the secret part of an auth token out of messages, facts and error texts', () => {
+    const { destination, text } = memory();
+    const log = createLogger({ destination, level: 'debug' }).child({ part: 'x' });
+    const token = 'at_0123456789_8kqZsecretSECRET';
+    log.info({ token, err: new Error(`bad ${token}`) }, `saw ${token}`);
+    expect(text()).toContain('at_0123456789_<redacted>');
+    expect(text()).not.toContain('8kqZ');
+    expect(JSON.parse(text())).toMatchObject({ level: 'info', part: 'x' });
+  });
+
+  it('shows a Secret as <redacted> in logs, JSON, inspect and text', () => {
+    const { destination, text } = memory();
+    const secret = new Secret('hunter2');
+    createLogger({ destination }).info({ secret, deep: { secret } }, 'x');
+    const everything =
+      text() + JSON.stringify({ secret }) + inspect({ secret }) + ('' + secret.toString()) + String(secret);
+    expect(everything).not.toContain('hunter2');
+    expect(everything.split('<redacted>').length).toBeGreaterThanOrEqual(6);
+    expect(secret.reveal()).toBe('hunter2');
+  });
+
+  it('refuses an unknown level', () => {
+    expect(() => createLogger({ level: 'loud' })).toThrow(RangeError);
+  });
+});
