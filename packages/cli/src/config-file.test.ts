@@ -1,0 +1,153 @@
+/** The configuration file: what is legal, and that every fault is named with its line. */
+import { writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { StileError } from '@stile/protocol/errors';
+import { afterAll, describe, expect, test } from 'vitest';
+import { parseConfig, readConfigFile } from './config-file.ts';
+import { isAddress, parseDurationSeconds } from './config-values.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'stile-config-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const key = Buffer.alloc(32, 7).toString('base64');
+const legal = `
+controller:
+  name: c1
+  database:
+    url: env://DB
+listener:
+  - purpose: api
+    address: 127.0.0.1:0
+    tls_disable: true
+  - purpose: cluster
+    address: "[::1]:9201"
+kms:
+  - purpose: root
+    key: ${key}
+`;
+
+/** The message of the fault that a text has. */
+function faultOf(text: string, env: Record<string, string> = { DB: 'sqlite:///x.db' }): string {
+  try {
+    parseConfig(text, 'stile.yaml', env);
+  } catch (error) {
+    expect(error).toBeInstanceOf(StileError);
+    expect((error as StileError).code).toBe('invalidConfig');
+    return (error as StileError).message;
+  }
+  throw new Error('the text is legal');
+}
+
+describe('a legal file', () => {
+  test('is read with its defaults filled in and secrets resolved from the environment', () => {
+    const config = parseConfig(legal, 'stile.yaml', { DB: 'sqlite:///x.db' });
+    expect(config.controller?.database.url.reveal()).toBe('sqlite:///x.db');
+    expect(config.controller?.auth_token_time_to_live).toBe('168h');
+    expect(config.listener[0]?.max_request_size).toBe(4_194_304);
+    expect(config.kms[0]?.key_id).toBe('global_root');
+  });
+
+  test('may take a secret from a file, white space around it cut', () => {
+    const path = join(folder, 'root.key');
+    writeFileSync(path, `${key}\n`);
+    const config = parseConfig(legal.replace(key, `file://${path}`), 'stile.yaml', { DB: 'x' });
+    expect(config.kms[0]?.key.reveal()).toBe(key);
+  });
+
+  test('never shows a secret when it is printed', () => {
+    const config = parseConfig(legal, 'stile.yaml', { DB: 'postgresql://u:hunter2@h/d' });
+    expect(JSON.stringify(config)).not.toContain('hunter2');
+    expect(JSON.stringify(config)).not.toContain(key);
+  });
+});
+
+describe('a fault is named with its line', () => {
+  test.each([
+    [
+      'an unknown key, with the likely one',
+      legal.replace('  name: c1', '  nam: c1'),
+      'stile.yaml:3: unknown key "nam" in controller; did you mean "name"?',
+    ],
+    [
+      'an unknown key in a list',
+      legal.replace('tls_disable', 'tls_disabled'),
+      'stile.yaml:9: unknown key "tls_disabled" in listener.0; did you mean "tls_disable"?',
+    ],
+    ['a missing key', legal.replace('  name: c1\n', ''), 'controller needs the key "name"'],
+    ['a wrong type', legal.replace('name: c1', 'name: [c1]'), 'stile.yaml:3: controller.name must be a text'],
+    [
+      'a wrong word',
+      legal.replace('purpose: api', 'purpose: web'),
+      'stile.yaml:7: listener.0.purpose must be one of api, cluster, proxy, ops',
+    ],
+    [
+      'a wrong address',
+      legal.replace('127.0.0.1:0', '127.0.0.1'),
+      'stile.yaml:8: listener.0.address must be host:port',
+    ],
+    [
+      'a wrong duration',
+      legal.replace('name: c1', 'name: c1\n  auth_token_time_to_live: soon'),
+      'stile.yaml:4: controller.auth_token_time_to_live must be a duration',
+    ],
+    ['broken YAML', 'controller: [', 'stile.yaml:1: not legal YAML'],
+    ['an empty file', '', 'a "controller" or a "worker" section is needed'],
+    ['an alias bomb', 'a: &a [x]\nb: *a', 'YAML aliases are not allowed'],
+    [
+      'a missing listener',
+      legal.replace('purpose: cluster', 'purpose: ops\n    tls_disable: true'),
+      'no listener with "cluster" purpose found',
+    ],
+    ['a short key', legal.replace(key, 'c2hvcnQ='), 'must be 32 bytes in base64'],
+    [
+      'a plain API listener without the word for it',
+      legal.replace('    tls_disable: true\n', ''),
+      'needs tls_cert_file and tls_key_file, or tls_disable: true',
+    ],
+  ])('%s', (_name, text, expected) => {
+    expect(faultOf(text)).toContain(expected);
+  });
+
+  test('an unset variable is named, with the line of the option', () => {
+    expect(faultOf(legal, {})).toBe(
+      'stile.yaml:5: controller.database.url: environment variable DB is not set',
+    );
+  });
+
+  test('the value of a wrong secret is never repeated', () => {
+    expect(faultOf(legal.replace(key, '[hunter2]'))).not.toContain('hunter2');
+  });
+
+  test('a file that is not there is named', () => {
+    expect(() => readConfigFile(join(folder, 'none.yaml'), {})).toThrow(/none\.yaml cannot be read/);
+  });
+});
+
+describe('values', () => {
+  test.each([
+    ['90', 90],
+    ['90s', 90],
+    ['15m', 900],
+    ['1d12h30m', 131_400],
+    ['1.5h', 5400],
+  ])('%s is %i seconds', (text, seconds) => {
+    expect(parseDurationSeconds(text)).toBe(seconds);
+  });
+
+  test.each(['', 'soon', '-1s', '1w', '1h 2m', '999999999y'])('"%s" is no duration', (text) => {
+    expect(() => parseDurationSeconds(text)).toThrow(StileError);
+  });
+
+  test.each(['127.0.0.1:22', '[::1]:0', 'a.example:65535'])('%s is an address', (text) => {
+    expect(isAddress(text)).toBe(true);
+  });
+
+  test.each(['127.0.0.1', ':22', '::1:22', 'a:65536', 'a:x', 'a b:1', 'http://a:1'])(
+    '%s is no address',
+    (text) => {
+      expect(isAddress(text)).toBe(false);
+    },
+  );
+});

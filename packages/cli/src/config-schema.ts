@@ -1,0 +1,163 @@
+/**
+ * The option table of the configuration file: one JSON Schema (2020-12 words that ajv checks) from which the reader, the error
+ * texts and docs/configuration.md come. Keys that mean what Boundary's do carry Boundary's names (http-api.md §4.1, tokens.md §1.5).
+ */
+
+/** One option or group of the file. `x-secret` marks values that may be `env://NAME` or `file://PATH`, and never appear in messages. */
+export interface OptionSchema {
+  readonly type: 'object' | 'array' | 'string' | 'integer' | 'boolean';
+  readonly description: string;
+  readonly properties?: Readonly<Record<string, OptionSchema>>;
+  readonly required?: readonly string[];
+  readonly additionalProperties?: false | OptionSchema;
+  readonly items?: OptionSchema;
+  readonly enum?: readonly string[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minLength?: number;
+  readonly minItems?: number;
+  readonly format?: 'duration' | 'address';
+  readonly default?: string | number | boolean;
+  readonly 'x-secret'?: true;
+}
+
+const text = (description: string, more: Partial<OptionSchema> = {}): OptionSchema => ({
+  type: 'string',
+  minLength: 1,
+  description,
+  ...more,
+});
+const secret = (description: string): OptionSchema => text(description, { 'x-secret': true });
+const duration = (description: string, value: string): OptionSchema =>
+  text(description, { format: 'duration', default: value });
+const whole = (description: string, more: Partial<OptionSchema>): OptionSchema => ({
+  type: 'integer',
+  description,
+  ...more,
+});
+const flag = (description: string, value: boolean): OptionSchema => ({
+  type: 'boolean',
+  description,
+  default: value,
+});
+const list = (description: string, items: OptionSchema): OptionSchema => ({
+  type: 'array',
+  description,
+  items,
+});
+const group = (
+  description: string,
+  properties: Readonly<Record<string, OptionSchema>>,
+  required: readonly string[] = [],
+): OptionSchema => ({ type: 'object', description, properties, required, additionalProperties: false });
+
+const database = group(
+  'Where the truth is kept.',
+  {
+    url: secret('`sqlite:///path/to/file.db` or `postgresql://user:password@host:port/name`.'),
+    max_open_connections: whole('Connections to PostgreSQL.', { minimum: 2, maximum: 500, default: 10 }),
+  },
+  ['url'],
+);
+
+const controller = group(
+  'Makes this process a controller. Needs listeners with purpose `api` and `cluster` and a `root` key.',
+  {
+    name: text('Name of this controller, unique among them.'),
+    description: text('A note for people.'),
+    database,
+    public_cluster_addr: text(
+      '`host:port` of the cluster listener as workers reach it; default: the address of that listener.',
+      {
+        format: 'address',
+      },
+    ),
+    auth_token_time_to_live: duration('A login ends this long after it was made.', '168h'),
+    auth_token_time_to_stale: duration('A login ends this long after its last use.', '24h'),
+    max_page_size: whole('Most items of one list page.', { minimum: 1, maximum: 10_000, default: 1000 }),
+    concurrent_password_hash_workers: whole('Passwords hashed at the same time, 64 MiB each.', {
+      minimum: 1,
+      maximum: 64,
+      default: 2,
+    }),
+  },
+  ['name', 'database'],
+);
+
+const worker = group(
+  'Makes this process a worker. Needs a listener with purpose `proxy`.',
+  {
+    name: text(
+      'Name shown in the log of this worker; the controller keeps the name given at `workers create`.',
+    ),
+    description: text('A note for people, shown by `workers read`.'),
+    public_addr: text('`host:port` that clients dial; default: the address of the `proxy` listener.', {
+      format: 'address',
+    }),
+    initial_upstreams: list(
+      '`host:port` of the cluster listeners of one or more controllers, tried in turn.',
+      text('host:port', { format: 'address' }),
+    ),
+    controller_generated_activation_token: secret(
+      'One-time token of `stile workers create controller-led`; used once, then the key in `auth_storage_path` counts.',
+    ),
+    auth_storage_path: text('Folder (0700) where the worker keeps its own key and certificate.'),
+    tags: {
+      type: 'object',
+      description: 'Tags that worker filters see: key to list of values.',
+      additionalProperties: list('Values of the tag.', text('A value.')),
+    },
+  },
+  ['auth_storage_path'],
+);
+
+const listener = group(
+  'An address to listen on.',
+  {
+    purpose: text('What it serves.', { enum: ['api', 'cluster', 'proxy', 'ops'] }),
+    address: text('`host:port`; port 0 takes a free one.', { format: 'address' }),
+    tls_disable: flag(
+      'Plain HTTP; `api` and `ops` only. Without it a certificate and key are needed there.',
+      false,
+    ),
+    tls_cert_file: text('PEM file with the certificate chain.'),
+    tls_key_file: text('PEM file with its private key.'),
+    cors_enabled: flag('Answer browsers of other origins.', true),
+    cors_allowed_origins: list('Origins allowed; `*` for all.', text('An origin.')),
+    cors_allowed_headers: list('Request headers allowed besides the usual ones.', text('A header name.')),
+    max_request_size: whole('Largest body in bytes.', {
+      minimum: 1024,
+      maximum: 1_073_741_824,
+      default: 4_194_304,
+    }),
+    max_request_duration: duration('A request is answered within this time or with 504.', '90s'),
+  },
+  ['purpose', 'address'],
+);
+
+const kms = group(
+  'A key that seals what the database holds.',
+  {
+    purpose: text('What the key is for.', { enum: ['root'] }),
+    type: text('Where the key lives: `aead` = in this file, the environment or a file.', {
+      enum: ['aead'],
+      default: 'aead',
+    }),
+    aead_type: text('Cipher.', { enum: ['aes-gcm'], default: 'aes-gcm' }),
+    key: secret('32 random bytes in base64, as `openssl rand -base64 32` prints them.'),
+    key_id: text('Name of the key, kept beside what it wrapped.', { default: 'global_root' }),
+  },
+  ['purpose', 'key'],
+);
+
+/** The whole file. */
+export const configSchema: OptionSchema = group('Configuration of `stile server` and `stile database`.', {
+  controller,
+  worker,
+  listener: { ...list('Addresses to listen on, each with one purpose.', listener), minItems: 1 },
+  kms: list('Keys; a controller needs one with purpose `root`.', kms),
+  log_level: text('Least severity that is logged.', {
+    enum: ['trace', 'debug', 'info', 'warn', 'error'],
+    default: 'info',
+  }),
+});
