@@ -7,62 +7,10 @@ import { Ajv, type ErrorObject } from 'ajv';
 import { StileError } from '@stile/protocol/errors';
 import { Secret } from '@stile/runtime';
 import { LineCounter, isMap, isNode, isPair, isScalar, parseDocument, type Document, type Node } from 'yaml';
+import { checkSections } from './config-rules.ts';
+import type { FileConfig } from './config-sections.ts';
 import { configSchema, type OptionSchema } from './config-schema.ts';
 import { isAddress, parseDurationSeconds, resolveSecretText } from './config-values.ts';
-
-/** An address to listen on. */
-export interface ListenerSection {
-  readonly purpose: 'api' | 'cluster' | 'proxy' | 'ops';
-  readonly address: string;
-  readonly tls_disable: boolean;
-  readonly tls_cert_file?: string;
-  readonly tls_key_file?: string;
-  readonly cors_enabled: boolean;
-  readonly cors_allowed_origins?: readonly string[];
-  readonly cors_allowed_headers?: readonly string[];
-  /** Bytes. */
-  readonly max_request_size: number;
-  readonly max_request_duration: string;
-}
-
-/** What makes the process a controller. Durations are texts that parseDurationSeconds accepts. */
-export interface ControllerSection {
-  readonly name: string;
-  readonly description?: string;
-  readonly database: { readonly url: Secret; readonly max_open_connections: number };
-  readonly public_cluster_addr?: string;
-  readonly auth_token_time_to_live: string;
-  readonly auth_token_time_to_stale: string;
-  readonly max_page_size: number;
-  readonly concurrent_password_hash_workers: number;
-}
-
-/** What makes the process a worker. */
-export interface WorkerSection {
-  readonly name?: string;
-  readonly description?: string;
-  readonly public_addr?: string;
-  readonly initial_upstreams?: readonly string[];
-  readonly controller_generated_activation_token?: Secret;
-  readonly auth_storage_path: string;
-  readonly tags?: Readonly<Record<string, readonly string[]>>;
-}
-
-/** A key that seals what the database holds. */
-export interface KmsSection {
-  readonly purpose: 'root';
-  readonly key: Secret;
-  readonly key_id: string;
-}
-
-/** The file, checked and complete with defaults. */
-export interface FileConfig {
-  readonly controller?: ControllerSection;
-  readonly worker?: WorkerSection;
-  readonly listener: readonly ListenerSection[];
-  readonly kms: readonly KmsSection[];
-  readonly log_level: string;
-}
 
 /** Largest file that is read, bytes. */
 const maxFileBytes = 1024 * 1024;
@@ -110,19 +58,14 @@ export function parseConfig(
   }
   const faults = validate(value).map((fault) => `${at(offsetOf(document, fault))}: ${explain(fault)}`);
   if (faults.length > 0) throw new StileError('invalidConfig', [...new Set(faults)].slice(0, 10).join('\n'));
-  const resolved = resolveSecrets(
-    value,
-    configSchema,
-    [],
-    (path, cause) => {
-      const node = document.getIn(path, true);
-      const offset = isNode(node) ? node.range?.[0] : undefined;
-      const why = cause instanceof StileError ? cause.message : 'cannot be resolved';
-      return new StileError('invalidConfig', `${at(offset)}: ${path.join('.')}: ${why}`, { cause });
-    },
-    env,
-  );
-  return checkWhole(resolved as FileConfig, name);
+  const fail = (path: readonly (string | number)[], cause: unknown): StileError => {
+    const node = document.getIn(path, true);
+    const why = cause instanceof StileError ? cause.message : 'cannot be resolved';
+    const place = at(isNode(node) ? node.range?.[0] : undefined);
+    return new StileError('invalidConfig', `${place}: ${path.join('.')}: ${why}`, { cause });
+  };
+  const resolved = resolveSecrets(value, configSchema, [], { env, fail });
+  return checkSections(resolved as Partial<FileConfig>, name);
 }
 
 /** ajv fills in the defaults of the table as it checks. */
@@ -242,74 +185,33 @@ function distance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
+/** How secrets are found, and how a missing one is reported. */
+interface SecretSource {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly fail: (path: readonly (string | number)[], cause: unknown) => StileError;
+}
+
 /** The value with every secret option replaced by a Secret of its resolved text. */
 function resolveSecrets(
   value: unknown,
   schema: OptionSchema | undefined,
   path: readonly (string | number)[],
-  fail: (path: readonly (string | number)[], cause: unknown) => StileError,
-  env: Readonly<Record<string, string | undefined>>,
+  source: SecretSource,
 ): unknown {
   if (schema?.['x-secret'] === true && typeof value === 'string') {
     try {
-      return new Secret(resolveSecretText(value, env));
+      return new Secret(resolveSecretText(value, source.env));
     } catch (cause) {
-      throw fail(path, cause);
+      throw source.fail(path, cause);
     }
   }
-  if (Array.isArray(value))
-    return value.map((item, index) => resolveSecrets(item, schema?.items, [...path, index], fail, env));
-  if (typeof value === 'object' && value !== null) {
-    return Object.fromEntries(
-      Object.entries(value).map(([key, item]) => [
-        key,
-        resolveSecrets(item, schema?.properties?.[key], [...path, key], fail, env),
-      ]),
-    );
+  if (Array.isArray(value)) {
+    return value.map((item, index) => resolveSecrets(item, schema?.items, [...path, index], source));
   }
-  return value;
-}
-
-/** Rules that join several sections (http-api.md §4.1 "Start-up refusals"). */
-function checkWhole(config: FileConfig, name: string): FileConfig {
-  const listeners = config.listener ?? [];
-  const kms = config.kms ?? [];
-  const has = (purpose: string): boolean => listeners.some((each) => each.purpose === purpose);
-  const faults: string[] = [];
-  if (config.controller === undefined && config.worker === undefined)
-    faults.push('a "controller" or a "worker" section is needed');
-  if (config.controller !== undefined) {
-    if (!has('api')) faults.push('Config activates controller but no listener with "api" purpose found');
-    if (!has('cluster'))
-      faults.push('Config activates controller but no listener with "cluster" purpose found');
-    if (!kms.some((each) => each.purpose === 'root'))
-      faults.push('Config activates controller but no kms with "root" purpose found');
-  }
-  if (config.worker !== undefined) {
-    if (!has('proxy')) faults.push('Config activates worker but no listener with "proxy" purpose found');
-    if (config.controller === undefined && (config.worker.initial_upstreams ?? []).length === 0) {
-      faults.push('worker.initial_upstreams must name at least one controller');
-    }
-  }
-  for (const each of listeners) {
-    const isHttp = each.purpose === 'api' || each.purpose === 'ops';
-    if (
-      isHttp &&
-      !each.tls_disable &&
-      (each.tls_cert_file === undefined || each.tls_key_file === undefined)
-    ) {
-      faults.push(
-        `listener with purpose ${each.purpose} needs tls_cert_file and tls_key_file, or tls_disable: true`,
-      );
-    }
-    if (!isHttp && each.tls_disable)
-      faults.push(`listener with purpose ${each.purpose} always uses TLS; remove tls_disable`);
-  }
-  for (const each of kms) {
-    if (Buffer.from(each.key.reveal(), 'base64').length !== 32)
-      faults.push(`kms key ${each.key_id} must be 32 bytes in base64`);
-  }
-  if (faults.length > 0)
-    throw new StileError('invalidConfig', faults.map((fault) => `${name}: ${fault}`).join('\n'));
-  return { ...config, listener: listeners, kms };
+  if (typeof value !== 'object' || value === null) return value;
+  const resolve = ([key, item]: [string, unknown]): [string, unknown] => [
+    key,
+    resolveSecrets(item, schema?.properties?.[key], [...path, key], source),
+  ];
+  return Object.fromEntries(Object.entries(value).map(resolve));
 }

@@ -1,0 +1,56 @@
+/** The configuration file as types: what the reader returns, checked and complete with defaults. Keys are those of the file. */
+import type { Secret } from '@stile/runtime/secret';
+
+/** An address to listen on. */
+export interface ListenerSection {
+  readonly purpose: 'api' | 'cluster' | 'proxy' | 'ops';
+  readonly address: string;
+  readonly tls_disable: boolean;
+  readonly tls_cert_file?: string;
+  readonly tls_key_file?: string;
+  readonly cors_enabled: boolean;
+  readonly cors_allowed_origins?: readonly string[];
+  readonly cors_allowed_headers?: readonly string[];
+  /** Bytes. */
+  readonly max_request_size: number;
+  readonly max_request_duration: string;
+}
+
+/** What makes the process a controller. Durations are texts that parseDurationSeconds accepts. */
+export interface ControllerSection {
+  readonly name: string;
+  readonly description?: string;
+  readonly database: { readonly url: Secret; readonly max_open_connections: number };
+  readonly public_cluster_addr?: string;
+  readonly auth_token_time_to_live: string;
+  readonly auth_token_time_to_stale: string;
+  readonly max_page_size: number;
+  readonly concurrent_password_hash_workers: number;
+}
+
+/** What makes the process a worker. */
+export interface WorkerSection {
+  readonly name?: string;
+  readonly description?: string;
+  readonly public_addr?: string;
+  readonly initial_upstreams?: readonly string[];
+  readonly controller_generated_activation_token?: Secret;
+  readonly auth_storage_path: string;
+  readonly tags?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** A key that seals what the database holds. */
+export interface KmsSection {
+  readonly purpose: 'root';
+  readonly key: Secret;
+  readonly key_id: string;
+}
+
+/** The file, checked and complete with defaults. */
+export interface FileConfig {
+  readonly controller?: ControllerSection;
+  readonly worker?: WorkerSection;
+  readonly listener: readonly ListenerSection[];
+  readonly kms: readonly KmsSection[];
+  readonly log_level: string;
+}
