@@ -1,0 +1,107 @@
+/**
+ * The command table: what one row is. `main.ts` looks up a row by its first word and loads the module behind it only then;
+ * argument parsing, help, completion and the docs table all read the loaded rows (tokens.md §3.5).
+ */
+import type { Environment } from './environment.ts';
+import type { FlagValues } from './flag-values.ts';
+import type { Output } from './output.ts';
+
+/** How a flag's text is read: Go flag syntax (cli.md §1.1). `duration` yields milliseconds. */
+export type FlagType = 'string' | 'boolean' | 'int' | 'uint' | 'duration';
+
+/** One flag of a command. */
+export interface Flag {
+  /** Without a dash, as `scope-id`. */
+  readonly name: string;
+  readonly type: FlagType;
+  /** One or more sentences for help; default and environment are appended by the help printer. */
+  readonly help: string;
+  /** Environment variable without its prefix: `ADDR` stands for `STILE_ADDR`, then `BOUNDARY_ADDR`. */
+  readonly env?: string;
+  /** As it would be written on the command line. */
+  readonly default?: string;
+  /** The value must never be printed, nor kept in a history. */
+  readonly secret?: boolean;
+  /** May be given several times; the value is a list. */
+  readonly repeat?: boolean;
+  /** Works, but is not shown in help or completion. */
+  readonly hidden?: boolean;
+  /** Words offered by completion, and nothing else: the command checks the value. */
+  readonly completes?: readonly string[];
+}
+
+/** A heading in help and the flags under it. */
+export interface FlagGroup {
+  /** As `Command Options`; no colon. */
+  readonly title: string;
+  readonly flags: readonly Flag[];
+}
+
+/** Streams of the process; tests give their own. */
+export interface CommandStreams {
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+}
+
+/** What a command gets to work with; nothing of the parser. */
+export interface CommandContext {
+  readonly command: Command;
+  readonly flags: FlagValues;
+  /** The leading word of commands that take one (`positional`), else undefined. */
+  readonly positional: string | undefined;
+  /** What stood after the first `--`; only commands with `passthrough` get any. */
+  readonly passthrough: readonly string[];
+  readonly environment: Environment;
+  readonly output: Output;
+  readonly streams: CommandStreams;
+}
+
+/** Why the flags of a command do not go together. */
+export interface CheckFailure {
+  readonly message: string;
+  /** Printed as plain text in JSON mode too, where the recorded runs do so (cli.md §1.6). */
+  readonly plain?: boolean;
+}
+
+/** One command that can be run. */
+export interface Command {
+  /** Words after `stile`, as `targets create tcp`. */
+  readonly path: string;
+  readonly summary: string;
+  /** Paragraphs of help, without the examples. */
+  readonly description: string;
+  /** Command lines, as `stile targets read -id ttcp_1234567890`. At least one. */
+  readonly examples: readonly [string, ...string[]];
+  readonly groups: readonly FlagGroup[];
+  /** The leading word, taken off before the flags, and what it means (`ID or alias`). */
+  readonly positional?: string;
+  /** What comes after `--` is handed to the command. */
+  readonly passthrough?: boolean;
+  /** The command's own rules on its flags; runs before leftover words are refused. A failure is exit 3. */
+  readonly check?: (context: CommandContext) => CheckFailure | undefined;
+  /**
+   * Does the work and prints through `context.output`.
+   * @returns the exit code of cli.md §1.8
+   * @throws {StileError} printed as a CLI error; its code's `exitCode` is the exit code
+   */
+  readonly run: (context: CommandContext) => Promise<number>;
+}
+
+/** What a command module exports as `commands`: every command whose path starts with the row's name. */
+export interface CommandModule {
+  readonly commands: readonly Command[];
+}
+
+/** Where root help shows a command; `hidden` nowhere. */
+export type RootGroup = 'local' | 'generic' | 'type' | 'hidden';
+
+/** One row of the command table: what is known before the command's module is loaded. */
+export interface CommandRow {
+  /** The first word, as `targets`. */
+  readonly name: string;
+  readonly summary: string;
+  readonly group: RootGroup;
+  /** Loads the commands; nothing of them is read before. */
+  readonly load: () => Promise<CommandModule>;
+}

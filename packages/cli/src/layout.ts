@@ -1,0 +1,118 @@
+/**
+ * Lays out text the way the recorded tables are (cli.md §3.1): map blocks with aligned values, word wrap that keeps a
+ * line's indent, and control characters from a server made visible so that it cannot write to the terminal.
+ */
+
+/** Columns when the output is no terminal. */
+export const defaultColumns = 80;
+
+/** What a value of a block may be. `undefined` and `null` leave the row out. */
+export type RowValue = string | number | boolean | readonly string[] | object | undefined | null;
+
+/** C0 and C1 control characters, DEL, line and paragraph separators, and the marks that turn the direction of text. */
+const unsafe = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/g;
+
+/** `text` with every character that could move the cursor, colour or reorder text written as `\n`, `\t` or `\uXXXX`. */
+export function printable(text: string): string {
+  return text.replace(unsafe, (character) => {
+    if (character === '\n') return '\\n';
+    if (character === '\t') return '\\t';
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}
+
+/** Words of one line joined greedily into lines of at most `columns`; a longer word stands alone, unsplit. */
+function wrapWords(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  let lineLength = 0;
+  for (const part of text.match(/\s*\S+/g) ?? []) {
+    const length = [...part].length;
+    if (line !== '' && lineLength + length > columns) {
+      lines.push(line);
+      line = part.trimStart();
+      lineLength = [...line].length;
+    } else {
+      line += part;
+      lineLength += length;
+    }
+  }
+  lines.push(line);
+  return lines;
+}
+
+/** Wraps each line at `columns`; the lines it is cut into keep the indent of the first (cli.md §3.1 rule 3). */
+export function wrap(lines: readonly string[], columns: number = defaultColumns): string {
+  const wrapped: string[] = [];
+  for (const line of lines) {
+    const trimmed = line.trim();
+    const indent = line.length - line.trimStart().length;
+    if (trimmed === '') {
+      wrapped.push('');
+      continue;
+    }
+    const room = Math.max(columns - indent, 1);
+    for (const piece of wrapWords(trimmed, room)) wrapped.push(' '.repeat(indent) + piece.trim());
+  }
+  return wrapped.join('\n');
+}
+
+/** A string slice as Go prints it: `["a" "b"]`. */
+function quotedList(values: readonly string[]): string {
+  return `[${values.map((value) => JSON.stringify(value)).join(' ')}]`;
+}
+
+function byteOrder(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** One `label: value` line; the value starts `indent + labelWidth + 2` columns in. */
+export function row(label: string, value: RowValue, indent: number, labelWidth: number): string[] {
+  const start = `${' '.repeat(indent)}${printable(label)}: `.padEnd(indent + labelWidth + 2);
+  if (Array.isArray(value)) return [start + printable(quotedList(value.map(String)))];
+  if (typeof value === 'object' && value !== null) {
+    const json = JSON.stringify(value, null, 2).split('\n');
+    return [start, ...json.map((line) => ' '.repeat(indent) + printable(line.trim()))];
+  }
+  return [start + printable(String(value ?? ''))];
+}
+
+/** A block of rows sorted by label in byte order; rows without a value are left out. */
+export function block(
+  rows: Readonly<Record<string, RowValue>>,
+  indent: number,
+  labelWidth: number,
+): string[] {
+  return Object.entries(rows)
+    .filter(([, value]) => value !== undefined && value !== null)
+    .toSorted(([a], [b]) => byteOrder(a, b))
+    .flatMap(([label, value]) => row(label, value, indent, labelWidth));
+}
+
+const weekdays = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] as const;
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'] as const;
+
+function two(value: number): string {
+  return String(value).padStart(2, '0');
+}
+
+/** Name of the local zone at that time, as Go prints it: `UTC`, `CET`, else `+0530`. */
+function zoneName(date: Date): string {
+  const parts = new Intl.DateTimeFormat('en-US', { timeZoneName: 'short' }).formatToParts(date);
+  const name = parts.find((part) => part.type === 'timeZoneName')?.value ?? 'UTC';
+  if (!/^(GMT|UTC)[+-]/.test(name)) return name === 'GMT' && date.getTimezoneOffset() === 0 ? 'UTC' : name;
+  const offset = -date.getTimezoneOffset();
+  const minutes = Math.abs(offset);
+  return `${offset < 0 ? '-' : '+'}${two(Math.floor(minutes / 60))}${two(minutes % 60)}`;
+}
+
+/**
+ * An RFC 3339 time as RFC 1123 in the local zone: `Mon, 02 Jan 2006 15:04:05 MST` (cli.md §3.1 rule 5).
+ * A text that is no time comes back as it is.
+ */
+export function localTime(text: string): string {
+  const date = new Date(text);
+  if (Number.isNaN(date.getTime())) return text;
+  const day = `${weekdays[date.getDay()]}, ${two(date.getDate())} ${months[date.getMonth()]} ${date.getFullYear()}`;
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())} ${zoneName(date)}`;
+}
