@@ -2,9 +2,9 @@
  * The command table: what one row is. `main.ts` looks up a row by its first word and loads the module behind it only then;
  * argument parsing, help, completion and the docs table all read the loaded rows (tokens.md §3.5).
  */
-import type { Environment } from './environment.ts';
-import type { FlagValues } from './flag-values.ts';
-import type { Output } from './output.ts';
+import type { Environment } from './arguments/environment.ts';
+import type { FlagValues } from './arguments/flag-values.ts';
+import type { Output } from './terminal/output.ts';
 
 /** How a flag's text is read: Go flag syntax (cli.md §1.1). `duration` yields milliseconds. */
 export type FlagType = 'string' | 'boolean' | 'int' | 'uint' | 'duration';

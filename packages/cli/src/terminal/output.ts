@@ -2,8 +2,8 @@
  * Where commands print: tables or JSON on stdout, errors and warnings on stderr (cli.md §1.5–1.7). Text from a server passes
  * through `layout.ts` before it gets to a terminal.
  */
-import type { CommandStreams } from './command.ts';
-import type { Environment } from './environment.ts';
+import type { CommandStreams } from '../command.ts';
+import type { Environment } from '../arguments/environment.ts';
 import { block, defaultColumns, printable, wrap } from './layout.ts';
 
 /** Output formats (cli.md §1.3). */
@@ -17,7 +17,7 @@ export interface ApiErrorAnswer {
 }
 
 /** `<`, `>`, `&` as Go writes them, and what could steer a terminal: still the same JSON value. */
-const jsonUnsafe = /[<>&\u007f-\u009f\u2028\u2029\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/g;
+const jsonUnsafe = /[<>&\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
 
 /** One line of JSON with the HTML escapes of the recorded envelopes (cli.md §1.6). */
 export function toJsonLine(value: unknown): string {

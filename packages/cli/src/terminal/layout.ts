@@ -9,8 +9,8 @@ export const defaultColumns = 80;
 /** What a value of a block may be. `undefined` and `null` leave the row out. */
 export type RowValue = string | number | boolean | readonly string[] | object | undefined | null;
 
-/** C0 and C1 control characters, DEL, line and paragraph separators, and the marks that turn the direction of text. */
-const unsafe = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/g;
+/** Control characters, line and paragraph separators, and the marks that turn the direction of text. */
+const unsafe = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
 
 /** `text` with every character that could move the cursor, colour or reorder text written as `\n`, `\t` or `\uXXXX`. */
 export function printable(text: string): string {
@@ -27,11 +27,11 @@ function wrapWords(text: string, columns: number): string[] {
   let line = '';
   let lineLength = 0;
   for (const part of text.match(/\s*\S+/g) ?? []) {
-    const length = [...part].length;
+    const length = Array.from(part).length;
     if (line !== '' && lineLength + length > columns) {
       lines.push(line);
       line = part.trimStart();
-      lineLength = [...line].length;
+      lineLength = Array.from(line).length;
     } else {
       line += part;
       lineLength += length;
