@@ -15,8 +15,10 @@ export interface StartOptions {
   readonly cwd?: string;
   /** The whole environment; default a clean one with PATH and a HOME that does not exist. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Written to standard input, which is then closed; default: closed at once. `pipe` leaves it open. */
-  readonly input?: string | Buffer | 'pipe';
+  /** Written to standard input, which is then closed; default: closed at once. */
+  readonly input?: string | Buffer;
+  /** Leave standard input open after `input`. */
+  readonly keepInputOpen?: boolean;
 }
 
 /** What a finished process left. */
@@ -66,7 +68,8 @@ export class RunningProcess {
     });
     // A child that is gone before it read its input is a result, not an error of the test.
     this.child.stdin?.on('error', () => undefined);
-    if (options.input !== 'pipe') this.child.stdin?.end(options.input ?? '');
+    if (options.input !== undefined) this.child.stdin?.write(options.input);
+    if (options.keepInputOpen !== true) this.child.stdin?.end();
     this.#exited = once(this.child, 'close').then(([code, signal]: unknown[]) => {
       this.#changed();
       return typeof code === 'number' ? code : 128 + (signalNumbers[String(signal)] ?? 0);
