@@ -52,6 +52,7 @@ export type ErrorCode =
   | 'invalidFlag'
   | 'invalidAuthorizationToken'
   | 'invalidHandshake'
+  | 'unreadableHandshake'
   | 'invalidTofuToken'
   | 'tofuTokenNotAllowed'
   | 'sessionNotAccepted'
@@ -122,6 +123,11 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorTraits>> = {
     'InvalidArgument',
     [400, 1008, 2],
     'the first message of a connection is not a handshake',
+  ),
+  unreadableHandshake: traits(
+    'InvalidArgument',
+    [400, 1007, 2],
+    'the first message of a connection is no such protobuf',
   ),
   invalidTofuToken: traits('InvalidArgument', [400, 1003, 2], 'a TOFU token does not have 20 characters'),
   tofuTokenNotAllowed: traits('PermissionDenied', [403, 1008, 2], 'the session is in use by another client'),

@@ -1,1 +1,8 @@
-export {};
+/** Public entry of the package: everything two processes must agree on, except the cluster link (`@stile/protocol/rpc`). */
+export * from './base58.ts';
+export * from './close-reason.ts';
+export * from './errors.ts';
+export * from './handshake.ts';
+export * from './ids.ts';
+export * from './session-authorization.ts';
+export * from './session-status.ts';
