@@ -1,4 +1,5 @@
 /** Public entry of the package: everything two processes must agree on, except the cluster link (`@stile/protocol/rpc`). */
+export * from './activation-token.ts';
 export * from './base58.ts';
 export * from './close-reason.ts';
 export * from './errors.ts';

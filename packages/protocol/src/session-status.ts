@@ -119,3 +119,8 @@ export function isConnectionEndReason(text: string): text is ConnectionEndReason
 export function isSessionEndReason(text: string): text is SessionEndReason {
   return (sessionEndReasons as readonly string[]).includes(text);
 }
+
+/** Whether a text from the wire is a known session status. */
+export function isSessionStatus(text: string): text is SessionStatus {
+  return (sessionStatuses as readonly string[]).includes(text);
+}
