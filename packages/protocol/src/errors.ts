@@ -193,6 +193,18 @@ export interface ErrorDetails {
   readonly op?: string;
   /** Seconds to wait before a retry. */
   readonly retryAfterSeconds?: number;
+  /** On the side of an API client only: what the controller answered. */
+  readonly answer?: ApiErrorAnswer;
+}
+
+/** An error answer of the API as a client received it. */
+export interface ApiErrorAnswer {
+  /** HTTP status. */
+  readonly status: number;
+  /** `kind` of the body; empty when it had none. */
+  readonly kind: string;
+  /** The body, parsed; undefined when it was empty or no JSON. */
+  readonly body: unknown;
 }
 
 /** The only error that crosses a process. `message` is safe to show: lower case or a recorded text, never a secret. */
