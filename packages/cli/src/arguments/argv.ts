@@ -1,0 +1,204 @@
+/**
+ * The words of a command line to flag values, with the rules of Go's `flag` package (cli.md §1.1): a pre-pass brings every
+ * spelling to `--name=value` and refuses what Go refuses, in its words; yargs' parser then fills in the values.
+ */
+import { StileError } from '@stile/protocol/errors';
+import { Parser } from 'yargs/helpers';
+import type { Command, Flag } from '../command.ts';
+import type { Environment } from './environment.ts';
+import { FlagValues, type FlagValue } from './flag-values.ts';
+import { parseBoolean, parseDuration, parseInteger, type Parsed } from './go-values.ts';
+
+/** What a command line holds for one command. */
+export interface ParsedArguments {
+  readonly flags: FlagValues;
+  readonly positional: string | undefined;
+  /** Words where parsing stopped; no command uses them. */
+  readonly leftover: readonly string[];
+  /** After the first `--`, for commands that pass it on. */
+  readonly passthrough: readonly string[];
+}
+
+function usage(message: string): StileError {
+  return new StileError('invalidFlag', message);
+}
+
+/** Every flag of the command by name. */
+export function flagsOf(command: Command): Map<string, Flag> {
+  return new Map(command.groups.flatMap((group) => group.flags.map((flag) => [flag.name, flag] as const)));
+}
+
+interface Words {
+  /** Flags as `--name=value`. */
+  readonly normal: readonly string[];
+  readonly leftover: readonly string[];
+}
+
+/** One flag word: its name and what stands after `=`. */
+function splitFlag(word: string): { name: string; value: string | undefined } {
+  const body = word.slice(word.startsWith('--') ? 2 : 1);
+  if (body === '' || body.startsWith('-') || body.startsWith('=')) throw usage(`bad flag syntax: ${word}`);
+  const cut = body.indexOf('=');
+  return cut < 0
+    ? { name: body, value: undefined }
+    : { name: body.slice(0, cut), value: body.slice(cut + 1) };
+}
+
+/** Go's pass over the words: stops at the first word that is no flag, or behind `--`. */
+function normalise(words: readonly string[], flags: ReadonlyMap<string, Flag>): Words {
+  const normal: string[] = [];
+  let index = 0;
+  while (index < words.length) {
+    const word = words[index] ?? '';
+    if (word.length < 2 || !word.startsWith('-')) break;
+    index += 1;
+    if (word === '--') break;
+    const { name, value: attached } = splitFlag(word);
+    const flag = flags.get(name);
+    if (flag === undefined) throw usage(`flag provided but not defined: -${name}`);
+    let value = attached;
+    if (value === undefined && flag.type === 'boolean') value = 'true';
+    if (value === undefined) {
+      if (index >= words.length) throw usage(`flag needs an argument: -${name}`);
+      value = words[index] ?? '';
+      index += 1;
+    }
+    normal.push(`--${name}=${flag.type === 'boolean' ? goBoolean(name, value) : value}`);
+  }
+  return { normal, leftover: words.slice(index) };
+}
+
+function goBoolean(name: string, text: string): string {
+  const parsed = parseBoolean(text);
+  if ('problem' in parsed)
+    throw usage(`invalid boolean value ${JSON.stringify(text)} for -${name}: ${parsed.problem}`);
+  return String(parsed.value);
+}
+
+/** yargs without its own opinions: no clusters, no camel case, no dots, no numbers; the last of a repeated scalar wins. */
+const parserConfiguration = {
+  'short-option-groups': false,
+  'camel-case-expansion': false,
+  'dot-notation': false,
+  'parse-numbers': false,
+  'parse-positional-numbers': false,
+  'boolean-negation': false,
+  'duplicate-arguments-array': false,
+  'greedy-arrays': false,
+  'strip-aliased': true,
+};
+
+/** Raw values by flag name: the text, `true`/`false`, or the texts of a repeatable flag. */
+function readValues(
+  words: readonly string[],
+  flags: ReadonlyMap<string, Flag>,
+): Map<string, string | boolean | string[]> {
+  const named = (wanted: (flag: Flag) => boolean): string[] =>
+    [...flags.values()].filter(wanted).map((flag) => flag.name);
+  const repeated = named((flag) => flag.repeat === true);
+  const values = new Map<string, string | boolean | string[]>();
+  const scalars = words.filter((word) => !repeated.some((name) => word.startsWith(`--${name}=`)));
+  const parsed: Record<string, unknown> = Parser(scalars, {
+    string: named((flag) => flag.type !== 'boolean' && flag.repeat !== true),
+    boolean: named((flag) => flag.type === 'boolean'),
+    configuration: parserConfiguration,
+  });
+  for (const flag of flags.values()) {
+    const value = Object.hasOwn(parsed, flag.name) ? parsed[flag.name] : undefined;
+    if (typeof value === 'string' || typeof value === 'boolean') values.set(flag.name, value);
+  }
+  for (const name of repeated) {
+    const start = `--${name}=`;
+    const texts = words
+      .filter((word) => word.startsWith(start))
+      .map((word) => word.slice(start.length).trim());
+    if (texts.length > 0) values.set(name, texts);
+  }
+  return values;
+}
+
+function convert(flag: Flag, text: string): Parsed<string | number | boolean> {
+  switch (flag.type) {
+    case 'string':
+      return { value: text };
+    case 'boolean':
+      return parseBoolean(text);
+    case 'int':
+      return parseInteger(text, { signed: true });
+    case 'uint':
+      return parseInteger(text, { signed: false });
+    case 'duration':
+      return parseDuration(text);
+  }
+}
+
+/** A flag's value from the command line. @throws {StileError} invalidFlag */
+function fromCommandLine(flag: Flag, raw: string | boolean | string[]): FlagValue {
+  if (typeof raw !== 'string') return { value: raw, origin: 'flag' };
+  const parsed = convert(flag, raw);
+  if ('problem' in parsed) {
+    throw usage(`invalid value ${JSON.stringify(raw)} for flag -${flag.name}: ${parsed.problem}`);
+  }
+  return { value: parsed.value, origin: 'flag' };
+}
+
+/** A flag's value from the environment; a text that cannot be read is as if it were not there (cli.md §1.2). */
+function fromEnvironment(flag: Flag, environment: Environment): FlagValue | undefined {
+  const text = flag.env === undefined ? undefined : environment.get(flag.env);
+  if (text === undefined) return undefined;
+  if (flag.repeat === true) {
+    const values = text.split(',').map((value) => value.trim());
+    return { value: values.filter((value) => value !== ''), origin: 'environment' };
+  }
+  const parsed = convert(flag, text);
+  return 'problem' in parsed ? undefined : { value: parsed.value, origin: 'environment' };
+}
+
+function defaultOf(flag: Flag): FlagValue | undefined {
+  if (flag.default === undefined) return undefined;
+  const parsed = convert(flag, flag.default);
+  if ('problem' in parsed) throw new TypeError(`default of flag ${flag.name}: ${parsed.problem}`);
+  return { value: parsed.value, origin: 'default' };
+}
+
+/** The first `--` ends what is the command's own. */
+function splitPassthrough(
+  command: Command,
+  words: readonly string[],
+): [readonly string[], readonly string[]] {
+  const cut = command.passthrough === true ? words.indexOf('--') : -1;
+  return cut < 0 ? [words, []] : [words.slice(0, cut), words.slice(cut + 1)];
+}
+
+/**
+ * Reads the words after the command's path.
+ * @throws {StileError} invalidFlag with the text Go's `flag` package has for it (cli.md §1.1)
+ */
+export function parseArguments(
+  command: Command,
+  words: readonly string[],
+  environment: Environment,
+): ParsedArguments {
+  const [own, passthrough] = splitPassthrough(command, words);
+  const [first] = own;
+  const hasPositional =
+    command.positional !== undefined && first !== undefined && first !== '' && !first.startsWith('-');
+  const flags = flagsOf(command);
+  const { normal, leftover } = normalise(hasPositional ? own.slice(1) : own, flags);
+  const given = readValues(normal, flags);
+  const values = new Map<string, FlagValue>();
+  for (const flag of flags.values()) {
+    const raw = given.get(flag.name);
+    const value =
+      raw === undefined
+        ? (fromEnvironment(flag, environment) ?? defaultOf(flag))
+        : fromCommandLine(flag, raw);
+    if (value !== undefined) values.set(flag.name, value);
+  }
+  return {
+    flags: new FlagValues(values),
+    positional: hasPositional ? first : undefined,
+    leftover,
+    passthrough,
+  };
+}

@@ -1,0 +1,68 @@
+/**
+ * Every first word of the command line with the module behind it. Nothing but this list is loaded before the command is known,
+ * so that `stile version` starts as fast as node does and client commands load no server code.
+ */
+import type { CommandModule, CommandRow, RootGroup } from './command.ts';
+
+function row(
+  name: string,
+  group: RootGroup,
+  summary: string,
+  load: () => Promise<CommandModule>,
+): CommandRow {
+  return { name, group, summary, load };
+}
+
+function resource(name: string, summary: string): CommandRow {
+  return row(name, 'type', summary, async () => {
+    const { commandsOf } = await import('./resources/resource-commands.ts');
+    return { commands: commandsOf(name) };
+  });
+}
+
+/** The command table, sorted by name. */
+export const commandTable: readonly CommandRow[] = [
+  resource('accounts', 'Manage Stile accounts'),
+  resource('aliases', 'Manage Stile aliases'),
+  resource('auth-methods', 'Manage Stile auth methods'),
+  resource('auth-tokens', 'Manage Stile auth tokens'),
+  row(
+    'authenticate',
+    'local',
+    'Authenticate the Stile command-line client',
+    () => import('./commands/authenticate.ts'),
+  ),
+  row(
+    'config',
+    'local',
+    'Manage configuration of the command-line client',
+    () => import('./commands/config.ts'),
+  ),
+  row(
+    'connect',
+    'local',
+    'Connect to a target through a Stile worker',
+    () => import('./commands/connect.ts'),
+  ),
+  row('database', 'type', "Manage the controller's database", () => import('./commands/database.ts')),
+  row('delete', 'generic', 'Delete a resource by its ID', () => import('./commands/shortcuts.ts')),
+  row('dev', 'local', 'Start a controller and a worker for development', () => import('./commands/dev.ts')),
+  resource('host-catalogs', 'Manage Stile host catalogs'),
+  resource('host-sets', 'Manage Stile host sets'),
+  resource('hosts', 'Manage Stile hosts'),
+  row(
+    'logout',
+    'local',
+    'Delete the current token, here and on the controller',
+    () => import('./commands/logout.ts'),
+  ),
+  row('read', 'generic', 'Read a resource by its ID', () => import('./commands/shortcuts.ts')),
+  resource('scopes', 'Manage Stile scopes'),
+  row('server', 'local', 'Start a controller, a worker, or both', () => import('./commands/server.ts')),
+  resource('sessions', 'Manage Stile sessions'),
+  resource('targets', 'Manage Stile targets'),
+  row('update', 'generic', 'Update a resource by its ID', () => import('./commands/shortcuts.ts')),
+  resource('users', 'Manage Stile users'),
+  row('version', 'hidden', 'Print the version', () => import('./commands/version.ts')),
+  resource('workers', 'Manage Stile workers'),
+];

@@ -1,0 +1,176 @@
+/**
+ * One command line from words to exit code: find the row, load its module, parse, check, run (cli.md §1). Takes everything from
+ * outside, so that tests run it in their own process.
+ */
+import { StileError } from '@stile/protocol/errors';
+import { Environment, type Variables } from './arguments/environment.ts';
+import { expandShortcut } from './arguments/shortcuts.ts';
+import type { Command, CommandRow, CommandStreams } from './command.ts';
+import { commandTable } from './command-table.ts';
+import { Output, type OutputFormat } from './terminal/output.ts';
+
+/** What a run of the program gets. */
+export interface RunOptions {
+  /** Words after `stile`. */
+  readonly words: readonly string[];
+  readonly variables: Variables;
+  readonly streams: CommandStreams;
+}
+
+/** Exit code of an unknown command (cli.md §1.8). */
+const unknownCommand = 127;
+
+const helpWords: ReadonlySet<string> = new Set(['-h', '-help', '--help']);
+
+/** What is known before any command is: read from the whole command line up to `--` (cli.md §1.4, 1.8, 1.9). */
+interface Preview {
+  readonly format: string;
+  readonly wantsHelp: boolean;
+  readonly wantsCurl: boolean;
+}
+
+function preview(words: readonly string[], environment: Environment): Preview {
+  const end = words.indexOf('--');
+  const own = end < 0 ? words : words.slice(0, end);
+  let format = environment.get('CLI_FORMAT') ?? 'table';
+  for (const [index, word] of own.entries()) {
+    const [, attached] = /^--?format(?:=(.*))?$/s.exec(word) ?? [];
+    if (attached !== undefined) format = attached;
+    else if (/^--?format$/.test(word)) format = own[index + 1] ?? format;
+  }
+  return {
+    format: format.toLowerCase(),
+    wantsHelp: own.some((word) => helpWords.has(word)),
+    wantsCurl: own.some((word) => /^--?output-curl-string(?:=true)?$/.test(word)),
+  };
+}
+
+/** The command with the longest path that the words start with. */
+function resolve(commands: readonly Command[], words: readonly string[]): Command | undefined {
+  const matching = commands.filter((command) => {
+    const path = command.path.split(' ');
+    return path.every((part, index) => words[index] === part);
+  });
+  return matching.toSorted((a, b) => b.path.split(' ').length - a.path.split(' ').length)[0];
+}
+
+/** The longest start of the words that is the start of some command's path. */
+function groupPath(commands: readonly Command[], words: readonly string[]): string {
+  const path: string[] = [];
+  for (const word of words) {
+    const longer = [...path, word].join(' ');
+    if (!commands.some((command) => command.path.startsWith(`${longer} `))) break;
+    path.push(word);
+  }
+  return path.join(' ');
+}
+
+async function showRootHelp(streams: CommandStreams): Promise<void> {
+  const { rootHelp } = await import('./terminal/help.ts');
+  streams.stderr.write(`${rootHelp(commandTable)}\n`);
+}
+
+/** The words of the command proper: root flags and shortcuts rewritten (cli.md §1.12, 1.13). */
+function rewrite(words: readonly string[]): readonly string[] {
+  const [first, ...rest] = words;
+  if (first === '-autocomplete-install') return ['config', 'autocomplete', 'install', ...rest];
+  if (first === '-autocomplete-uninstall') return ['config', 'autocomplete', 'uninstall', ...rest];
+  if (rest.length === 0 && (first === '-v' || first === '-version' || first === '--version'))
+    return ['version'];
+  return expandShortcut(words) ?? words;
+}
+
+async function runCommand(
+  command: Command,
+  words: readonly string[],
+  options: RunOptions & { output: Output },
+): Promise<number> {
+  const environment = new Environment(options.variables);
+  const { output, streams } = options;
+  const { parseArguments } = await import('./arguments/argv.ts');
+  const { leftover, ...parsed } = parseArguments(command, words, environment);
+  const context = { command, environment, output, streams, ...parsed };
+  const failure = command.check?.(context);
+  if (failure !== undefined) {
+    if (failure.plain === true) output.plainError(failure.message);
+    else output.error(failure.message);
+    return 3;
+  }
+  const [extra] = leftover;
+  if (extra !== undefined) {
+    throw new StileError(
+      'invalidFlag',
+      `unexpected argument ${JSON.stringify(extra)}: values follow a flag, as in -id ${extra}`,
+    );
+  }
+  return command.run(context);
+}
+
+/** Help or a run for the words of a known row. */
+async function dispatch(
+  row: CommandRow,
+  words: readonly string[],
+  options: RunOptions & { output: Output; wantsHelp: boolean },
+): Promise<number> {
+  const { commands } = await row.load();
+  const command = resolve(commands, words);
+  const { streams, wantsHelp } = options;
+  if (command !== undefined && !wantsHelp) {
+    return runCommand(command, words.slice(command.path.split(' ').length), options);
+  }
+  const { commandHelp, groupHelp } = await import('./terminal/help.ts');
+  const text =
+    command === undefined
+      ? groupHelp(groupPath(commands, words) || row.name, row, commands)
+      : commandHelp(command, commands);
+  streams.stderr.write(`${text}\n`);
+  return wantsHelp ? 0 : 1;
+}
+
+/** A thrown error as the user sees it, and its exit code. */
+function report(error: unknown, output: Output): number {
+  if (error instanceof StileError) {
+    output.error(error.message);
+    return error.code === 'internal' ? 2 : error.traits.exitCode;
+  }
+  output.error(`internal error: ${error instanceof Error ? error.message : String(error)}`);
+  return 2;
+}
+
+/**
+ * Runs one command line.
+ * @returns the exit code (cli.md §1.8)
+ */
+export async function run(options: RunOptions): Promise<number> {
+  const environment = new Environment(options.variables);
+  const { streams } = options;
+  const completionLine = environment.raw('COMP_LINE');
+  if (completionLine !== undefined) {
+    const { complete } = await import('./terminal/completion.ts');
+    const point = Number(environment.raw('COMP_POINT') ?? completionLine.length);
+    const candidates = await complete(commandTable, completionLine.slice(0, point));
+    if (candidates.length > 0) streams.stdout.write(`${candidates.join('\n')}\n`);
+    return 0;
+  }
+  const { format, wantsHelp, wantsCurl } = preview(options.words, environment);
+  if (format !== 'table' && format !== 'json') {
+    streams.stderr.write(`Invalid output format: ${JSON.stringify(format).slice(1, -1)}\n`);
+    return 1;
+  }
+  const words = rewrite(options.words);
+  const row = commandTable.find((each) => each.name === words[0]);
+  if (row === undefined) {
+    if (words[0]?.startsWith('-') === true && !helpWords.has(words[0])) {
+      streams.stderr.write('Flags come after the command, as in: stile targets list -recursive\n');
+      return 1;
+    }
+    await showRootHelp(streams);
+    return wantsHelp ? 0 : unknownCommand;
+  }
+  const output = new Output(format satisfies OutputFormat, streams, { environment, quiet: wantsCurl });
+  try {
+    return await dispatch(row, words, { ...options, output, wantsHelp });
+  } catch (error) {
+    return report(error, output);
+  }
+}

@@ -1,0 +1,116 @@
+/** Help texts, rendered from the command table: root, groups, commands (cli.md §1.11). Printed on stderr. */
+import type { Command, CommandRow, Flag, RootGroup } from '../command.ts';
+import { wrap } from './layout.ts';
+
+/** Flag descriptions wrap here, whatever the terminal (cli.md §1.11). */
+const helpColumns = 78;
+
+const rootGroups: readonly (readonly [RootGroup, string])[] = [
+  ['local', 'Local/Client Commands:'],
+  ['generic', 'Generic Commands:'],
+  ['type', 'Type-Specific Commands:'],
+];
+
+function aligned(entries: readonly (readonly [name: string, summary: string])[], gap: number): string[] {
+  const width = Math.max(0, ...entries.map(([name]) => name.length));
+  return entries.map(([name, summary]) => `    ${name.padEnd(width + gap)}${summary}`);
+}
+
+/** `stile`, `stile -h`. */
+export function rootHelp(rows: readonly CommandRow[]): string {
+  const lines = ['Usage: stile <command> [args]'];
+  for (const [group, title] of rootGroups) {
+    const entries = rows.filter((row) => row.group === group).map((row) => [row.name, row.summary] as const);
+    lines.push('', title, ...aligned(entries, 6));
+  }
+  return lines.join('\n');
+}
+
+const placeholders: Readonly<Record<Flag['type'], string>> = {
+  string: '=<string>',
+  int: '=<int>',
+  uint: '=<uint>',
+  duration: '=<duration>',
+  boolean: '',
+};
+
+function flagHelp(flag: Flag): string[] {
+  const sentences = [flag.help];
+  if (flag.repeat === true) sentences.push('Can be given several times.');
+  if (flag.default !== undefined) sentences.push(`The default is ${flag.default}.`);
+  if (flag.env !== undefined) {
+    sentences.push(
+      `This can also be specified via the STILE_${flag.env} or BOUNDARY_${flag.env} environment variable.`,
+    );
+  }
+  return [
+    `  -${flag.name}${placeholders[flag.type]}`,
+    wrap([`      ${sentences.join(' ')}`], helpColumns),
+    '',
+  ];
+}
+
+function subcommandLines(path: string, commands: readonly Command[]): string[] {
+  const depth = path.split(' ').length;
+  const entries = new Map<string, string>();
+  for (const command of commands) {
+    const words = command.path.split(' ');
+    const name = words[depth];
+    if (name === undefined || words.slice(0, depth).join(' ') !== path) continue;
+    const isGroup = words.length > depth + 1;
+    if (!entries.has(name))
+      entries.set(name, isGroup ? `${capital(name)} ${words[0] ?? ''}, by type` : command.summary);
+  }
+  if (entries.size === 0) return [];
+  return [
+    '',
+    'Subcommands:',
+    ...aligned(
+      [...entries].toSorted(([a], [b]) => (a < b ? -1 : 1)),
+      4,
+    ),
+  ];
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** A command that only holds others: `stile targets`, `stile targets create`. */
+export function groupHelp(path: string, row: CommandRow, commands: readonly Command[]): string {
+  const words = path.split(' ');
+  const type = words.length > 1 ? ' [type]' : '';
+  const example = commands.find((command) => command.path.startsWith(`${path} `))?.examples[0];
+  const lines = [
+    `Usage: stile ${path}${type} [sub command] [options] [args]`,
+    '',
+    `  ${row.summary}.`,
+    ...(example === undefined ? [] : ['', '  Example:', '', `      $ ${example}`]),
+    ...subcommandLines(path, commands),
+  ];
+  return lines.join('\n');
+}
+
+/** One command: usage, what it does, examples, flags by group. */
+export function commandHelp(command: Command, commands: readonly Command[]): string {
+  const positional = command.positional === undefined ? '' : ` [${command.positional}]`;
+  const passthrough = command.passthrough === true ? ' [-- program arguments]' : '';
+  const lines = [
+    `Usage: stile ${command.path}${positional} [options] [args]${passthrough}`,
+    '',
+    wrap([`  ${command.description}`], helpColumns),
+    '',
+    command.examples.length > 1 ? '  Examples:' : '  Example:',
+    '',
+    ...command.examples.map((example) => `      $ ${example}`),
+    '',
+  ];
+  for (const group of command.groups) {
+    const flags = group.flags.filter((flag) => flag.hidden !== true);
+    if (flags.length === 0) continue;
+    const sorted = flags.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    lines.push(`${group.title}:`, '', ...sorted.flatMap(flagHelp));
+  }
+  lines.push(...subcommandLines(command.path, commands));
+  return lines.join('\n').trimEnd();
+}

@@ -1,0 +1,8 @@
+/** Entry `@stile/client/browser`: the API client alone. Nothing here or below it uses `node:` or `ws`. */
+export { ApiClient, parseApiAddress } from './api/api-client.ts';
+export type { ApiClientOptions, AuthorizeRequest } from './api/api-client.ts';
+export type { ApiAnswer, ApiCall, ApiCaller, CallOptions, Query } from './api/api-call.ts';
+export { fetchTransport } from './api/api-transport.ts';
+export type { ApiMethod, ApiRequest, ApiResponse, ApiTransport } from './api/api-transport.ts';
+export type * from './api/api-types.ts';
+export type { ActionRequest, ResourceCalls, UpdateRequest } from './api/resource-calls.ts';
