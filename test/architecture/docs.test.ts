@@ -1,0 +1,90 @@
+/**
+ * Tables in the documents are made from the code: error codes, options of the configuration file, flags of `stile dev`.
+ * `npm run docs` writes them (STILE_WRITE_DOCS=1); this test fails when they are out of date.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorTable } from '@stile/protocol/errors';
+import { describe, expect, test } from 'vitest';
+import { commands as devCommands } from '../../packages/cli/src/commands/dev.ts';
+import { configSchema, type OptionSchema } from '../../packages/cli/src/server/config-schema.ts';
+import { root } from './sources.ts';
+
+/** Replaces what stands between two markers of a document, or checks it. */
+function expectBlock(document: string, name: string, lines: readonly string[]): void {
+  const path = join(root, document);
+  const text = readFileSync(path, 'utf8');
+  const open = `<!-- ${name} -->`;
+  const close = `<!-- /${name} -->`;
+  const from = text.indexOf(open);
+  const to = text.indexOf(close);
+  expect(from, `${document} has no ${open}`).toBeGreaterThanOrEqual(0);
+  expect(to, `${document} has no ${close}`).toBeGreaterThan(from);
+  const wanted = `\n\n${lines.join('\n')}\n\n`;
+  if (process.env.STILE_WRITE_DOCS === '1') {
+    writeFileSync(path, text.slice(0, from + open.length) + wanted + text.slice(to));
+    return;
+  }
+  expect(text.slice(from + open.length, to), `${document}: run npm run docs`).toBe(wanted);
+}
+
+const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string[] =>
+  [head, head.map(() => '---'), ...rows].map((row) => `| ${row.map(cell).join(' | ')} |`);
+
+/** Rows of the option table, groups before what they hold. */
+function optionRows(schema: OptionSchema, path: string): string[][] {
+  const here = (key: string, option: OptionSchema): string =>
+    option.type === 'array' ? `${path}${key}[]` : path + key;
+  return Object.entries(schema.properties ?? {}).flatMap(([key, option]) => {
+    const inner = option.type === 'array' && option.items?.properties !== undefined ? option.items : option;
+    const kind = option.enum === undefined ? (option.format ?? option.type) : option.enum.join(', ');
+    const isRequired = schema.required?.includes(key) === true;
+    const row = [
+      `\`${here(key, option)}\``,
+      option['x-secret'] === true ? `${kind}, secret` : kind,
+      isRequired ? 'required' : option.default === undefined ? '' : `\`${String(option.default)}\``,
+      option.description,
+    ];
+    return inner.properties === undefined ? [row] : [row, ...optionRows(inner, `${here(key, option)}.`)];
+  });
+}
+
+describe('documents', () => {
+  test('README lists every error code with what it means at each edge', () => {
+    const rows = Object.entries(errorTable).map(
+      ([code, { kind, status, exitCode, retryable, description }]) => [
+        `\`${code}\``,
+        kind,
+        String(status),
+        String(exitCode),
+        retryable ? 'yes' : '',
+        description,
+      ],
+    );
+    expectBlock(
+      'README.md',
+      'error-codes',
+      table(['code', 'kind', 'HTTP', 'exit', 'retry', 'meaning'], rows),
+    );
+  });
+
+  test('docs/configuration.md lists every option of the configuration file', () => {
+    const rows = optionRows(configSchema, '');
+    expectBlock('docs/configuration.md', 'options', table(['key', 'type', 'default', 'meaning'], rows));
+  });
+
+  test('README lists every flag of stile dev', () => {
+    const flags = devCommands.flatMap((command) => command.groups.flatMap((group) => group.flags));
+    const rows = flags
+      .filter((flag) => flag.hidden !== true)
+      .map((flag) => [
+        `\`-${flag.name}\``,
+        flag.type,
+        flag.default === undefined ? '' : `\`${flag.default}\``,
+        flag.env === undefined ? '' : `\`STILE_${flag.env}\``,
+        flag.help,
+      ]);
+    expectBlock('README.md', 'options', table(['flag', 'type', 'default', 'environment', 'meaning'], rows));
+  });
+});
