@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 // Packages are resolved to their sources, so that a unit test never reads a stale `dist`.
-const conditions = ['@stile/source', 'module', 'node', 'import', 'default'];
+// `import` must not be named: the runner adds it where it holds, and named it would reach `require` too (pg, pg-pool).
+const conditions = ['@stile/source', 'node'];
 const shared = {
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
@@ -14,7 +15,11 @@ export default defineConfig({
         ...shared,
         test: {
           name: 'unit',
-          include: ['packages/*/src/**/*.test.ts', 'test/architecture/**/*.test.ts', 'test/fuzz/**/*.test.ts'],
+          include: [
+            'packages/*/src/**/*.test.ts',
+            'test/architecture/**/*.test.ts',
+            'test/fuzz/**/*.test.ts',
+          ],
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },

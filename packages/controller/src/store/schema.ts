@@ -347,6 +347,16 @@ export interface ClusterAuthorityTable {
   created_at: Microseconds;
 }
 
+/** Events of the last minutes, for the other controllers of one PostgreSQL; unused on SQLite. */
+export interface StoreEventTable {
+  id: string;
+  /** Which process published it. */
+  origin: string;
+  type: 'session-ending' | 'session-ended';
+  session_id: string;
+  created_at: Microseconds;
+}
+
 /** All tables. */
 export interface Schema {
   scope: ScopeTable;
@@ -374,4 +384,5 @@ export interface Schema {
   deleted_resource: DeletedResourceTable;
   data_key: DataKeyTable;
   cluster_authority: ClusterAuthorityTable;
+  store_event: StoreEventTable;
 }

@@ -1,0 +1,65 @@
+/** Brings a database to the schema of this version: forward only, all steps in one transaction, once however many start. */
+import { StileError } from '@stile/protocol';
+import { Migrator, sql, type Kysely, type Migration } from 'kysely';
+import type { Connection, Database } from './database.ts';
+import { iamStep } from './migrations/0001-iam.ts';
+import { authStep } from './migrations/0002-auth.ts';
+import { targetsStep } from './migrations/0003-targets.ts';
+import { sessionsStep } from './migrations/0004-sessions.ts';
+import { keysAndEventsStep } from './migrations/0005-keys-and-events.ts';
+import { ddlOf, runAll, type Step } from './migrations/ddl.ts';
+
+/** Every step, in order. */
+const steps: readonly Step[] = [iamStep, authStep, targetsStep, sessionsStep, keysAndEventsStep];
+
+function migratorOf(db: Connection, engine: Database['engine']): Migrator {
+  const ddl = ddlOf(engine);
+  const migrations: Record<string, Migration> = {};
+  for (const step of steps) {
+    migrations[step.name] = { up: (target: Kysely<unknown>) => runAll(target, step.statements(ddl)) };
+  }
+  // `write` is the transaction; kysely must not begin another.
+  return new Migrator({
+    db,
+    provider: { getMigrations: () => Promise.resolve(migrations) },
+    disableTransactions: true,
+  });
+}
+
+/**
+ * Runs the steps that are missing; a second caller waits and finds nothing to do. `applied` has their names.
+ * @throws {StileError} failedPrecondition when the database is of a newer version; storageFull, unavailable
+ */
+export function migrate(database: Database): Promise<{ applied: string[] }> {
+  return database.write(async (tx) => {
+    if (database.engine === 'postgres') await sql`set local statement_timeout = 0`.execute(tx);
+    const { error, results } = await migratorOf(tx, database.engine).migrateToLatest();
+    if (error instanceof StileError) throw error;
+    if (error !== undefined) {
+      throw new StileError(
+        'failedPrecondition',
+        'the database cannot be migrated: it was made by a newer version of Stile, or is no database of Stile',
+        { cause: error },
+      );
+    }
+    return { applied: (results ?? []).map((result) => result.migrationName) };
+  });
+}
+
+/** Whether steps are missing; true for an empty database. @throws {StileError} unavailable */
+export async function needsMigration(database: Database): Promise<boolean> {
+  const known = await migratorOf(database.reader, database.engine).getMigrations();
+  return known.some((migration) => migration.executedAt === undefined);
+}
+
+/** Whether the database has the schema and its global scope, which is the first thing made in it. @throws {StileError} unavailable */
+export async function isInitialized(database: Database): Promise<boolean> {
+  const tables = await database.reader.introspection.getTables();
+  if (!tables.some((table) => table.name === 'scope')) return false;
+  const row = await database.reader
+    .selectFrom('scope')
+    .select('id')
+    .where('id', '=', 'global')
+    .executeTakeFirst();
+  return row !== undefined;
+}
