@@ -1,0 +1,117 @@
+/**
+ * The copy loop over two streams: bytes both ways, counted, each direction no faster than its reader. On streams without
+ * half-close either end's EOF closes both after what was read is flushed (session-protocol.md §4.5).
+ */
+import type { StileError } from '@stile/protocol/errors';
+import type { ByteStream, EndKind, StreamReader, WriteResult } from './byte-stream.ts';
+import { lengthOf } from './byte-stream.ts';
+
+/** Which stream a thing came from; `near` is the client's side. */
+export type CopySide = 'near' | 'far';
+
+/** Why a copy ended: what happened first, and on which side. */
+export interface CopyEnd {
+  /** `stopped` = by `stop`. */
+  readonly by: CopySide | 'stopped';
+  /** `reset` = the transport broke or the peer broke the rules; `error` says how. */
+  readonly kind: EndKind | 'reset';
+  readonly error?: StileError;
+}
+
+/** Copies between two streams and owns both. */
+export class CopyLoop {
+  readonly #near: ByteStream;
+  readonly #far: ByteStream;
+  readonly #up: Direction;
+  readonly #down: Direction;
+  #end: CopyEnd | undefined;
+  /** Resolves, never rejects, when both streams are closed. The counters are final then. */
+  readonly done: Promise<CopyEnd>;
+
+  constructor(near: ByteStream, far: ByteStream) {
+    this.#near = near;
+    this.#far = far;
+    this.#up = new Direction(near, far);
+    this.#down = new Direction(far, near);
+    this.done = Promise.all([near.closed, far.closed]).then(
+      (): CopyEnd => this.#end ?? { by: 'stopped', kind: 'reset' },
+    );
+  }
+
+  /** Bytes from near to far that were handed to the far stream. */
+  get bytesUp(): number {
+    return this.#up.bytes;
+  }
+
+  /** Bytes from far to near that were handed to the near stream. */
+  get bytesDown(): number {
+    return this.#down.bytes;
+  }
+
+  /** Begins to copy; once. */
+  start(): void {
+    this.#near.start(this.#readerOf('near', this.#up, this.#down));
+    this.#far.start(this.#readerOf('far', this.#down, this.#up));
+  }
+
+  /** Cuts both streams at once; each peer is told the reason where its transport can. Idempotent. */
+  stop(error: StileError): void {
+    this.#end ??= { by: 'stopped', kind: 'reset', error };
+    this.#near.reset(error);
+    this.#far.reset(error);
+  }
+
+  #readerOf(side: CopySide, own: Direction, opposite: Direction): StreamReader {
+    return {
+      onBytes: (pieces, headroomBytes) => own.copy(pieces, headroomBytes),
+      onWritable: () => opposite.goOn(),
+      onEnd: (kind) => this.#onEnd(side, kind),
+      onReset: (error) => this.#close({ by: side, kind: 'reset', error }),
+    };
+  }
+
+  #onEnd(side: CopySide, kind: EndKind): void {
+    const target = side === 'near' ? this.#far : this.#near;
+    const canHalfClose = this.#near.canHalfClose && this.#far.canHalfClose && kind === 'closed';
+    if (canHalfClose && this.#end === undefined) {
+      // The other direction goes on; the streams close themselves when both have ended.
+      this.#end = { by: side, kind };
+      target.end();
+    } else this.#close({ by: side, kind });
+  }
+
+  #close(end: CopyEnd): void {
+    this.#end ??= end;
+    this.#near.close(end.error);
+    this.#far.close(end.error);
+  }
+}
+
+/** One direction: its count and its backpressure. */
+class Direction {
+  readonly #source: ByteStream;
+  readonly #target: ByteStream;
+  #isWaiting = false;
+  bytes = 0;
+
+  constructor(source: ByteStream, target: ByteStream) {
+    this.#source = source;
+    this.#target = target;
+  }
+
+  copy(pieces: readonly Buffer[], headroomBytes: number): WriteResult {
+    this.bytes += lengthOf(pieces);
+    const result = this.#target.write(pieces, headroomBytes);
+    if (result !== 'ready' && !this.#isWaiting) {
+      this.#isWaiting = true;
+      this.#source.pause();
+    }
+    return result;
+  }
+
+  goOn(): void {
+    if (!this.#isWaiting) return;
+    this.#isWaiting = false;
+    this.#source.resume();
+  }
+}
