@@ -1,0 +1,110 @@
+/**
+ * The body of a request: read with a limit, then its first JSON value parsed. Second step of the request pipeline, after the
+ * caller is known (the limit depends on it).
+ */
+import { isUtf8 } from 'node:buffer';
+import type { IncomingMessage } from 'node:http';
+import { StileError } from '@stile/protocol/errors';
+
+/** A JSON object as it came; read its keys by name only. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** Largest body of a caller without a valid auth token, bytes (http-api.md §7). */
+export const anonymousBodyLimitBytes: number = 64 * 1024;
+
+/** Levels of objects and arrays that a body may have; no call needs more than 4. */
+const maxDepth = 100;
+
+const emptyBody: JsonObject = Object.freeze({});
+
+function tooLarge(limitBytes: number): StileError {
+  return new StileError('payloadTooLarge', `the request body is larger than ${limitBytes} bytes`);
+}
+
+/**
+ * Reads the whole body. The rest of a body that is too large is left unread: the answer must close the connection.
+ * @throws {StileError} payloadTooLarge, aborted (the client went away)
+ */
+export async function readBody(message: IncomingMessage, limitBytes: number): Promise<Buffer> {
+  const declared = message.headers['content-length'];
+  if (declared !== undefined && Number(declared) > limitBytes) throw tooLarge(limitBytes);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  return new Promise((resolve, reject) => {
+    const stop = (error: StileError): void => {
+      message.off('data', onData);
+      message.pause();
+      reject(error);
+    };
+    const onData = (chunk: Buffer): void => {
+      size += chunk.length;
+      if (size > limitBytes) stop(tooLarge(limitBytes));
+      else chunks.push(chunk);
+    };
+    const onClosed = (cause?: Error): void =>
+      stop(new StileError('aborted', 'the client went away while sending', { cause }));
+    message.on('data', onData);
+    message.once('end', () =>
+      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
+    );
+    message.once('error', onClosed);
+    message.once('close', () => onClosed());
+  });
+}
+
+function isJsonSpace(code: number): boolean {
+  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
+}
+
+function bodyError(description: string): StileError {
+  return new StileError('invalidArgument', 'Error in provided request.', {
+    details: { requestFields: [{ name: 'body', description }] },
+  });
+}
+
+/**
+ * Offset behind the object that begins at `start`: brackets are counted outside of strings, so this is right for every legal
+ * JSON text and merely some offset for another, which JSON.parse then refuses.
+ */
+function endOfObject(text: string, start: number): number {
+  let depth = 0;
+  let isInString = false;
+  for (let at = start; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (isInString) {
+      if (code === 0x5c) at += 1;
+      else if (code === 0x22) isInString = false;
+    } else if (code === 0x22) isInString = true;
+    else if (code === 0x7b || code === 0x5b) {
+      depth += 1;
+      if (depth > maxDepth) throw bodyError(`The body is nested deeper than ${maxDepth} levels.`);
+    } else if (code === 0x7d || code === 0x5d) {
+      depth -= 1;
+      if (depth === 0) return at + 1;
+    }
+  }
+  return text.length;
+}
+
+/**
+ * The first JSON value of a body, which must be an object; what follows it is ignored, an empty body and `null` are `{}`
+ * (http-api.md §1.3, §7).
+ * @throws {StileError} invalidArgument
+ */
+export function parseBody(bytes: Buffer): JsonObject {
+  if (!isUtf8(bytes)) throw bodyError('The body is not UTF-8 text.');
+  const text = bytes.toString('utf8');
+  let start = 0;
+  while (start < text.length && isJsonSpace(text.charCodeAt(start))) start += 1;
+  if (start === text.length || /^null(?![\w"])/.test(text.slice(start, start + 5))) return emptyBody;
+  if (text[start] !== '{') throw bodyError('The body must be a JSON object.');
+  const end = endOfObject(text, start);
+  try {
+    return JSON.parse(text.slice(start, end)) as JsonObject;
+  } catch (cause) {
+    throw new StileError('invalidArgument', 'Error in provided request.', {
+      details: { requestFields: [{ name: 'body', description: 'The body is not valid JSON.' }] },
+      cause,
+    });
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * One row of the API's table: a verb of a resource with its route, its permission, its documents and its code. Routes, the
+ * OpenAPI document and the permission tests are made from these rows; nothing is served that is not one of them.
+ */
+import type { IncomingHttpHeaders } from 'node:http';
+import type { ResourceType } from '@stile/protocol/grant';
+import type { Caller } from '../auth/auth-token-service.ts';
+import type { Acl } from '../iam/acl.ts';
+import { Access, type ActionPermission, type Located, type Permission } from './access.ts';
+import type { JsonObject } from './http/body.ts';
+import type { Query } from './http/query.ts';
+import type { FieldTable, Schema } from './schema/field.ts';
+import type { VisibleFields } from './schema/render.ts';
+
+/** One request, as operations see it. */
+export interface Call {
+  /** Id of the path, percent-decoded; `''` on collections. */
+  readonly id: string;
+  readonly query: Query;
+  /** `{}` when there was none. */
+  readonly body: JsonObject;
+  readonly caller: Caller;
+  readonly headers: IncomingHttpHeaders;
+  /** Address of the peer's socket. */
+  readonly address: string;
+  /** Whether the listener speaks TLS. */
+  readonly isTls: boolean;
+}
+
+/** What an operation answers. */
+export interface Answer {
+  readonly status: number;
+  /** Shown as JSON; absent = an empty body. */
+  readonly body?: object;
+  readonly headers?: Readonly<Record<string, string | string[]>>;
+}
+
+/** Where operations get the caller's ACL from. */
+export interface Gate {
+  aclFor(caller: Caller): Promise<Acl>;
+}
+
+/** A query parameter, for the OpenAPI document. */
+export interface QueryParameter {
+  readonly name: string;
+  readonly type: 'string' | 'boolean' | 'integer';
+  readonly summary: string;
+}
+
+/** Facts of a row. */
+export interface OperationFacts {
+  /** Plural, as in the path: `targets`. */
+  readonly resource: string;
+  /** `list`, `create`, `read`, `update`, `delete`, or the word of a custom verb as in the path: `authorize-session`. */
+  readonly verb: string;
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly on: 'collection' | 'item';
+  /** The id may hold `/` and `:` (http-api.md §1.2). */
+  readonly isGreedy?: true;
+  readonly summary: string;
+  readonly query?: readonly QueryParameter[];
+  /** Fields of the request body. */
+  readonly request?: Schema | undefined;
+  readonly response?: { readonly schema: Schema; readonly isList?: true } | undefined;
+  /** Success status. Default 200. */
+  readonly status?: number;
+}
+
+/** A row of the table. */
+export interface Operation extends OperationFacts {
+  readonly permission: Permission;
+  /**
+   * Format checks, lookup, permission, action: in this order (http-api.md §1.6).
+   * @throws {StileError} what the answer then says
+   */
+  readonly run: (call: Call, gate: Gate) => Promise<Answer>;
+}
+
+/** The third step of an operation: everything the first two found, and the caller may. */
+export interface Step<I, F> {
+  readonly call: Call;
+  readonly input: I;
+  readonly found: F;
+  readonly access: Access;
+  /** Fields that the caller sees. */
+  readonly visible: VisibleFields;
+}
+
+/** An operation in its three steps. */
+export interface OperationSpec<I, F extends Located> extends OperationFacts {
+  readonly permission: ActionPermission;
+  /** 400 for what is not legal. Looks at nothing but the request. */
+  readonly parse: (call: Call) => I;
+  /** 404 for what is not there. Changes nothing. */
+  readonly locate: (input: I, call: Call) => Promise<F>;
+  /** Runs only when the permission was granted. */
+  readonly act: (step: Step<I, F>) => Promise<Answer>;
+}
+
+/** A row whose permission is checked between `locate` and `act`; the row itself cannot forget it. */
+export function operation<I, F extends Located>(spec: OperationSpec<I, F>): Operation {
+  const { parse, locate, act, ...facts } = spec;
+  return {
+    ...facts,
+    run: async (call, gate) => {
+      const input = parse(call);
+      const [acl, found] = await Promise.all([gate.aclFor(call.caller), locate(input, call)]);
+      const access = new Access(acl, call.caller);
+      const visible = access.require(spec.permission, found);
+      return act({ call, input, found, access, visible });
+    },
+  };
+}
+
+/** A row for everybody, such as the answer of a feature that Stile does not offer. */
+export function publicOperation(
+  facts: OperationFacts,
+  why: string,
+  run: (call: Call) => Promise<Answer>,
+): Operation {
+  return { ...facts, permission: { public: true, why }, run: (call) => run(call) };
+}
+
+/** Whether a permission is the public one. */
+export function isPublic(permission: Permission): permission is Extract<Permission, { public: true }> {
+  return 'public' in permission;
+}
+
+/** 200 with a body. */
+export function ok(body: object): Answer {
+  return { status: 200, body };
+}
+
+/** 204: what a delete answers. */
+export const noContent: Answer = { status: 204 };
+
+/** The facts of a row that are the same for all verbs of a resource. */
+export interface ResourceFacts<T extends FieldTable = FieldTable> {
+  /** Plural, as in the path. */
+  readonly resource: string;
+  readonly type: ResourceType;
+  readonly schema: Schema<T>;
+}

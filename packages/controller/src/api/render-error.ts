@@ -1,0 +1,52 @@
+/**
+ * Errors as answers: status, kind and body from the one error table (http-api.md §1.4). What is not a StileError is a fault of
+ * ours: the client gets a log id, the log gets the rest.
+ */
+import { randomUUID } from 'node:crypto';
+import { toStileError, type StileError } from '@stile/protocol/errors';
+import type { Logger } from '@stile/runtime';
+
+/** An error ready to be sent. */
+export interface ErrorAnswer {
+  readonly status: number;
+  /** Absent = an empty body, as Boundary's 405 has. */
+  readonly body?: object;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** What the log should know of the request. Never the query: it may hold what people typed by mistake. */
+export interface RequestFacts {
+  readonly method: string;
+  readonly route: string;
+  readonly correlationId?: string | undefined;
+}
+
+function detailsOf(error: StileError): object {
+  const fields = error.details?.requestFields;
+  if (fields === undefined || fields.length === 0) return {};
+  const sorted = [...fields].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return { details: { request_fields: sorted.map(({ name, description }) => ({ name, description })) } };
+}
+
+/** The answer for an error; logs it when it is a fault or an outage of ours. */
+export function renderError(cause: unknown, log: Logger, request: RequestFacts): ErrorAnswer {
+  const error = toStileError(cause);
+  const { kind, status } = error.traits;
+  const headers: Record<string, string> = {};
+  const wait = error.details?.retryAfterSeconds;
+  if (wait !== undefined) headers['Retry-After'] = String(Math.max(1, Math.ceil(wait)));
+  if (error.code === 'payloadTooLarge') headers['Connection'] = 'close';
+  if (error.code === 'methodNotAllowed') return { status, headers };
+  let message = error.message;
+  if (status >= 500) {
+    const logId = request.correlationId ?? randomUUID();
+    log.error(
+      { err: error, code: error.code, logId, method: request.method, route: request.route },
+      'request failed',
+    );
+    if (status === 500) message = `internal error; the log of the controller has it under ${logId}`;
+  }
+  const op = error.details?.op;
+  const body = { kind, ...(op === undefined ? {} : { op }), message, ...detailsOf(error) };
+  return { status, body, headers };
+}

@@ -1,0 +1,296 @@
+/**
+ * One API listener: fastify with the routes of the table, and the request pipeline in its fixed order — security headers, CORS,
+ * correlation id, caller, body, operation, answer (http-api.md §1.1). Nothing listens before everything behind it is ready.
+ */
+import { createServer as createHttpServer, type Server } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { StileError } from '@stile/protocol/errors';
+import { anonymousUserId } from '@stile/protocol/ids';
+import { listen, withDeadline, type HostPort, type Logger } from '@stile/runtime';
+import type { Caller } from '../auth/auth-token-service.ts';
+import { anonymousBodyLimitBytes, parseBody, readBody, type JsonObject } from './http/body.ts';
+import { credentialOf, refuseForeignCookieUse, refuseRepeatedHeaders } from './http/credential.ts';
+import { crossOriginAnswer, type CrossOriginOptions } from './http/cross-origin.ts';
+import { Query, type RawQuery } from './http/query.ts';
+import type { Answer, Gate, Operation } from './operation.ts';
+import { renderError } from './render-error.ts';
+import { checkTable, customVerb, judgeUnknown, patternsOf } from './router.ts';
+
+/** A listener and what it serves. */
+export interface ApiServerOptions {
+  readonly operations: readonly Operation[];
+  readonly gate: Gate;
+  /** Who presents this token: anonymous when there is none or it is bad. */
+  readonly authenticate: (text: string | undefined) => Promise<Caller>;
+  readonly address: HostPort;
+  /** PEM; absent = plain HTTP. */
+  readonly tls?: { readonly certificate: string; readonly privateKey: string } | undefined;
+  readonly crossOrigin: CrossOriginOptions;
+  /** Largest body, bytes. Default 4 MiB; callers without a valid token have 64 KiB. */
+  readonly maxRequestBytes?: number;
+  /** A request is answered within this time, milliseconds. Default 90 s. */
+  readonly maxRequestMs?: number;
+  /** The headers of a request must be there within this time, milliseconds. Default 10 s. */
+  readonly headersTimeoutMs?: number;
+  readonly log: Logger;
+}
+
+/** Default body limit, bytes (http-api.md §7). */
+const defaultMaxRequestBytes = 4 * 1024 * 1024;
+/** Default request deadline, milliseconds (http-api.md §1.1). */
+const defaultMaxRequestMs = 90_000;
+/** Default time for the headers of a request, milliseconds: slow clients give their socket back. */
+const defaultHeadersTimeoutMs = 10_000;
+/** The whole request must be there within this time, milliseconds: 4 MiB at 70 kB/s. */
+const receiveTimeoutMs = 60_000;
+/** An idle keep-alive connection is closed after this, milliseconds. */
+const keepAliveMs = 75_000;
+/** Running requests get this long when the listener closes, milliseconds. */
+const closeGraceMs = 5_000;
+/** Longest id in a path: names of 600 characters, percent-encoded, are recorded (http-api.md §1.7). */
+const maxPathPart = 8192;
+
+const securityHeaders: Readonly<Record<string, string>> = {
+  'Cache-Control': 'no-store',
+  'Content-Security-Policy': "default-src 'none'",
+  'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',
+  'X-Content-Type-Options': 'nosniff',
+};
+
+const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const anonymous: Caller = { userId: anonymousUserId };
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who calls; set by the first hook. */
+    stileCaller: Caller | null;
+  }
+}
+
+/** Serves the API on one address from `start` to `close`. Owns its sockets. */
+export class ApiServer {
+  readonly #options: ApiServerOptions;
+  readonly #app: FastifyInstance;
+  readonly #server: Server;
+  readonly #maxRequestBytes: number;
+  readonly #maxRequestMs: number;
+  #running = 0;
+  #onIdle: () => void = () => undefined;
+
+  /** @throws {Error} when the table is not complete */
+  constructor(options: ApiServerOptions) {
+    checkTable(options.operations);
+    this.#options = options;
+    this.#maxRequestBytes = options.maxRequestBytes ?? defaultMaxRequestBytes;
+    this.#maxRequestMs = options.maxRequestMs ?? defaultMaxRequestMs;
+    const server = createServer(options);
+    server.on('error', (error) => options.log.error({ err: error }, 'API listener failed'));
+    this.#server = server;
+    this.#app = fastify({
+      serverFactory: (handler) => server.on('request', handler),
+      exposeHeadRoutes: false,
+      return503OnClosing: false,
+      routerOptions: { maxParamLength: maxPathPart },
+      frameworkErrors: (error, request, reply) => this.#refuse(error, request, reply),
+    });
+    this.#wire();
+  }
+
+  /**
+   * Starts listening; the bound address.
+   * @throws {StileError} listenFailed
+   */
+  async start(): Promise<HostPort> {
+    await this.#app.ready();
+    return listen(this.#server, this.#options.address);
+  }
+
+  /** Takes no new connection, lets running requests end for a while, then closes every socket. Idempotent. */
+  async close(): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+    const idle = new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+      if (this.#running === 0) resolve();
+    });
+    const giveUp = setTimeout(() => this.#onIdle(), closeGraceMs);
+    await idle;
+    clearTimeout(giveUp);
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  /** Requests that are not answered yet. */
+  get running(): number {
+    return this.#running;
+  }
+
+  /** Counts a request until its answer is out or its client gone. */
+  #count(reply: FastifyReply): void {
+    this.#running += 1;
+    reply.raw.once('close', () => {
+      this.#running -= 1;
+      if (this.#running === 0) this.#onIdle();
+    });
+  }
+
+  #wire(): void {
+    const app = this.#app;
+    app.removeAllContentTypeParsers();
+    // The body is read by the operation's own step, with a limit that depends on the caller.
+    app.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined));
+    app.decorateRequest('stileCaller', null);
+    app.addHook('onRequest', (request, reply) => this.#admit(request, reply));
+    app.setErrorHandler((error, request, reply) => this.#fail(error, request, reply));
+    app.setNotFoundHandler((request, reply) => this.#unknown(request, reply));
+    for (const operation of this.#options.operations) {
+      for (const url of patternsOf(operation)) {
+        app.route({
+          method: operation.method,
+          url,
+          handler: (request, reply) => this.#serve(operation, request, reply),
+        });
+      }
+    }
+  }
+
+  /** First step: headers, CORS, correlation id, who calls. */
+  async #admit(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
+    const { headers, method } = request;
+    this.#count(reply);
+    reply.headers(securityHeaders);
+    if (request.url.startsWith('/v1/')) {
+      const cors = crossOriginAnswer(method, headers, this.#options.crossOrigin);
+      reply.headers(cors.headers);
+      if (cors.isPreflight) return reply.code(204).send();
+    }
+    // Content types are ignored (http-api.md §1.1); fastify would refuse malformed ones.
+    delete headers['content-type'];
+    if (request.is404) return undefined;
+    refuseRepeatedHeaders(request.raw.rawHeaders);
+    const correlationId = headers['x-correlation-id'];
+    if (
+      correlationId !== undefined &&
+      !(typeof correlationId === 'string' && uuidPattern.test(correlationId))
+    ) {
+      throw new StileError('invalidArgument', 'Error in provided request.', {
+        details: {
+          requestFields: [{ name: 'x-correlation-id', description: 'This header must be a UUID.' }],
+        },
+      });
+    }
+    const credential = credentialOf(headers);
+    refuseForeignCookieUse(method, credential.source, headers);
+    request.stileCaller =
+      credential.text === undefined
+        ? anonymous
+        : await this.#inTime(this.#options.authenticate(credential.text));
+    return undefined;
+  }
+
+  #inTime<T>(work: Promise<T>): Promise<T> {
+    return withDeadline(
+      work,
+      this.#maxRequestMs,
+      () => new StileError('deadlineExceeded', 'Gateway Timeout'),
+    );
+  }
+
+  async #serve(operation: Operation, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const id = pathId(operation, request);
+    if (id === undefined) return this.#unknown(request, reply);
+    const caller = request.stileCaller ?? anonymous;
+    const body = await this.#bodyOf(request, caller);
+    const call = {
+      id,
+      query: new Query(request.query as RawQuery),
+      body,
+      caller,
+      headers: request.headers,
+      address: request.raw.socket.remoteAddress ?? '',
+      isTls: this.#options.tls !== undefined,
+    };
+    return send(reply, await this.#inTime(operation.run(call, this.#options.gate)));
+  }
+
+  async #bodyOf(request: FastifyRequest, caller: Caller): Promise<JsonObject> {
+    const { headers, method } = request;
+    const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+    if (!hasBody || method === 'GET' || method === 'DELETE') return {};
+    const isKnown = caller.userId !== anonymousUserId;
+    const limit = isKnown ? this.#maxRequestBytes : Math.min(anonymousBodyLimitBytes, this.#maxRequestBytes);
+    return parseBody(await readBody(request.raw, limit));
+  }
+
+  #fail(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const correlationId = request.headers['x-correlation-id'];
+    const answer = renderError(error, this.#options.log, {
+      method: request.method,
+      route: request.routeOptions.url ?? '',
+      correlationId:
+        typeof correlationId === 'string' && uuidPattern.test(correlationId) ? correlationId : undefined,
+    });
+    return send(reply, answer);
+  }
+
+  /** What fastify itself refuses before any hook ran: a path that is no URL. */
+  #refuse(cause: Error, request: FastifyRequest, reply: FastifyReply): void {
+    reply.headers(securityHeaders);
+    const error = new StileError('invalidArgument', 'Error in provided request.', {
+      details: { requestFields: [{ name: 'id', description: 'Invalid formatted identifier.' }] },
+      cause,
+    });
+    void this.#fail(error, request, reply);
+  }
+
+  #unknown(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const path = request.url.split('?', 1)[0] ?? '';
+    const judged = judgeUnknown(request.method, path, this.#options.operations);
+    if (judged.allow !== undefined) reply.header('Allow', judged.allow);
+    if (judged.error !== undefined) return this.#fail(judged.error, request, reply);
+    return send(reply, { status: judged.status });
+  }
+}
+
+function createServer(options: ApiServerOptions): Server {
+  const headersTimeoutMs = options.headersTimeoutMs ?? defaultHeadersTimeoutMs;
+  const limits = {
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: receiveTimeoutMs,
+    keepAliveTimeout: keepAliveMs,
+    connectionsCheckingInterval: Math.min(2_000, headersTimeoutMs),
+    maxHeaderSize: 16 * 1024,
+  };
+  if (options.tls === undefined) return createHttpServer(limits);
+  return createHttpsServer({
+    ...limits,
+    cert: options.tls.certificate,
+    key: options.tls.privateKey,
+    minVersion: 'TLSv1.2',
+    handshakeTimeout: headersTimeoutMs,
+  });
+}
+
+/** The id that the path names; undefined when a greedy pattern caught a path that is not this operation's. */
+function pathId(operation: Operation, request: FastifyRequest): string | undefined {
+  if (operation.on === 'collection') return '';
+  const params = request.params as Readonly<Record<string, string | undefined>>;
+  const exact = params['id'];
+  if (exact !== undefined) return exact === '' ? undefined : exact;
+  const greedy = params['*'] ?? '';
+  const suffix = `:${customVerb(operation) ?? ''}`;
+  return greedy.endsWith(suffix) && greedy.length > suffix.length
+    ? greedy.slice(0, -suffix.length)
+    : undefined;
+}
+
+function send(reply: FastifyReply, answer: Answer): FastifyReply {
+  reply.code(answer.status);
+  if (answer.headers !== undefined) reply.headers(answer.headers);
+  if (answer.body === undefined) return reply.send();
+  // Bytes, since fastify would add a charset to JSON text, and RFC 8259 knows none.
+  return reply.header('Content-Type', 'application/json').send(Buffer.from(JSON.stringify(answer.body)));
+}
