@@ -18,14 +18,16 @@ export interface OpenOptions {
 export interface EngineTest {
   readonly engine: Database['engine'];
   /** A fresh, migrated database; closed and removed after the test. */
-  open(options?: OpenOptions): Promise<Database>;
+  readonly open: (options?: OpenOptions) => Promise<Database>;
   /** Url of a fresh database without a schema, for tests that open it themselves, several times on PostgreSQL. */
-  newUrl(): Promise<string>;
+  readonly newUrl: () => Promise<string>;
 }
 
 /** `describe(name)` once per engine. */
 export function describeBothEngines(name: string, body: (test: EngineTest) => void): void {
-  describe(`${name} on sqlite`, () => body(engineTest('sqlite', newSqliteUrl)));
+  describe(`${name} on sqlite`, () => {
+    body(engineTest('sqlite', newSqliteUrl));
+  });
   describe(`${name} on postgres`, () => {
     let server: PostgresServer | undefined;
     let serverUrl: string | undefined;

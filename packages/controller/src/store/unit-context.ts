@@ -38,3 +38,13 @@ export class UnitContext {
     return this.#events;
   }
 }
+
+/** What a statement gets that comes after its unit has ended. */
+export function unitIsOver(): StileError {
+  return new StileError('internal', 'the unit of work is over: its tx cannot be used any more');
+}
+
+/** What a unit gets that does not end in time. */
+export function unitTookTooLong(): StileError {
+  return new StileError('deadlineExceeded', 'a unit of work took too long and was rolled back');
+}

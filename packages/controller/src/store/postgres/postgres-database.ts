@@ -1,5 +1,4 @@
 /** PostgreSQL, or CockroachDB, for several controllers: a bounded pool, transactions that are run again after a conflict. */
-import { StileError } from '@stile/protocol';
 import { Backoff, type Clock, type Logger } from '@stile/runtime';
 import { PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, type CompiledQuery } from 'kysely';
 import type { QueryResult } from 'kysely';
@@ -7,7 +6,7 @@ import pg from 'pg';
 import { ConnectionFactory, type Connection, type StatementRunner } from '../connection.ts';
 import type { Database } from '../database.ts';
 import { EventHub, type StoreEvents } from '../events.ts';
-import { UnitContext } from '../unit-context.ts';
+import { UnitContext, unitIsOver } from '../unit-context.ts';
 import { isLostConnection, isRetryable, postgresErrorOf } from './postgres-error.ts';
 import { PostgresEvents } from './postgres-events.ts';
 
@@ -95,9 +94,7 @@ class ClientRunner implements StatementRunner {
   }
 
   async run<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    if (this.#isOver) {
-      throw new StileError('internal', 'the unit of work is over: its tx cannot be used any more');
-    }
+    if (this.#isOver) throw unitIsOver();
     try {
       return resultOf<R>(await this.#client.query(query.sql, [...query.parameters]));
     } catch (error) {

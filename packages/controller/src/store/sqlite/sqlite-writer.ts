@@ -10,7 +10,7 @@ import { type Logger, withDeadline } from '@stile/runtime';
 import type { CompiledQuery, QueryResult } from 'kysely';
 import type { Connection, ConnectionFactory, StatementRunner } from '../connection.ts';
 import type { EventHub } from '../events.ts';
-import { UnitContext } from '../unit-context.ts';
+import { UnitContext, unitIsOver, unitTookTooLong } from '../unit-context.ts';
 import { mayHaveEndedTransaction } from './sqlite-error.ts';
 import type { SqliteHandle } from './sqlite-handle.ts';
 
@@ -49,7 +49,7 @@ interface UnitOutcome {
 class UnitRunner implements StatementRunner {
   readonly #handle: SqliteHandle;
   #last: Promise<unknown> = Promise.resolve();
-  #closedBy: StileError | undefined;
+  #isClosed = false;
   #fatal: StileError | undefined;
   #isDirty = false;
 
@@ -76,13 +76,13 @@ class UnitRunner implements StatementRunner {
 
   /** Refuses what comes later and waits for the statement under way. */
   async close(): Promise<void> {
-    this.#closedBy ??= new StileError('internal', 'the unit of work is over: its tx cannot be used any more');
+    this.#isClosed = true;
     await this.#last;
   }
 
   async #send<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    const refusal = this.#closedBy ?? this.#fatal;
-    if (refusal !== undefined) throw refusal;
+    if (this.#isClosed) throw unitIsOver();
+    if (this.#fatal !== undefined) throw this.#fatal;
     try {
       const result = await this.#handle.run<R>(query);
       if ((result.numAffectedRows ?? 0n) > 0n || query.query.kind === 'RawNode') this.#isDirty = true;
@@ -191,17 +191,21 @@ export class SqliteWriter {
     const runner = new UnitRunner(this.#options.handle);
     const tx = this.#options.factory.over(runner);
     const context = UnitContext.attach(tx);
-    const late = new StileError('deadlineExceeded', 'a unit of work took too long and was rolled back');
+    let isLate = false;
+    const onLate = (): StileError => {
+      isLate = true;
+      return unitTookTooLong();
+    };
     let outcome: Pick<UnitOutcome, 'settle' | 'error'>;
     try {
-      outcome = { settle: await withDeadline(unit.run(tx), this.#options.unitTimeoutMs, () => late) };
+      outcome = { settle: await withDeadline(unit.run(tx), this.#options.unitTimeoutMs, onLate) };
     } catch (error) {
       outcome = { settle: undefined, error };
     }
     await runner.close();
     // Whether the unit swallowed it or not: after such an error its statements may have been undone.
     if (runner.fatal !== undefined) throw runner.fatal;
-    return { unit, context, isDirty: runner.isDirty, isLate: outcome.error === late, ...outcome };
+    return { unit, context, isDirty: runner.isDirty, isLate, ...outcome };
   }
 
   #commit(outcomes: readonly UnitOutcome[]): void {
