@@ -38,9 +38,9 @@ export function isAnonymousAction(type: ResourceType, action: string): boolean {
   return false;
 }
 
-/** Case 2: a grant with this id (not `*`) and type covers the item itself. */
-export function coversOwn(id: string, type: GrantType | undefined, action: string): boolean {
-  return (type === undefined || type === resourceTypeOfId(id)) && !isCreateOrList(action);
+/** Case 2, its part about types: a grant of this id with this type covers the item itself (but neither create nor list). */
+export function isOwnType(id: string, type: GrantType | undefined): boolean {
+  return type === undefined || type === resourceTypeOfId(id);
 }
 
 /** Case 3: a grant without ids covers the collection of a top-level type. */
@@ -64,6 +64,6 @@ export function coversTarget(
     return target.id === undefined && type === target.type && coversCollection(target.type, action);
   }
   if (id === '*') return type === '*' || type === target.type;
-  if (id === target.id && coversOwn(id, type, action)) return true;
+  if (id === target.id && isOwnType(id, type) && !isCreateOrList(action)) return true;
   return id === target.pin && coversPinned(type, target.type);
 }
