@@ -23,7 +23,6 @@ function resource(name: string, summary: string): CommandRow {
 /** The command table, sorted by name. */
 export const commandTable: readonly CommandRow[] = [
   resource('accounts', 'Manage Stile accounts'),
-  resource('aliases', 'Manage Stile aliases'),
   resource('auth-methods', 'Manage Stile auth methods'),
   resource('auth-tokens', 'Manage Stile auth tokens'),
   row(

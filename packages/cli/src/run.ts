@@ -168,9 +168,16 @@ export async function run(options: RunOptions): Promise<number> {
     return wantsHelp ? 0 : unknownCommand;
   }
   const output = new Output(format satisfies OutputFormat, streams, { environment, quiet: wantsCurl });
+  let exitCode: number;
   try {
-    return await dispatch(row, words, { ...options, output, wantsHelp });
+    exitCode = await dispatch(row, words, { ...options, output, wantsHelp });
   } catch (error) {
-    return report(error, output);
+    exitCode = report(error, output);
   }
+  if (!wantsCurl || wantsHelp) return exitCode;
+  if (output.isCurlPrinted) return 0;
+  streams.stderr.write(
+    'cURL command not set by API operation; run without -output-curl-string to see what happens\n',
+  );
+  return 1;
 }

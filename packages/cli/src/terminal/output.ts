@@ -84,6 +84,7 @@ export class Output {
   readonly #streams: CommandStreams;
   readonly #colour: boolean;
   readonly #quiet: boolean;
+  #isCurlPrinted = false;
 
   /** `quiet` discards stderr (`-output-curl-string`, cli.md §1.9). */
   constructor(
@@ -135,6 +136,17 @@ export class Output {
   printItems(status: number, items: readonly unknown[], lines: () => readonly string[]): void {
     if (this.isJson) this.printJson({ status_code: status, items: items.length === 0 ? null : items });
     else this.printLines(lines());
+  }
+
+  /** The request as a curl command, instead of sending it (cli.md §1.9). */
+  printCurl(line: string): void {
+    if (!this.#isCurlPrinted) this.print(line);
+    this.#isCurlPrinted = true;
+  }
+
+  /** Whether a request was printed instead of sent. */
+  get isCurlPrinted(): boolean {
+    return this.#isCurlPrinted;
   }
 
   /** A warning on stderr. */

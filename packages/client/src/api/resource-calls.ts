@@ -114,7 +114,8 @@ export class ResourceCalls<T extends Resource> {
   async #versionOf(request: { id: string; version?: number } & CallOptions): Promise<number> {
     if (request.version !== undefined && request.version !== 0) return request.version;
     const { body } = await this.read(request.id, signalOf(request));
-    return body.version ?? 0;
+    const version = asRecord(body)['version'];
+    return typeof version === 'number' ? version : 0;
   }
 }
 

@@ -1,0 +1,170 @@
+/** The few verbs of resources that are not like the others: `sessions cancel`, `targets authorize-session`, `workers create controller-led`. */
+import { apiOptions } from '../arguments/standard-flags.ts';
+import type { CheckFailure, Command, CommandContext } from '../command.ts';
+import { authorizeLayout, credentialLines } from '../terminal/credential-lines.ts';
+import { localTime, row } from '../terminal/layout.ts';
+import { reportFailure, withApi } from '../tokens/api-session.ts';
+import { bodyOf } from './field-values.ts';
+import { idOf } from './resource-runs.ts';
+import type { Json, ResourceSpec } from './resource-spec.ts';
+import { asJson, itemLines } from './table-view.ts';
+
+function cancelCommand(spec: ResourceSpec): Command {
+  return {
+    path: 'sessions cancel',
+    summary: 'Cancel a session',
+    description:
+      'Cancels a session by its ID: its connections are closed at once. A session that has ended already stays as it is.',
+    examples: [`stile sessions cancel -id ${spec.exampleId}`],
+    groups: [
+      ...apiOptions,
+      { title: 'Command Options', flags: [{ name: 'id', type: 'string', help: 'ID of the session.' }] },
+    ],
+    check: (context) =>
+      idOf(context) === '' ? { message: 'ID is required but not passed in via -id' } : undefined,
+    run: (context) =>
+      withApi(context, async ({ client }) => {
+        try {
+          const { status, body } = await client.cancelSession(idOf(context));
+          context.output.printItem(status, body, () => itemLines(spec, asJson(body)));
+          return 0;
+        } catch (error) {
+          return reportFailure(context, error, { verb: 'cancel', noun: 'session' });
+        }
+      }),
+  };
+}
+
+/** The nine rows that are always there, then credentials (cli.md §3.3). */
+export function authorizationLines(item: Json): string[] {
+  const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+  const rows: readonly (readonly [string, string])[] = [
+    ['Authorization Token', text(item['authorization_token'])],
+    ['Created Time', localTime(text(item['created_time']))],
+    ['Endpoint', text(item['endpoint'])],
+    ['Host ID', text(item['host_id'])],
+    ['Scope ID', text(asJson(item['scope'])['id'])],
+    ['Session ID', text(item['session_id'])],
+    ['Target ID', text(item['target_id'])],
+    ['Type', text(item['type'])],
+    ['User ID', text(item['user_id'])],
+  ];
+  const credentials = credentialLines(item['credentials'], authorizeLayout);
+  const lines = ['', 'Target information:', ...rows.flatMap(([label, value]) => row(label, value, 2, 21))];
+  return credentials.length === 0 ? [...lines, ''] : [...lines, ...credentials];
+}
+
+/** A scope from the environment yields to an id on the command line (cli.md §5.6). */
+function scopeOf(context: CommandContext, flag: string): string {
+  const isOverruled = idOf(context) !== '' && context.flags.origin(flag) === 'environment';
+  return isOverruled ? '' : context.flags.text(flag);
+}
+
+function checkAuthorize(context: CommandContext): CheckFailure | undefined {
+  const id = idOf(context);
+  const name = context.flags.text('name');
+  const hasScope = scopeOf(context, 'scope-id') !== '' || scopeOf(context, 'scope-name') !== '';
+  if (id !== '') {
+    return name !== '' || hasScope
+      ? { message: 'Cannot specify a target ID and also other lookup parameters', plain: true }
+      : undefined;
+  }
+  return name !== '' && hasScope
+    ? undefined
+    : {
+        message:
+          'ID was not passed in, but no combination of target name and scope ID/name was passed in either',
+        plain: true,
+      };
+}
+
+const authorizeCommand: Command = {
+  path: 'targets authorize-session',
+  summary: 'Authorize a session against a target',
+  description:
+    'Asks for a session against a target and prints what authorizes it. Whoever has the printed token can use the session, once.',
+  examples: [
+    'stile targets authorize-session -id ttcp_1234567890',
+    'stile targets authorize-session -name web -scope-id p_1234567890 -format json',
+  ],
+  positional: 'ID or alias',
+  groups: [
+    ...apiOptions,
+    {
+      title: 'Command Options',
+      flags: [
+        { name: 'id', type: 'string', help: 'ID of the target.' },
+        {
+          name: 'host-id',
+          type: 'string',
+          help: "ID of the host to connect to, out of the target's host sources.",
+        },
+        { name: 'name', type: 'string', help: 'Name of the target. Needs -scope-id or -scope-name.' },
+        {
+          name: 'scope-id',
+          type: 'string',
+          env: 'SCOPE_ID',
+          help: 'ID of the scope that the named target lies in.',
+        },
+        {
+          name: 'scope-name',
+          type: 'string',
+          env: 'SCOPE_NAME',
+          help: 'Name of the scope that the named target lies in.',
+        },
+      ],
+    },
+  ],
+  check: checkAuthorize,
+  run: (context) =>
+    withApi(context, async ({ client }) => {
+      const { flags, output } = context;
+      const hostId = flags.text('host-id');
+      const scopeId = scopeOf(context, 'scope-id');
+      const scopeName = scopeOf(context, 'scope-name');
+      try {
+        const { status, body } = await client.authorizeSession({
+          target: idOf(context) || flags.text('name'),
+          ...(hostId === '' ? {} : { hostId }),
+          ...(scopeId === '' ? {} : { scopeId }),
+          ...(scopeName === '' ? {} : { scopeName }),
+        });
+        output.printItem(status, body, () => authorizationLines(asJson(body)));
+        return 0;
+      } catch (error) {
+        return reportFailure(context, error, { verb: 'authorize-session', noun: 'a session against target' });
+      }
+    }),
+};
+
+function createWorkerCommand(spec: ResourceSpec): Command {
+  return {
+    path: 'workers create controller-led',
+    summary: 'Create a worker and its activation token',
+    description:
+      'Creates a worker and prints its activation token, once. The token goes into the configuration of the worker, which enrols with it.',
+    examples: ['stile workers create controller-led -name worker-1'],
+    groups: [
+      ...apiOptions,
+      { title: 'Command Options', flags: [spec.parent.flag, ...spec.fields.map((field) => field.flag)] },
+    ],
+    run: (context) =>
+      withApi(context, async ({ client }) => {
+        try {
+          const body = { scope_id: context.flags.text('scope-id'), ...bodyOf(spec.fields, context.flags) };
+          const answer = await client.resource('workers').create(body, { path: ':create:controller-led' });
+          context.output.printItem(answer.status, answer.body, () => itemLines(spec, asJson(answer.body)));
+          return 0;
+        } catch (error) {
+          return reportFailure(context, error, { verb: 'create', noun: 'controller-led-type worker' });
+        }
+      }),
+  };
+}
+
+/** Further commands of a resource. */
+export function specialCommands(spec: ResourceSpec): readonly Command[] {
+  if (spec.name === 'sessions') return [cancelCommand(spec)];
+  if (spec.name === 'targets') return [authorizeCommand];
+  return spec.name === 'workers' ? [createWorkerCommand(spec)] : [];
+}

@@ -1,0 +1,81 @@
+/** Questions to the person at the terminal: on stderr, so that stdout stays clean; the answer is read without echo where asked. */
+import { createInterface } from 'node:readline/promises';
+import type { ReadStream } from 'node:tty';
+import { StileError } from '@stile/protocol/errors';
+import type { CommandStreams } from '../command.ts';
+
+/** Longest answer, characters. */
+const maxAnswerLength = 4096;
+
+function isTerminal(stream: CommandStreams['stdin']): stream is ReadStream {
+  return stream.isTTY === true && 'setRawMode' in stream;
+}
+
+function requireTerminal(streams: CommandStreams, what: string): ReadStream {
+  const { stdin } = streams;
+  if (isTerminal(stdin)) return stdin;
+  throw new StileError(
+    'invalidFlag',
+    `standard input is no terminal, so the ${what} cannot be asked for; give it by flag or environment`,
+  );
+}
+
+/**
+ * Asks for a line, shown as it is typed.
+ * @throws {StileError} invalidFlag without a terminal
+ */
+export async function ask(streams: CommandStreams, what: string, question: string): Promise<string> {
+  const input = requireTerminal(streams, what);
+  const lines = createInterface({ input, output: streams.stderr, terminal: true });
+  try {
+    return (await lines.question(question)).trim();
+  } finally {
+    lines.close();
+  }
+}
+
+/** Ctrl-C, Ctrl-D, backspace and delete as a terminal in raw mode sends them. */
+const interruptKey = '\u0003';
+const endKey = '\u0004';
+const eraseKeys: ReadonlySet<string> = new Set(['\b', '\u007f']);
+
+/** Applies typed characters to the answer. @returns the answer when it is complete */
+function takeKeys(answer: string[], text: string): string | undefined {
+  for (const key of text) {
+    if (key === interruptKey) throw new StileError('aborted', 'interrupted');
+    if (key === '\r' || key === '\n' || key === endKey) return answer.join('');
+    if (eraseKeys.has(key)) answer.pop();
+    else if (answer.length < maxAnswerLength) answer.push(key);
+  }
+  return undefined;
+}
+
+/**
+ * Asks for a secret; nothing is shown of it.
+ * @throws {StileError} invalidFlag without a terminal, aborted on Ctrl-C
+ */
+export async function askSecret(streams: CommandStreams, what: string, question: string): Promise<string> {
+  const input = requireTerminal(streams, what);
+  streams.stderr.write(question);
+  input.setRawMode(true);
+  input.setEncoding('utf8');
+  const answer: string[] = [];
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      input.on('data', (text: string) => {
+        try {
+          const complete = takeKeys(answer, text);
+          if (complete !== undefined) resolve(complete);
+        } catch (error) {
+          reject(error instanceof Error ? error : new Error('interrupted'));
+        }
+      });
+      input.once('end', () => reject(new StileError('aborted', 'standard input ended')));
+    });
+  } finally {
+    input.removeAllListeners('data');
+    input.setRawMode(false);
+    input.pause();
+    streams.stderr.write('\n');
+  }
+}

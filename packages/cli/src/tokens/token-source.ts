@@ -1,0 +1,107 @@
+/** Which auth token a command sends: `-token`, then the environment, then the store (cli.md §1.10). */
+import { readFile } from 'node:fs/promises';
+import { StileError } from '@stile/protocol/errors';
+import { Secret } from '@stile/runtime/secret';
+import type { CommandContext } from '../command.ts';
+import { tokenPlace } from './token-store.ts';
+
+/** The token of a command and where it is kept. */
+export interface TokenSource {
+  /** Undefined: the call is anonymous. */
+  readonly token: Secret | undefined;
+  /** Set when the store was asked: its type and the token's name. */
+  readonly stored: { readonly type: string; readonly name: string } | undefined;
+}
+
+/**
+ * The text behind `env://NAME`, `file://PATH` or `string://TEXT`, white space around it cut.
+ * @param what the flag, for errors
+ * @throws {StileError} invalidFlag for another form, or when there is nothing behind it
+ */
+export async function readIndirect(text: string, what: string, context: CommandContext): Promise<Secret> {
+  const [, scheme = '', rest = ''] = /^(env|file|string):\/\/(.*)$/s.exec(text) ?? [];
+  switch (scheme) {
+    case 'env': {
+      const value = context.environment.raw(rest);
+      if (value === undefined || value === '')
+        throw invalid(`${what}: the environment variable ${rest} is not set`);
+      return new Secret(value.trim());
+    }
+    case 'file':
+      try {
+        return new Secret((await readFile(rest, 'utf8')).trim());
+      } catch (cause) {
+        throw invalid(`${what}: cannot read the file ${rest}`, cause);
+      }
+    case 'string':
+      return new Secret(rest.trim());
+    default:
+      throw invalid(
+        `${what} must be env://NAME or file://PATH, so that the secret is not visible to other processes`,
+      );
+  }
+}
+
+function invalid(message: string, cause?: unknown): StileError {
+  return new StileError('invalidFlag', message, { cause });
+}
+
+/** The token as a secret, or an error where it could not stand in a header. @throws {StileError} invalidFlag */
+function checked(token: Secret, source: string): Secret {
+  if (!/^[\x21-\x7e]*$/.test(token.reveal())) {
+    throw invalid(
+      `the token from ${source} is no auth token: it holds a line break, a space or another character that none has`,
+    );
+  }
+  return token;
+}
+
+const missingToken = [
+  'Token must be provided via STILE_TOKEN env var or -token flag. Reading the token can also be disabled via -keyring-type=none.',
+  'base.ReadTokenFromKeyring: failed to get token from keyring: The specified item could not be found in the keyring',
+].join('\n');
+
+const deprecatedVariable =
+  'Direct usage of BOUNDARY_TOKEN env var is deprecated; please use "-token env://<env var name>" format, e.g. "-token env://BOUNDARY_TOKEN" to specify an env var to use.';
+
+/** The token from the environment: `STILE_TOKEN`, or `BOUNDARY_TOKEN` with the recorded warning. */
+function fromEnvironment(context: CommandContext): Secret | undefined {
+  const { environment, output } = context;
+  const own = environment.raw('STILE_TOKEN') ?? '';
+  if (own !== '') return checked(new Secret(own.trim()), 'STILE_TOKEN');
+  const foreign = environment.raw('BOUNDARY_TOKEN') ?? '';
+  if (foreign === '') return undefined;
+  output.warn(deprecatedVariable);
+  return checked(new Secret(foreign.trim()), 'BOUNDARY_TOKEN');
+}
+
+/**
+ * Finds the token. A store that cannot be read is a warning and an anonymous call; none stored likewise.
+ * @throws {StileError} invalidFlag for a bad `-token`, a token that is none, or an unknown keyring type
+ */
+export async function findToken(context: CommandContext): Promise<TokenSource> {
+  const { flags, output } = context;
+  const given = flags.text('token');
+  if (given !== '')
+    return { token: checked(await readIndirect(given, '-token', context), '-token'), stored: undefined };
+  const fromVariable = fromEnvironment(context);
+  if (fromVariable !== undefined) return { token: fromVariable, stored: undefined };
+  const { name, store } = await tokenPlace(context);
+  if (store === undefined) return { token: undefined, stored: undefined };
+  const stored = { type: store.type, name };
+  try {
+    const found = await store.lookup(name);
+    if (found?.token !== undefined)
+      return { token: checked(new Secret(found.token), 'the token store'), stored };
+    output.warn(missingToken);
+  } catch (error) {
+    if (!(error instanceof StileError)) throw error;
+    output.warn(error.message);
+  }
+  return { token: undefined, stored };
+}
+
+/** Id of an auth token: its first two parts, `at_…` (http-api.md §1.5). */
+export function tokenId(token: Secret): string {
+  return token.reveal().split('_').slice(0, 2).join('_');
+}
