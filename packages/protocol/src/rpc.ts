@@ -8,6 +8,7 @@ import { decodeFrame, encodeError, encodeRequest, encodeResponse, maxFrameBytes 
 import type { RequestFrame, ResponseFrame } from './frame.ts';
 
 export * from './cluster-calls.ts';
+export * from './cluster-link.ts';
 export { maxFrameBytes } from './frame.ts';
 
 /** What serves one call. `signal` is aborted when the link closes. A StileError goes to the caller, anything else as `internal`. */

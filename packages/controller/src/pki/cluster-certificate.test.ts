@@ -1,7 +1,7 @@
 import { X509Certificate, sign } from 'node:crypto';
+import { controllerServerName } from '@stile/protocol/rpc';
 import { expect, test } from 'vitest';
 import {
-  controllerServerName,
   createClusterAuthority,
   issueControllerCertificate,
   issueWorkerCertificate,

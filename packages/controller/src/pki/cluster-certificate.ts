@@ -2,12 +2,11 @@
  * Certificates of the cluster link: the authority, the workers it vouches for and the controllers' own server certificates.
  * Pure; where the authority is kept is worker-registry/cluster-authority.ts.
  */
+import { controllerServerName } from '@stile/protocol/rpc';
 import { certificateFingerprint, randomSerial, signCertificate } from './certificate.ts';
 import { ed25519FromSeed, generateEd25519 } from './ed25519.ts';
 import type { Ed25519KeyPair } from './ed25519.ts';
 
-/** The name every controller's server certificate carries; workers check this, never the dialled address. */
-export const controllerServerName = 'controller.stile.internal';
 /** How long the authority is good: 20 years, in microseconds. */
 export const authorityLifetimeUs: number = 20 * 365 * 86_400_000_000;
 /** How long a worker certificate is good: 14 days, in microseconds. */

@@ -1,0 +1,125 @@
+/**
+ * What each call of a worker does: from the wire to the use cases and back. Nothing but hello is served before hello, and
+ * every call acts in the name of the worker whose certificate opened the link, never of one that a message names.
+ */
+import { StileError } from '@stile/protocol';
+import type {
+  ClusterHandlers,
+  EnrollRequest,
+  HeartbeatRequest,
+  HeartbeatResponse,
+  HelloRequest,
+  HelloResponse,
+} from '@stile/protocol/rpc';
+import type { SessionReconciliation } from '../session/session-reconciliation.ts';
+import type { SessionServing } from '../session/session-serving.ts';
+import type { ControllerPresence } from '../worker-registry/controller-presence.ts';
+import { heartbeatIntervalMs } from '../worker-registry/worker.ts';
+import type { Worker } from '../worker-registry/worker.ts';
+import { renewBeforeSeconds } from '../worker-registry/worker-registry.ts';
+import type { LinkedWorker, WorkerRegistry } from '../worker-registry/worker-registry.ts';
+import type { WorkerLink } from './worker-link.ts';
+
+/** A link without a heartbeat for this long is closed, milliseconds: as long as a worker counts as live. */
+const silenceMs = 15_000;
+
+/** What the calls act on. */
+export interface WorkerServices {
+  readonly registry: WorkerRegistry;
+  readonly presence: ControllerPresence;
+  readonly serving: SessionServing;
+  readonly reconciliation: SessionReconciliation;
+}
+
+/** Told by the calls of a link. */
+export interface LinkEvents {
+  /** The worker said hello: from now on the link is the worker's. */
+  onHello(link: WorkerLink): void;
+}
+
+/** Serves the calls of one worker's link. */
+export function workerHandlers(
+  services: WorkerServices,
+  linked: LinkedWorker,
+  link: WorkerLink,
+  events: LinkEvents,
+): ClusterHandlers {
+  const { registry, presence, serving, reconciliation } = services;
+  const reported = reconciliation.newLink();
+  let worker: Worker | undefined;
+  const self = (): Worker => {
+    if (worker === undefined) throw new StileError('failedPrecondition', 'hello is the first call of a link');
+    return worker;
+  };
+  /** A worker whose certificate was replaced or that was deleted has no link any more. */
+  const seen = async (sighting: Promise<Worker>): Promise<Worker> => {
+    try {
+      worker = await sighting;
+      return worker;
+    } catch (error) {
+      if (error instanceof StileError && error.code === 'permissionDenied') void link.close(error);
+      throw error;
+    }
+  };
+  const hello = async (request: HelloRequest): Promise<HelloResponse> => {
+    if (worker !== undefined) throw new StileError('failedPrecondition', 'the link has had its hello');
+    const { id } = await seen(registry.hello(linked, request, presence.id));
+    events.onHello(link);
+    link.heard(silenceMs);
+    return {
+      workerId: id,
+      heartbeatIntervalMs,
+      revocations: await reconciliation.reconcile(id, request.sessions, reported),
+      renewBeforeSeconds,
+      controllerAddresses: await presence.liveAddresses(),
+    };
+  };
+  const heartbeat = async (request: HeartbeatRequest): Promise<HeartbeatResponse> => {
+    self();
+    const state = { activeConnections: request.activeConnections, isDraining: request.draining };
+    const { id } = await seen(registry.heartbeat(linked, state, presence.id));
+    link.heard(silenceMs);
+    return {
+      revocations: await reconciliation.reconcile(id, request.sessions, reported),
+      controllerAddresses: await presence.liveAddresses(),
+    };
+  };
+  return {
+    hello,
+    heartbeat,
+    lookupSession: async ({ sessionId }) => serving.lookup(self(), sessionId),
+    activateSession: async ({ sessionId, tofuToken }) => ({
+      status: await serving.activate(self(), sessionId, tofuToken),
+    }),
+    authorizeConnection: async (request) => link.authorizing(serving.authorizeConnection(self(), request)),
+    connectConnection: async (request) => {
+      await serving.connectConnection(self(), request);
+      return {};
+    },
+    closeConnections: async ({ connections }) => {
+      await serving.closeConnections(self(), connections);
+      return {};
+    },
+    cancelSession: async ({ sessionId }) => ({ status: await serving.cancelByClient(self(), sessionId) }),
+    renewCertificate: async (request) => {
+      self();
+      return registry.renew(linked, request);
+    },
+  };
+}
+
+/** Serves the one call of a link without a certificate. `onDone` is called when it has been answered, well or not. */
+export function enrolHandlers(registry: WorkerRegistry, onDone: () => void): ClusterHandlers {
+  let isUsed = false;
+  return {
+    enroll: async (request: EnrollRequest) => {
+      if (isUsed) throw new StileError('failedPrecondition', 'one enrolment for each link');
+      isUsed = true;
+      try {
+        return await registry.enrol(request);
+      } finally {
+        onDone();
+      }
+    },
+  };
+}

@@ -1,0 +1,146 @@
+/**
+ * What ends sessions, alone or along with something else (session-protocol.md §5.7): each use case is one transaction that
+ * changes its resource and moves its sessions to canceling; after the commit the end is pushed to the workers.
+ */
+import { StileError } from '@stile/protocol';
+import type { SessionEndReason } from '@stile/protocol';
+import type { Clock } from '@stile/runtime';
+import { endAuthToken } from '../auth/auth-token-repository.ts';
+import * as hosts from '../host/host-repository.ts';
+import type { Connection, Database } from '../store/database.ts';
+import { record } from '../store/deleted-resource-repository.ts';
+import { clearAliasDestination, deleteTargetRow, lookupTarget } from '../target/target-repository.ts';
+import { updateTargetRow } from '../target/target-service.ts';
+import type { TargetService, TargetDetail } from '../target/target-service.ts';
+import type { TargetFields } from '../target/target.ts';
+import { terminateAndTell } from './connection-ending.ts';
+import { beginEnding } from './session-repository.ts';
+import type { EndingCause, SessionSelector } from './session-repository.ts';
+
+const notFound = (): StileError => new StileError('notFound', 'Resource not found.');
+
+/**
+ * Moves the selected sessions to canceling; those with nothing open terminate at once, the others are announced, so that
+ * every controller tells its workers after the commit. Gives the ids of those that moved.
+ */
+export async function beginEndingAndTell(
+  tx: Connection,
+  database: Database,
+  selector: SessionSelector,
+  cause: EndingCause,
+): Promise<string[]> {
+  const moved = await beginEnding(tx, selector, cause);
+  const ended = new Set(await terminateAndTell(tx, database, moved, cause.nowUs));
+  for (const sessionId of moved) {
+    if (!ended.has(sessionId)) await database.events.publish(tx, { type: 'session-ending', sessionId });
+  }
+  return moved;
+}
+
+/** Deletes and changes that end sessions. `by` is the id of the user who did it. */
+export class SessionEnding {
+  readonly #database: Database;
+  readonly #clock: Clock;
+  readonly #targets: TargetService;
+
+  constructor(options: {
+    readonly database: Database;
+    readonly clock: Clock;
+    readonly targets: TargetService;
+  }) {
+    this.#database = options.database;
+    this.#clock = options.clock;
+    this.#targets = options.targets;
+  }
+
+  /** Deletes a target; its aliases stay without a destination. @throws {StileError} notFound */
+  async deleteTarget(id: string, by: string): Promise<void> {
+    await this.#database.write(async (tx) => {
+      const nowUs = this.#clock.nowUs();
+      await clearAliasDestination(tx, id, nowUs);
+      if (!(await deleteTargetRow(tx, id))) throw notFound();
+      await record(tx, 'target', [id], nowUs);
+      await this.#end(tx, { column: 'target_id', values: [id] }, { reason: 'target deleted', by, nowUs });
+    });
+  }
+
+  /**
+   * Changes fields of a target. Sessions on the target's own address end when the address is cleared; nothing else of a
+   * change touches sessions, whose values were copied when they were authorized.
+   * @throws {StileError} notFound (no such target with that version), invalidArgument, failedPrecondition
+   */
+  async updateTarget(id: string, version: number, fields: TargetFields, by: string): Promise<TargetDetail> {
+    if (fields.address !== null) return this.#targets.update(id, version, fields);
+    const target = await this.#database.write(async (tx) => {
+      const nowUs = this.#clock.nowUs();
+      const before = await lookupTarget(tx, id);
+      const after = await updateTargetRow(tx, { id, version, fields, nowUs });
+      if (before !== undefined && before.address !== null) {
+        const cause = { reason: 'target address removed', by, nowUs } as const;
+        await this.#end(tx, { addressOfTarget: id }, cause);
+      }
+      return after;
+    });
+    return this.#targets.detailOf(target);
+  }
+
+  /** Deletes an auth token: logout, or an administrator's doing. @throws {StileError} notFound */
+  async deleteAuthToken(id: string, by: string): Promise<void> {
+    await this.#database.write(async (tx) => {
+      const nowUs = this.#clock.nowUs();
+      if (!(await endAuthToken(tx, id, nowUs))) throw notFound();
+      await this.#end(tx, { column: 'auth_token_id', values: [id] }, { reason: 'token revoked', by, nowUs });
+    });
+  }
+
+  /** Deletes a host; it leaves its sets. @throws {StileError} notFound */
+  async deleteHost(id: string, by: string): Promise<void> {
+    await this.#database.write(async (tx) => {
+      const nowUs = this.#clock.nowUs();
+      if (!(await hosts.deleteHostRow(tx, id))) throw notFound();
+      await record(tx, 'host', [id], nowUs);
+      await this.#end(tx, { column: 'host_id', values: [id] }, { reason: 'host deleted', by, nowUs });
+    });
+  }
+
+  /** Deletes a host set; it leaves its targets. @throws {StileError} notFound */
+  async deleteHostSet(id: string, by: string): Promise<void> {
+    await this.#database.write(async (tx) => {
+      const nowUs = this.#clock.nowUs();
+      if (!(await hosts.deleteHostSetRow(tx, id))) throw notFound();
+      await record(tx, 'host-set', [id], nowUs);
+      await this.#end(tx, { column: 'host_set_id', values: [id] }, { reason: 'host deleted', by, nowUs });
+    });
+  }
+
+  /** Deletes a host catalog with its sets and hosts. @throws {StileError} notFound */
+  async deleteHostCatalog(id: string, by: string): Promise<void> {
+    await this.#database.write(async (tx) => {
+      const nowUs = this.#clock.nowUs();
+      const { hostSetIds, hostIds } = await hosts.idsOfCatalog(tx, id);
+      if (!(await hosts.deleteHostCatalogRow(tx, id))) throw notFound();
+      await record(tx, 'host-catalog', [id], nowUs);
+      await record(tx, 'host-set', hostSetIds, nowUs);
+      await record(tx, 'host', hostIds, nowUs);
+      const cause = { reason: 'host deleted', by, nowUs } as const;
+      await this.#end(tx, { column: 'host_set_id', values: hostSetIds }, cause);
+      await this.#end(tx, { column: 'host_id', values: hostIds }, cause);
+    });
+  }
+
+  /**
+   * Ends sessions within a unit of work that changes something else: users, accounts, scopes. `reason` says what.
+   * Gives the ids of those that began to end.
+   */
+  endWithin(
+    tx: Connection,
+    selector: SessionSelector,
+    cause: { readonly reason: SessionEndReason; readonly by: string },
+  ): Promise<string[]> {
+    return this.#end(tx, selector, { ...cause, nowUs: this.#clock.nowUs() });
+  }
+
+  async #end(tx: Connection, selector: SessionSelector, cause: EndingCause): Promise<string[]> {
+    return beginEndingAndTell(tx, this.#database, selector, cause);
+  }
+}

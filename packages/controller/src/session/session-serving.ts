@@ -1,0 +1,236 @@
+/**
+ * What workers ask about sessions: lookup, activation, permission and end of each connection, and the reconciliation of a
+ * worker's report with our records (session-protocol.md §4, §5). A worker is a peer, possibly hostile: it acts on its own
+ * connections and on sessions that it may serve, nothing else.
+ */
+import { timingSafeEqual } from 'node:crypto';
+import { StileError, newId, tofuTokenLength } from '@stile/protocol';
+import type { SessionStatus } from '@stile/protocol';
+import type {
+  AuthorizeConnectionRequest,
+  AuthorizeConnectionResponse,
+  ConnectConnectionRequest,
+  ConnectionClose,
+  LookupSessionResponse,
+} from '@stile/protocol/rpc';
+import type { Clock } from '@stile/runtime';
+import type { Acl } from '../iam/acl.ts';
+import type { IamService } from '../iam/iam-service.ts';
+import type { KeyService } from '../keys/key-service.ts';
+import type { Database } from '../store/database.ts';
+import type { SessionTable } from '../store/schema.ts';
+import type { Worker } from '../worker-registry/worker.ts';
+import type { WorkerFilters } from '../worker-registry/worker-filter.ts';
+import type { ConnectionEnding } from './connection-ending.ts';
+import * as connections from './connection-repository.ts';
+import { connectionRefused, sealContexts, sessionUnknown } from './session.ts';
+import * as sessions from './session-repository.ts';
+import { beginEndingAndTell } from './session-ending.ts';
+
+/** Longest address text of a peer: an IPv6 literal with a zone, or a name. */
+const longestAddress = 255;
+
+/** What serving sessions needs. */
+export interface SessionServingOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly keys: KeyService;
+  readonly iam: Pick<IamService, 'aclFor'>;
+  readonly filters: WorkerFilters;
+  readonly ending: ConnectionEnding;
+}
+
+/** Use cases of workers. */
+export class SessionServing {
+  readonly #database: Database;
+  readonly #clock: Clock;
+  readonly #keys: KeyService;
+  readonly #iam: Pick<IamService, 'aclFor'>;
+  readonly #filters: WorkerFilters;
+  readonly #ending: ConnectionEnding;
+
+  constructor(options: SessionServingOptions) {
+    this.#database = options.database;
+    this.#clock = options.clock;
+    this.#keys = options.keys;
+    this.#iam = options.iam;
+    this.#filters = options.filters;
+    this.#ending = options.ending;
+  }
+
+  /**
+   * All a worker needs to serve a session, in any state: a client that leaves must still reach the cancel command.
+   * @throws {StileError} sessionNotAccepted (unknown, or the target's filter keeps this worker out)
+   */
+  async lookup(worker: Worker, sessionId: string): Promise<LookupSessionResponse> {
+    const session = await this.#readServable(worker, sessionId);
+    return {
+      sessionId: session.id,
+      certificate: session.certificate,
+      privateKey: this.#keys.open(session.private_key_sealed, sealContexts.privateKey(session.id)),
+      tofuToken: this.#tofuTokenOf(session) ?? '',
+      status: session.status,
+      endpoint: session.endpoint,
+      expiresAt: session.expires_at,
+      connectionLimit: session.connection_limit,
+      leaseSeconds: session.lease_seconds,
+    };
+  }
+
+  /**
+   * Binds a session to its first client. Doing it again with the same TOFU token is fine: first connections race.
+   * @throws {StileError} sessionNotAccepted, invalidTofuToken, tofuTokenNotAllowed (another client was first),
+   * sessionNotPending, sessionExpired
+   */
+  async activate(worker: Worker, sessionId: string, tofuToken: string): Promise<SessionStatus> {
+    if (Buffer.byteLength(tofuToken) !== tofuTokenLength) {
+      throw new StileError('invalidTofuToken', 'a TOFU token has 20 characters');
+    }
+    await this.#readServable(worker, sessionId);
+    const nowUs = this.#clock.nowUs();
+    const tofuTokenSealed = this.#keys.seal(Buffer.from(tofuToken), sealContexts.tofuToken(sessionId));
+    const isActivated = await this.#database.write((tx) =>
+      sessions.activateSession(tx, { id: sessionId, tofuTokenSealed, nowUs }),
+    );
+    if (isActivated) return 'active';
+    const session = await this.#readServable(worker, sessionId);
+    const stored = this.#tofuTokenOf(session);
+    if (stored !== undefined && !isSameToken(stored, tofuToken)) {
+      throw new StileError('tofuTokenNotAllowed', `session ${sessionId} is in use by another client`);
+    }
+    if (session.status === 'active') return 'active';
+    if (session.status === 'pending') {
+      throw new StileError('sessionExpired', `session ${sessionId} has expired`);
+    }
+    throw new StileError('sessionNotPending', `session ${sessionId} is not in a pending state`);
+  }
+
+  /**
+   * Takes one connection of the limit. Whoever authorized the session must still be allowed to: user, auth token and grants
+   * are looked at again (design.md §7).
+   * @throws {StileError} connectionNotAuthorized, sessionNotAccepted
+   */
+  async authorizeConnection(
+    worker: Worker,
+    request: AuthorizeConnectionRequest,
+  ): Promise<AuthorizeConnectionResponse> {
+    const { sessionId } = request;
+    const subject = await sessions.lookupConnectionSubject(this.#database.reader, sessionId);
+    if (subject === undefined || !this.#filters.matches(subject.workerFilter, worker)) {
+      throw sessionUnknown(sessionId);
+    }
+    if (subject.status !== 'active' || !(await this.#isStillAllowed(subject)))
+      throw connectionRefused(sessionId);
+    const connectionId = newId('sessionConnection');
+    const taken = await this.#database.write(async (tx) => {
+      const nowUs = this.#clock.nowUs();
+      const used = await sessions.takeConnection(tx, sessionId, nowUs);
+      if (used === undefined) return undefined;
+      await connections.insertConnection(tx, {
+        id: connectionId,
+        session_id: sessionId,
+        worker_id: worker.id,
+        status: 'authorized',
+        client_address: request.clientAddress.slice(0, longestAddress),
+        client_port: legalPort(request.clientPort),
+        endpoint_address: null,
+        endpoint_port: null,
+        bytes_up: 0,
+        bytes_down: 0,
+        created_at: nowUs,
+        connected_at: null,
+        closed_at: null,
+        end_reason: null,
+        updated_at: nowUs,
+      });
+      return used;
+    });
+    if (taken === undefined) throw connectionRefused(sessionId);
+    const { connection_limit: limit, connections_used: used } = taken;
+    return { connectionId, connectionsLeft: limit === -1 ? -1 : limit - used };
+  }
+
+  /**
+   * The endpoint was reached. Idempotent for the connection's own worker.
+   * @throws {StileError} connectionNotAuthorized (not this worker's, closed, or the session is over)
+   */
+  async connectConnection(worker: Worker, request: ConnectConnectionRequest): Promise<void> {
+    const change = {
+      id: request.connectionId,
+      workerId: worker.id,
+      endpointAddress: request.endpointAddress.slice(0, longestAddress),
+      endpointPort: legalPort(request.endpointPort),
+      nowUs: this.#clock.nowUs(),
+    };
+    if (await this.#database.write((tx) => connections.connectConnection(tx, change))) return;
+    const status = await connections.lookupConnectionStatus(this.#database.reader, change.id, worker.id);
+    if (status !== 'connected') {
+      throw new StileError('connectionNotAuthorized', `connection ${change.id} may not be used`);
+    }
+  }
+
+  /** Takes final counters of the worker's own connections; others among them are left alone. Idempotent. */
+  async closeConnections(worker: Pick<Worker, 'id'>, closes: readonly ConnectionClose[]): Promise<void> {
+    if (closes.length > 0) await this.#ending.end({ reported: { workerId: worker.id, closes } });
+  }
+
+  /**
+   * A client ends its own session: the worker has compared its TOFU token. Idempotent.
+   * @throws {StileError} sessionNotAccepted
+   */
+  async cancelByClient(worker: Worker, sessionId: string): Promise<SessionStatus> {
+    await this.#readServable(worker, sessionId);
+    const cause = { reason: 'client finished', by: { owner: true }, nowUs: this.#clock.nowUs() } as const;
+    await this.#database.write((tx) => beginEndingAndTell(tx, this.#database, { id: sessionId }, cause));
+    const after = await sessions.lookupSession(this.#database.reader, sessionId);
+    return after?.status ?? 'terminated';
+  }
+
+  async #readServable(worker: Worker, sessionId: string): Promise<SessionTable> {
+    const session = await sessions.lookupSealedSession(this.#database.reader, sessionId);
+    // A worker that the filter keeps out learns no more than one that guesses.
+    if (session === undefined || !this.#filters.matches(session.worker_filter, worker)) {
+      throw sessionUnknown(sessionId);
+    }
+    return session;
+  }
+
+  #tofuTokenOf(session: SessionTable): string | undefined {
+    if (session.tofu_token_sealed === null) return undefined;
+    const opened = this.#keys.open(session.tofu_token_sealed, sealContexts.tofuToken(session.id));
+    return Buffer.from(opened).toString();
+  }
+
+  async #isStillAllowed(subject: sessions.ConnectionSubject): Promise<boolean> {
+    if (!subject.isCallerGood || subject.targetScopeId === null) return false;
+    const acl = await this.#aclOf(subject);
+    if (acl === undefined) return false;
+    const target = {
+      scopeId: subject.targetScopeId,
+      parentScopeId: subject.parentScopeId,
+      type: 'target',
+      id: subject.targetId,
+    } as const;
+    return acl.decide(target, 'authorize-session').authorized;
+  }
+
+  /** Undefined for a caller whose grants cannot be read: such a caller has no rights (grants.md §1.2). */
+  async #aclOf(subject: sessions.ConnectionSubject): Promise<Acl | undefined> {
+    const accountId = subject.accountId ?? undefined;
+    try {
+      return await this.#iam.aclFor({ userId: subject.userId, accountId });
+    } catch (error) {
+      if (error instanceof StileError && error.code === 'permissionDenied') return undefined;
+      throw error;
+    }
+  }
+}
+
+function isSameToken(a: string, b: string): boolean {
+  const [left, right] = [Buffer.from(a), Buffer.from(b)];
+  return left.length === right.length && timingSafeEqual(left, right);
+}
+
+function legalPort(port: number): number {
+  return Number.isInteger(port) && port >= 0 && port <= 65_535 ? port : 0;
+}

@@ -1,0 +1,106 @@
+/**
+ * This controller's row among the running ones: workers are told the cluster addresses of all, so that they can go to
+ * another when this one dies (design.md §6).
+ */
+import { newId } from '@stile/protocol';
+import type { Clock, Logger, Timer } from '@stile/runtime';
+import type { Database } from '../store/database.ts';
+import { deleteControllers, listControllersSince, upsertController } from './controller-repository.ts';
+
+/** How often the row is renewed, milliseconds. */
+const renewMs = 5000;
+/** A controller not seen for this long is not told to workers, microseconds: two renewals may be lost. */
+const livenessUs = 15_000_000;
+/** A row is thrown away after this, microseconds: a day. */
+const keepUs = 86_400_000_000;
+/** How long the list of addresses is kept, milliseconds. */
+const keepListMs = 1000;
+
+/** Registers one controller process while it runs. Owns its timer: call `start` once and `close`. */
+export class ControllerPresence {
+  /** Id of this process, new at each start. */
+  readonly id: string = newId('controller');
+  readonly #database: Database;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #name: string;
+  #clusterAddress = '';
+  #timer: Timer | undefined;
+  #isClosed = false;
+  #renewal: Promise<void> = Promise.resolve();
+  #kept: { readonly untilMs: number; readonly addresses: Promise<string[]> } | undefined;
+
+  constructor(options: {
+    readonly database: Database;
+    readonly clock: Clock;
+    readonly log: Logger;
+    readonly name: string;
+  }) {
+    this.#database = options.database;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#name = options.name;
+  }
+
+  /** Registers with the `host:port` at which workers reach this controller. */
+  async start(clusterAddress: string): Promise<void> {
+    this.#clusterAddress = clusterAddress;
+    await this.#write();
+    this.#schedule();
+  }
+
+  /** Cluster addresses of every live controller, this one first. */
+  async liveAddresses(): Promise<string[]> {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#kept === undefined || nowMs >= this.#kept.untilMs) {
+      const addresses = this.#readAddresses();
+      // Whoever awaits it is told of a failure; nobody is left to wait on one that is kept.
+      addresses.catch(() => (this.#kept = undefined));
+      this.#kept = { untilMs: nowMs + keepListMs, addresses };
+    }
+    return this.#kept.addresses;
+  }
+
+  /** Takes the row away. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    await this.#renewal;
+    if (this.#clusterAddress === '') return;
+    const deadSinceUs = this.#clock.nowUs() - keepUs;
+    await this.#database.write((tx) => deleteControllers(tx, this.id, deadSinceUs));
+  }
+
+  async #readAddresses(): Promise<string[]> {
+    const rows = await listControllersSince(this.#database.reader, this.#clock.nowUs() - livenessUs);
+    const others = rows.filter((row) => row.id !== this.id).map((row) => row.cluster_address);
+    return [...new Set([this.#clusterAddress, ...others])].filter((address) => address !== '');
+  }
+
+  #schedule(): void {
+    this.#timer = this.#clock.setTimer(renewMs, () => {
+      this.#renewal = this.#renew();
+    });
+  }
+
+  /** Never rejects. */
+  async #renew(): Promise<void> {
+    try {
+      await this.#write();
+    } catch (error) {
+      this.#log.warn({ err: error }, 'could not renew the row of this controller');
+    }
+    if (!this.#isClosed) this.#schedule();
+  }
+
+  async #write(): Promise<void> {
+    const row = {
+      id: this.id,
+      name: this.#name,
+      cluster_address: this.#clusterAddress,
+      last_seen_at: this.#clock.nowUs(),
+    };
+    await this.#database.write((tx) => upsertController(tx, row));
+  }
+}

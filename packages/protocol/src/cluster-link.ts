@@ -1,0 +1,20 @@
+/** Where the cluster link is found and what a worker signs on it: facts that controller and worker must agree on. */
+import { createHash } from 'node:crypto';
+
+/** The name in every controller's cluster certificate; a worker checks this one, whatever address it dialled. */
+export const controllerServerName = 'controller.stile.internal';
+/** WebSocket path for workers with a cluster certificate. */
+export const clusterPath = '/cluster';
+/** WebSocket path for workers that enrol; no client certificate. */
+export const enrollPath = '/enroll';
+
+/** What a worker signs when it enrols: it has the key that the certificate will name. `publicKey` is SPKI DER. */
+export function enrollMessage(activationToken: string, publicKey: Uint8Array): Uint8Array {
+  const tokenHash = createHash('sha256').update(activationToken).digest();
+  return Buffer.concat([Buffer.from('stile/enroll/v1'), tokenHash, publicKey]);
+}
+
+/** What a worker signs, with its next key, when it renews. `publicKey` is SPKI DER. */
+export function renewMessage(publicKey: Uint8Array): Uint8Array {
+  return Buffer.concat([Buffer.from('stile/renew/v1'), publicKey]);
+}
