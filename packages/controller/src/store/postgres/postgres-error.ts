@@ -9,6 +9,7 @@ const retryStates: ReadonlySet<string> = new Set(['40001', '40P01']);
 const stateTable: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   '40001': ['conflict', 'another change came first; repeat'],
   '40P01': ['conflict', 'another change came first; repeat'],
+  '22021': ['invalidArgument', 'a text has a character that cannot be stored'],
   '25006': ['storageFull', 'the database is read-only'],
   '53100': ['storageFull', 'the disk of the database server is full'],
   '55P03': ['unavailable', 'a lock was not free in time'],

@@ -1,0 +1,130 @@
+/** SQL of accounts. */
+import { newId } from '@stile/protocol';
+import type { Connection } from '../store/database.ts';
+import { pageOf, type PageRequest } from '../store/page.ts';
+import type { AccountTable, Microseconds } from '../store/schema.ts';
+import { notFound } from '../store/store-error.ts';
+
+/** An account without its password hash. */
+export type AccountRow = Omit<AccountTable, 'password_hash'>;
+
+/** What a new account is made of; the rules of account.ts were checked. */
+export interface NewAccount {
+  /** Default: a new random id. Given by `dev` and by tests only. */
+  readonly id?: string;
+  readonly authMethodId: string;
+  /** Scope of the auth method. */
+  readonly scopeId: string;
+  readonly loginName: string;
+  /** PHC string of `PasswordService.hash`; absent = nobody can log in. */
+  readonly passwordHash?: string | undefined;
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  readonly userId?: string | undefined;
+  readonly nowUs: Microseconds;
+}
+
+/** What a login needs to know. */
+export interface LoginAccount {
+  readonly id: string;
+  readonly scopeId: string;
+  readonly passwordHash: string | null;
+  readonly userId: string | null;
+  /** Scope of the user; null when the account has none. */
+  readonly userScopeId: string | null;
+  readonly userDisabledAt: Microseconds | null;
+  /** Auth method that is primary for the account's scope. */
+  readonly primaryAuthMethodId: string | null;
+}
+
+const columns = [
+  'id',
+  'auth_method_id',
+  'scope_id',
+  'user_id',
+  'type',
+  'name',
+  'description',
+  'login_name',
+  'version',
+  'created_at',
+  'updated_at',
+] as const;
+
+/** @throws {StileError} invalidArgument when the auth method has that login name or name; notFound without it */
+export function createAccount(tx: Connection, account: NewAccount): Promise<AccountRow> {
+  return tx
+    .insertInto('account')
+    .values({
+      id: account.id ?? newId('accountPassword'),
+      auth_method_id: account.authMethodId,
+      scope_id: account.scopeId,
+      user_id: account.userId ?? null,
+      type: 'password',
+      name: account.name ?? null,
+      description: account.description ?? null,
+      login_name: account.loginName,
+      password_hash: account.passwordHash ?? null,
+      version: 1,
+      created_at: account.nowUs,
+      updated_at: account.nowUs,
+    })
+    .returning(columns)
+    .executeTakeFirstOrThrow();
+}
+
+/** The account, or undefined. */
+export function lookupAccount(db: Connection, id: string): Promise<AccountRow | undefined> {
+  return db.selectFrom('account').select(columns).where('id', '=', id).executeTakeFirst();
+}
+
+/** @throws {StileError} notFound */
+export async function readAccount(db: Connection, id: string): Promise<AccountRow> {
+  const row = await lookupAccount(db, id);
+  if (row === undefined) throw notFound();
+  return row;
+}
+
+/** A page of the accounts of an auth method. */
+export function listAccounts(db: Connection, authMethodId: string, page: PageRequest): Promise<AccountRow[]> {
+  const query = db.selectFrom('account').select(columns).where('auth_method_id', '=', authMethodId);
+  return pageOf(query, 'account', page).execute();
+}
+
+/** What a login needs, found by exactly this login name; undefined when there is no such account. */
+export function lookupLoginAccount(
+  db: Connection,
+  authMethodId: string,
+  loginName: string,
+): Promise<LoginAccount | undefined> {
+  return db
+    .selectFrom('account')
+    .innerJoin('scope', 'scope.id', 'account.scope_id')
+    .leftJoin('iam_user', 'iam_user.id', 'account.user_id')
+    .select([
+      'account.id',
+      'account.scope_id as scopeId',
+      'account.password_hash as passwordHash',
+      'account.user_id as userId',
+      'iam_user.scope_id as userScopeId',
+      'iam_user.disabled_at as userDisabledAt',
+      'scope.primary_auth_method_id as primaryAuthMethodId',
+    ])
+    .where('account.auth_method_id', '=', authMethodId)
+    .where('account.login_name', '=', loginName)
+    .executeTakeFirst();
+}
+
+/** Binds an account that has no user to one; false when it has one, or is gone. */
+export async function bindAccount(
+  tx: Connection,
+  binding: { readonly accountId: string; readonly userId: string },
+): Promise<boolean> {
+  const result = await tx
+    .updateTable('account')
+    .set({ user_id: binding.userId })
+    .where('id', '=', binding.accountId)
+    .where('user_id', 'is', null)
+    .executeTakeFirst();
+  return result.numUpdatedRows > 0n;
+}

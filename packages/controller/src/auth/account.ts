@@ -1,0 +1,41 @@
+/** The rules of a password account: login names and passwords (http-api.md §2.4). Pure. */
+import { StileError } from '@stile/protocol';
+
+/** Lower case letters, digits, full stop and hyphen. */
+const loginNamePattern = /^[a-z0-9.-]+$/;
+/** Longest login name, characters; longer names of newer tables are refused too (http-api.md §1.7). */
+const maxLoginNameLength = 128;
+/** Longest password, bytes of UTF-8: a phrase fits, a body that only costs time does not. */
+export const maxPasswordBytes = 4096;
+
+function invalid(name: string, description: string): StileError {
+  return new StileError('invalidArgument', 'Error in provided request.', {
+    details: { requestFields: [{ name, description }] },
+  });
+}
+
+/** Whether an account can have this login name. It is taken as it is: neither trimmed nor made lower case. */
+export function isLoginName(loginName: string): boolean {
+  return loginName.length <= maxLoginNameLength && loginNamePattern.test(loginName);
+}
+
+/**
+ * The login name of a new or changed account, white space around it cut.
+ * @throws {StileError} invalidArgument, field `login_name`
+ */
+export function checkLoginName(loginName: string, minLength: number): string {
+  const trimmed = loginName.trim();
+  if (trimmed === '') throw invalid('login_name', 'This is a required field for this type.');
+  if (!isLoginName(trimmed)) {
+    throw invalid('login_name', 'Only lower case letters, digits, "." and "-" are allowed, 128 at most.');
+  }
+  if (trimmed.length < minLength) throw invalid('login_name', `Must be at least ${minLength} characters.`);
+  return trimmed;
+}
+
+/** @throws {StileError} invalidArgument, field `password` */
+export function checkPassword(password: string, minLength: number): void {
+  // Characters as a person counts them, so that a password of emoji is as long as it looks.
+  if (Array.from(password).length < minLength) throw invalid('password', 'Password is too short.');
+  if (Buffer.byteLength(password) > maxPasswordBytes) throw invalid('password', 'Password is too long.');
+}

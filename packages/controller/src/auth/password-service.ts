@@ -1,0 +1,125 @@
+/** Logging in with a login name and a password (http-api.md §2.3). Whoever is refused learns nothing of why. */
+import { StileError } from '@stile/protocol';
+import type { Clock, Secret } from '@stile/runtime';
+import { createUser, deleteUser } from '../iam/user-repository.ts';
+import type { Connection, Database } from '../store/database.ts';
+import { bindAccount, lookupLoginAccount, type LoginAccount } from './account-repository.ts';
+import { isLoginName, maxPasswordBytes } from './account.ts';
+import { LoginLimiter, type LoginLimits } from './login-limiter.ts';
+import { PasswordHasher, type PasswordHasherOptions } from './password-hasher.ts';
+
+/** What the service stands on. */
+export interface PasswordServiceOptions extends PasswordHasherOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly limits?: LoginLimits;
+}
+
+/** One attempt to log in. */
+export interface LoginRequest {
+  readonly authMethodId: string;
+  /** As given: neither trimmed nor made lower case. */
+  readonly loginName: string;
+  readonly password: Secret;
+  /** Address of the client, without port. */
+  readonly address: string;
+}
+
+/** Who has logged in. */
+export interface LoggedIn {
+  readonly accountId: string;
+  readonly userId: string;
+  /** Scope of the user. */
+  readonly scopeId: string;
+}
+
+function unableToAuthenticate(): StileError {
+  return new StileError('unauthenticated', 'Unable to authenticate.');
+}
+
+/** Checks passwords. */
+export class PasswordService {
+  readonly #database: Database;
+  readonly #clock: Clock;
+  readonly #hasher: PasswordHasher;
+  readonly #limiter: LoginLimiter;
+
+  constructor(options: PasswordServiceOptions) {
+    this.#database = options.database;
+    this.#clock = options.clock;
+    this.#hasher = new PasswordHasher(options);
+    this.#limiter = new LoginLimiter(options.clock, options.limits);
+  }
+
+  /**
+   * Checks the password and finds the user of the account, making one at the first login by a primary auth method.
+   * @throws {StileError} unauthenticated `Unable to authenticate.`; tooManyRequests; notFound when the account has no user and
+   * its auth method is not primary (http-api.md §2.3)
+   */
+  async login(request: LoginRequest): Promise<LoggedIn> {
+    const attempt = this.#limiter.begin(
+      request.address,
+      `${request.authMethodId} ${request.loginName.slice(0, 200)}`,
+    );
+    let account: LoginAccount | undefined;
+    try {
+      account = await this.#verified(request);
+    } catch (error) {
+      // No password was checked, so none was guessed.
+      attempt.refund();
+      throw error;
+    }
+    if (account === undefined) throw unableToAuthenticate();
+    const loggedIn = await this.#userOf(account, request);
+    attempt.refund();
+    return loggedIn;
+  }
+
+  /** PHC string of a new password. @throws {StileError} tooManyRequests */
+  hash(password: Secret): Promise<string> {
+    return this.#hasher.hash(password);
+  }
+
+  /** The account whose password it is. Without an account, or with one that has no password, the same work is done. */
+  async #verified(request: LoginRequest): Promise<LoginAccount | undefined> {
+    // A name that no account can have must not reach the database (PostgreSQL refuses some); it is looked for in vain all the same.
+    const loginName = isLoginName(request.loginName) ? request.loginName : '';
+    const account = await lookupLoginAccount(this.#database.reader, request.authMethodId, loginName);
+    const password = request.password.reveal();
+    const isPossible = password !== '' && Buffer.byteLength(password) <= maxPasswordBytes;
+    const isRight = await this.#hasher.verify(request.password, isPossible ? account?.passwordHash : null);
+    return isRight ? account : undefined;
+  }
+
+  async #userOf(account: LoginAccount, request: LoginRequest): Promise<LoggedIn> {
+    const bound = boundUser(account);
+    if (bound !== undefined) return bound;
+    if (account.primaryAuthMethodId !== request.authMethodId) {
+      throw new StileError('notFound', 'Unable to find requested resource.');
+    }
+    const created = await this.#database.write((tx) => this.#newUser(tx, account));
+    if (created !== undefined) return created;
+    // Another first login of the same account came before this one.
+    const again = await lookupLoginAccount(this.#database.reader, request.authMethodId, request.loginName);
+    const other = again === undefined ? undefined : boundUser(again);
+    if (other === undefined) throw unableToAuthenticate();
+    return other;
+  }
+
+  /** A new user bound to the account; undefined when the account has got one meanwhile, or is gone. */
+  async #newUser(tx: Connection, account: LoginAccount): Promise<LoggedIn | undefined> {
+    const user = await createUser(tx, { scopeId: account.scopeId, nowUs: this.#clock.nowUs() });
+    if (await bindAccount(tx, { accountId: account.id, userId: user.id })) {
+      return { accountId: account.id, userId: user.id, scopeId: user.scope_id };
+    }
+    await deleteUser(tx, user.id);
+    return undefined;
+  }
+}
+
+/** The user of the account, undefined when it has none. @throws {StileError} unauthenticated when the user is disabled */
+function boundUser(account: LoginAccount): LoggedIn | undefined {
+  if (account.userId === null || account.userScopeId === null) return undefined;
+  if (account.userDisabledAt !== null) throw unableToAuthenticate();
+  return { accountId: account.id, userId: account.userId, scopeId: account.userScopeId };
+}

@@ -1,0 +1,165 @@
+/** SQL of users and groups. */
+import { anonymousUserId, authenticatedUserId, globalScopeId, newId, recoveryUserId } from '@stile/protocol';
+import type { Connection } from '../store/database.ts';
+import { pageOf, type PageRequest } from '../store/page.ts';
+import type { IamGroupTable, IamUserTable, Microseconds } from '../store/schema.ts';
+import { notFound } from '../store/store-error.ts';
+import { newVersion } from './scope-repository.ts';
+
+/** A user with what its account at the primary auth method of its scope tells of it (http-api.md §2.6). */
+export interface UserRow extends IamUserTable {
+  readonly primary_account_id: string | null;
+  readonly login_name: string | null;
+}
+
+/** What a new user or group is made of. */
+export interface NewNamed {
+  /** Default: a new random id. Given by `dev` and by tests only. */
+  readonly id?: string;
+  readonly scopeId: string;
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  readonly nowUs: Microseconds;
+}
+
+/** The users that are not people, with the texts that answers show. */
+const specialUsers = [
+  {
+    id: anonymousUserId,
+    name: 'anonymous',
+    description: 'The anonymous user matches any request, whether authenticated or not',
+  },
+  {
+    id: authenticatedUserId,
+    name: 'authenticated',
+    description: 'The authenticated user matches any user that has a valid token',
+  },
+  {
+    id: recoveryUserId,
+    name: 'recovery',
+    description:
+      'The recovery user is used for any request that was performed with the recovery KMS workflow',
+  },
+] as const;
+
+/** Makes `u_anon`, `u_auth` and `u_recovery` in the global scope; those that are there stay. */
+export async function createSpecialUsers(tx: Connection, nowUs: Microseconds): Promise<void> {
+  const rows = specialUsers.map((user) => ({
+    ...user,
+    scope_id: globalScopeId,
+    disabled_at: null,
+    ...newVersion(nowUs),
+  }));
+  await tx
+    .insertInto('iam_user')
+    .values(rows)
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .execute();
+}
+
+function named(kind: 'user' | 'group', values: NewNamed): IamGroupTable {
+  return {
+    id: values.id ?? newId(kind),
+    scope_id: values.scopeId,
+    name: values.name ?? null,
+    description: values.description ?? null,
+    ...newVersion(values.nowUs),
+  };
+}
+
+/** @throws {StileError} invalidArgument when the scope has a user of that name; notFound without the scope */
+export function createUser(tx: Connection, user: NewNamed): Promise<IamUserTable> {
+  return tx
+    .insertInto('iam_user')
+    .values({ ...named('user', user), disabled_at: null })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
+
+/** Users with their account at the primary auth method; of several, the oldest. */
+function usersWithAccount(db: Connection) {
+  return db
+    .selectFrom('iam_user')
+    .innerJoin('scope', 'scope.id', 'iam_user.scope_id')
+    .leftJoin('account', (join) =>
+      join.on('account.id', '=', (eb) =>
+        eb
+          .selectFrom('account as own')
+          .select('own.id')
+          .whereRef('own.user_id', '=', 'iam_user.id')
+          .whereRef('own.auth_method_id', '=', 'scope.primary_auth_method_id')
+          .orderBy('own.created_at')
+          .orderBy('own.id')
+          .limit(1),
+      ),
+    )
+    .selectAll('iam_user')
+    .select(['account.id as primary_account_id', 'account.login_name']);
+}
+
+/** The user, or undefined. */
+export function lookupUser(db: Connection, id: string): Promise<UserRow | undefined> {
+  return usersWithAccount(db).where('iam_user.id', '=', id).executeTakeFirst();
+}
+
+/** @throws {StileError} notFound */
+export async function readUser(db: Connection, id: string): Promise<UserRow> {
+  const row = await lookupUser(db, id);
+  if (row === undefined) throw notFound();
+  return row;
+}
+
+/** A page of the users of the given scopes. */
+export function listUsers(
+  db: Connection,
+  scopeIds: readonly string[],
+  page: PageRequest,
+): Promise<UserRow[]> {
+  const query = usersWithAccount(db).where('iam_user.scope_id', 'in', scopeIds);
+  return pageOf(query, 'iam_user', page).execute();
+}
+
+/**
+ * Disables a user, or enables it again: none of its tokens is good while it is disabled.
+ * @throws {StileError} notFound
+ */
+export async function setUserDisabled(
+  tx: Connection,
+  id: string,
+  disabledAtUs: Microseconds | null,
+): Promise<void> {
+  const result = await tx
+    .updateTable('iam_user')
+    .set({ disabled_at: disabledAtUs })
+    .where('id', '=', id)
+    .executeTakeFirst();
+  if (result.numUpdatedRows === 0n) throw notFound();
+}
+
+/**
+ * Deletes a user with its memberships and tokens; its accounts stay, unbound. False when there is none. What else ends with a
+ * user is the use case's in `session/`.
+ */
+export async function deleteUser(tx: Connection, id: string): Promise<boolean> {
+  const result = await tx.deleteFrom('iam_user').where('id', '=', id).executeTakeFirst();
+  return result.numDeletedRows > 0n;
+}
+
+/** @throws {StileError} invalidArgument when the scope has a group of that name; notFound without the scope */
+export function createGroup(tx: Connection, group: NewNamed): Promise<IamGroupTable> {
+  return tx.insertInto('iam_group').values(named('group', group)).returningAll().executeTakeFirstOrThrow();
+}
+
+/** Adds users to a group; those that are members stay. @throws {StileError} notFound when one of them does not exist */
+export async function addGroupMembers(
+  tx: Connection,
+  groupId: string,
+  memberIds: readonly string[],
+): Promise<void> {
+  if (memberIds.length === 0) return;
+  await tx
+    .insertInto('iam_group_member')
+    .values(memberIds.map((memberId) => ({ group_id: groupId, member_id: memberId })))
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+}
