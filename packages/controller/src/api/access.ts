@@ -67,6 +67,11 @@ export class Access {
     return this.acl.decide(resource, action).authorized;
   }
 
+  /** The fields the caller sees of an item in a list (grants.md §2.6). */
+  listed(resource: AclResource): VisibleFields {
+    return this.acl.decide(resource, 'list').outputFields;
+  }
+
   /** Which of `candidates` the caller may do, sorted (grants.md §7.4). */
   actions(resource: AclResource, candidates: readonly string[]): readonly string[] {
     return this.acl.authorizedActions(resource, candidates);

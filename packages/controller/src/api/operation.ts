@@ -84,6 +84,8 @@ export interface Step<I, F> {
   readonly access: Access;
   /** Fields that the caller sees. */
   readonly visible: VisibleFields;
+  /** Rights of others than the caller. */
+  readonly gate: Gate;
 }
 
 /** An operation in its three steps. */
@@ -107,7 +109,7 @@ export function operation<I, F extends Located>(spec: OperationSpec<I, F>): Oper
       const [acl, found] = await Promise.all([gate.aclFor(call.caller), locate(input, call)]);
       const access = new Access(acl, call.caller);
       const visible = access.require(spec.permission, found);
-      return act({ call, input, found, access, visible });
+      return act({ call, input, found, access, visible, gate });
     },
   };
 }

@@ -1,0 +1,72 @@
+/** What the API stands on: the use cases of the domain folders, given by the composition root. */
+import type { Clock } from '@stile/runtime';
+import type { AuthTokenService } from '../auth/auth-token-service.ts';
+import type { PasswordService } from '../auth/password-service.ts';
+import type { AccountRow } from '../auth/account-repository.ts';
+import type { AuthMethodRow } from '../auth/auth-method-repository.ts';
+import type { HostService } from '../host/host-service.ts';
+import type { ListPermission } from '../iam/acl.ts';
+import type { ScopeInfo } from '../iam/scope.ts';
+import type { ScopeRow } from '../iam/scope-repository.ts';
+import type { UserRow } from '../iam/user-repository.ts';
+import type { SessionEnding } from '../session/session-ending.ts';
+import type { SessionService } from '../session/session-service.ts';
+import type { TargetService } from '../target/target-service.ts';
+import type { WorkerRegistry } from '../worker-registry/worker-registry.ts';
+import type { Alias } from '../target/target.ts';
+import type { ListServices, PageRequest } from './list/list-page.ts';
+
+/** Scope id to what may be listed there. */
+export type ListPermissions = ReadonlyMap<string, ListPermission>;
+
+/** A scope, as much as every answer shows of it. */
+export type ScopeNode = ScopeInfo;
+
+/** Reads scopes. */
+export interface ScopeReader {
+  /** The scope, or undefined. */
+  lookup(id: string): Promise<ScopeNode | undefined>;
+  /** Every scope. */
+  tree(): Promise<readonly ScopeNode[]>;
+  /** The whole row, or undefined. */
+  lookupRow(id: string): Promise<ScopeRow | undefined>;
+  /** A page of the scopes directly in one of the parents. */
+  listRows(parentIds: readonly string[], page: PageRequest): Promise<readonly ScopeRow[]>;
+}
+
+/** Reads auth methods. */
+export interface AuthMethodReader {
+  lookup(id: string): Promise<AuthMethodRow | undefined>;
+  list(scopeIds: readonly string[], page: PageRequest): Promise<readonly AuthMethodRow[]>;
+}
+
+/** Reads accounts. */
+export interface AccountReader {
+  lookup(id: string): Promise<AccountRow | undefined>;
+}
+
+/** Reads users and the aliases that lead somewhere for them. */
+export interface UserReader {
+  lookup(id: string): Promise<UserRow | undefined>;
+  /** A page of the aliases whose destination is one of the permitted targets. */
+  resolvableAliases(permissions: ListPermissions, page: PageRequest): Promise<readonly Alias[]>;
+}
+
+/** The use cases behind the API. */
+export interface ApiServices {
+  readonly scopes: ScopeReader;
+  readonly users: UserReader;
+  readonly authMethods: AuthMethodReader;
+  readonly accounts: AccountReader;
+  readonly authTokens: Pick<AuthTokenService, 'issue' | 'read' | 'list'>;
+  readonly passwords: Pick<PasswordService, 'login'>;
+  readonly hosts: HostService;
+  readonly targets: TargetService;
+  readonly sessions: SessionService;
+  readonly endings: SessionEnding;
+  /** Deletes an auth token and ends its sessions. `by` is the id of the user who did it. */
+  readonly deleteAuthToken: (id: string, by: string) => Promise<void>;
+  readonly workers: WorkerRegistry;
+  readonly lists: ListServices;
+  readonly clock: Clock;
+}

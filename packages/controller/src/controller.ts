@@ -1,0 +1,338 @@
+/**
+ * Composition root: builds the parts of a controller over one database, and owns the order in which they start and stop. The API
+ * listens last, when everything behind it can answer, and stops first.
+ */
+import { StileError } from '@stile/protocol/errors';
+import {
+  OpsListener,
+  Shutdown,
+  silentLogger,
+  systemClock,
+  type Clock,
+  type HostPort,
+  type Logger,
+  type WorkerProcessInfo,
+} from '@stile/runtime';
+import { apiOperations } from './api/operations.ts';
+import { ApiServer } from './api/server.ts';
+import type { ApiServices } from './api/services.ts';
+import { lookupAccount } from './auth/account-repository.ts';
+import { listAuthMethods, lookupAuthMethod } from './auth/auth-method-repository.ts';
+import { AuthTokenService } from './auth/auth-token-service.ts';
+import { PasswordService } from './auth/password-service.ts';
+import { ClusterListener } from './cluster/cluster-listener.ts';
+import {
+  controllerSettings,
+  type ApiListenerConfig,
+  type ControllerConfig,
+  type ControllerSettings,
+} from './config.ts';
+import { HostService } from './host/host-service.ts';
+import { IamService } from './iam/iam-service.ts';
+import { listScopes, lookupScope } from './iam/scope-repository.ts';
+import { lookupUser } from './iam/user-repository.ts';
+import { KeyService } from './keys/key-service.ts';
+import { rootKeyOf } from './keys/root-key.ts';
+import { ConnectionEnding } from './session/connection-ending.ts';
+import { SessionEnding } from './session/session-ending.ts';
+import { SessionReaper } from './session/session-reaper.ts';
+import { SessionReconciliation } from './session/session-reconciliation.ts';
+import { SessionRevocations } from './session/session-revocation.ts';
+import { SessionService } from './session/session-service.ts';
+import { SessionServing } from './session/session-serving.ts';
+import { openDatabase, type Database } from './store/database.ts';
+import { listSince } from './store/deleted-resource-repository.ts';
+import { isInitialized, migrate, needsMigration } from './store/migrate.ts';
+import { notFound } from './store/store-error.ts';
+import { listResolvableAliases } from './target/alias-repository.ts';
+import { TargetService } from './target/target-service.ts';
+import { ClusterAuthority } from './worker-registry/cluster-authority.ts';
+import { ControllerPresence } from './worker-registry/controller-presence.ts';
+import { WorkerRegistry } from './worker-registry/worker-registry.ts';
+
+/** What `prepare` and the holder of a controller may use: the use cases, and the database below them. */
+export interface ControllerParts {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly keys: KeyService;
+  readonly iam: IamService;
+  readonly passwords: PasswordService;
+  readonly authTokens: AuthTokenService;
+  readonly hosts: HostService;
+  readonly targets: TargetService;
+  readonly sessions: SessionService;
+  readonly endings: SessionEnding;
+  readonly workers: WorkerRegistry;
+}
+
+/** What surrounds a controller. */
+export interface ControllerEnvironment {
+  /** Default: no logs. */
+  readonly log?: Logger;
+  /** Default: the clock of the machine. */
+  readonly clock?: Clock;
+  /** Runs when the schema is there and before anything listens: the place for first resources. */
+  readonly prepare?: (parts: ControllerParts) => Promise<void>;
+  /** What `/health?worker_info=1` shows of a worker in this process. */
+  readonly workerInfo?: () => WorkerProcessInfo;
+}
+
+/** A running controller. */
+export interface Controller {
+  /** Bound addresses, in the order of the configuration. */
+  readonly apiAddresses: readonly HostPort[];
+  readonly clusterAddress: HostPort;
+  /** Undefined when there is no ops listener. */
+  readonly opsAddress: HostPort | undefined;
+  readonly parts: ControllerParts;
+  /** Stops everything in order. Idempotent, never rejects. */
+  close(): Promise<void>;
+}
+
+/** Everything inside, the parts that nobody outside calls included. */
+interface Assembly {
+  readonly parts: ControllerParts;
+  readonly reaper: SessionReaper;
+  readonly revocations: SessionRevocations;
+  readonly cluster: ClusterListener;
+}
+
+/**
+ * Starts a controller. What was started is closed again when a later part fails.
+ * @throws {StileError} invalidConfig, failedPrecondition (schema missing or old: the message says which command helps; other
+ * root key), listenFailed, unavailable, storageFull
+ */
+export async function startController(
+  config: ControllerConfig,
+  environment: ControllerEnvironment = {},
+): Promise<Controller> {
+  const settings = controllerSettings(config);
+  const log = environment.log ?? silentLogger;
+  const shutdown = new Shutdown({ log });
+  try {
+    return await start(settings, { ...environment, log }, shutdown);
+  } catch (error) {
+    await shutdown.run();
+    throw error;
+  }
+}
+
+async function start(
+  settings: ControllerSettings,
+  environment: ControllerEnvironment & { readonly log: Logger },
+  shutdown: Shutdown,
+): Promise<Controller> {
+  const { log, clock = systemClock } = environment;
+  const database = await openDatabase({
+    url: settings.database.url.reveal(),
+    clock,
+    log,
+    ...(settings.database.maxOpenConnections === undefined
+      ? {}
+      : { maxConnections: settings.database.maxOpenConnections }),
+  });
+  shutdown.add('database', () => database.close());
+  await requireSchema(database, settings.migrate);
+  const { parts, reaper, revocations, cluster } = await assemble(
+    settings,
+    { database, clock, log },
+    shutdown,
+  );
+  await environment.prepare?.(parts);
+  await requireInitialized(database);
+
+  shutdown.add('session revocations', () => revocations.close());
+  reaper.start();
+  shutdown.add('session reaper', () => reaper.close());
+  shutdown.add('cluster listener', () => cluster.close());
+  const clusterAddress = await cluster.start();
+  const apiAddresses = await startApi(settings, parts, { log, shutdown });
+  const ops = await startOps(settings, environment, shutdown);
+  log.info({ name: settings.name, api: apiAddresses, cluster: clusterAddress }, 'controller is ready');
+  return {
+    apiAddresses,
+    clusterAddress,
+    opsAddress: ops?.address,
+    parts,
+    close: () => {
+      ops?.listener.markStopping();
+      return shutdown.run();
+    },
+  };
+}
+
+/** @throws {StileError} failedPrecondition */
+async function requireSchema(database: Database, mayMigrate: boolean): Promise<void> {
+  if (!(await needsMigration(database))) return;
+  if (mayMigrate) {
+    await migrate(database);
+    return;
+  }
+  const command = (await isInitialized(database)) ? 'migrate' : 'init';
+  const what = command === 'migrate' ? 'has the schema of an older version' : 'is not initialized';
+  throw new StileError(
+    'failedPrecondition',
+    `the database ${what}: run "stile database ${command} -config FILE"`,
+  );
+}
+
+/** @throws {StileError} failedPrecondition */
+async function requireInitialized(database: Database): Promise<void> {
+  if (await isInitialized(database)) return;
+  throw new StileError(
+    'failedPrecondition',
+    'the database has no global scope: run "stile database init -config FILE"',
+  );
+}
+
+async function assemble(
+  settings: ControllerSettings,
+  ground: { readonly database: Database; readonly clock: Clock; readonly log: Logger },
+  shutdown: Shutdown,
+): Promise<Assembly> {
+  const { database, clock } = ground;
+  const keys = await KeyService.open({ ...ground, rootKey: rootKeyOf(settings.rootKey) });
+  shutdown.add('keys', () => Promise.resolve(keys.close()));
+  const iam = new IamService(ground);
+  const authTokens = new AuthTokenService({
+    ...ground,
+    keys,
+    timeToLiveSeconds: settings.authTokenTimeToLiveSeconds,
+    timeToStaleSeconds: settings.authTokenTimeToStaleSeconds,
+  });
+  shutdown.add('auth tokens', () => authTokens.close());
+  const targets = new TargetService(ground);
+  const authority = await ClusterAuthority.open({ ...ground, keys });
+  const workers = new WorkerRegistry({ ...ground, authority });
+  const ending = new ConnectionEnding(ground);
+  const revocations = new SessionRevocations({ ...ground, ending });
+  const serving = new SessionServing({ ...ground, keys, iam, filters: workers.filters, ending });
+  const parts: ControllerParts = {
+    database,
+    clock,
+    keys,
+    iam,
+    passwords: new PasswordService({
+      ...ground,
+      ...(settings.concurrentPasswordHashWorkers === undefined
+        ? {}
+        : { workers: settings.concurrentPasswordHashWorkers }),
+    }),
+    authTokens,
+    hosts: new HostService(ground),
+    targets,
+    sessions: new SessionService({ ...ground, keys, selection: workers.selection, revocations }),
+    endings: new SessionEnding({ ...ground, targets }),
+    workers,
+  };
+  const cluster = new ClusterListener({
+    ...ground,
+    address: settings.listeners.cluster.address,
+    ...(settings.publicClusterAddress === undefined ? {} : { publicAddress: settings.publicClusterAddress }),
+    registry: workers,
+    presence: new ControllerPresence({ ...ground, name: settings.name }),
+    serving,
+    reconciliation: new SessionReconciliation({ ...ground, ending }),
+    revocations,
+  });
+  return { parts, reaper: new SessionReaper({ ...ground, ending }), revocations, cluster };
+}
+
+/** The use cases as the API calls them; reads go straight to the repositories. */
+function apiServices(parts: ControllerParts, settings: ControllerSettings): ApiServices {
+  const { database, iam, authTokens, endings, clock } = parts;
+  const { reader } = database;
+  return {
+    ...parts,
+    scopes: {
+      lookup: (id) => iam.lookup(id),
+      tree: () => iam.tree(),
+      lookupRow: (id) => lookupScope(reader, id),
+      listRows: (parentIds, page) => listScopes(reader, parentIds, page),
+    },
+    users: {
+      lookup: (id) => lookupUser(reader, id),
+      resolvableAliases: (permissions, page) => listResolvableAliases(reader, permissions, page),
+    },
+    authMethods: {
+      lookup: (id) => lookupAuthMethod(reader, id),
+      list: (scopeIds, page) => listAuthMethods(reader, scopeIds, page),
+    },
+    accounts: { lookup: (id) => lookupAccount(reader, id) },
+    deleteAuthToken: (id, by) =>
+      database.write(async (tx) => {
+        if (!(await authTokens.end(tx, id))) throw notFound();
+        await endings.endWithin(
+          tx,
+          { column: 'auth_token_id', values: [id] },
+          { reason: 'token revoked', by },
+        );
+      }),
+    lists: {
+      keys: parts.keys,
+      clock,
+      maxPageSize: settings.maxPageSize,
+      deletedSince: async (type, sinceUs) => (await listSince(reader, type, sinceUs)).ids,
+    },
+  };
+}
+
+async function startApi(
+  settings: ControllerSettings,
+  parts: ControllerParts,
+  around: { readonly log: Logger; readonly shutdown: Shutdown },
+): Promise<readonly HostPort[]> {
+  const operations = apiOperations(apiServices(parts, settings));
+  const addresses: HostPort[] = [];
+  for (const listener of settings.listeners.api) {
+    const server = new ApiServer({
+      operations,
+      gate: parts.iam,
+      authenticate: (text) => parts.authTokens.authenticate(text),
+      log: around.log,
+      ...apiListenerOptions(listener),
+    });
+    around.shutdown.add('API listener', () => server.close());
+    addresses.push(await server.start());
+  }
+  return addresses;
+}
+
+function apiListenerOptions(
+  listener: ApiListenerConfig,
+): Pick<
+  ConstructorParameters<typeof ApiServer>[0],
+  'address' | 'tls' | 'crossOrigin' | 'maxRequestBytes' | 'maxRequestMs'
+> {
+  const { tls, maxRequestSize, maxRequestDurationSeconds } = listener;
+  return {
+    address: listener.address,
+    ...(tls === undefined
+      ? {}
+      : { tls: { certificate: tls.certificate, privateKey: tls.privateKey.reveal() } }),
+    crossOrigin: {
+      enabled: listener.corsEnabled ?? true,
+      allowedOrigins: listener.corsAllowedOrigins ?? ['*'],
+      allowedHeaders: listener.corsAllowedHeaders ?? [],
+    },
+    ...(maxRequestSize === undefined ? {} : { maxRequestBytes: maxRequestSize }),
+    ...(maxRequestDurationSeconds === undefined ? {} : { maxRequestMs: maxRequestDurationSeconds * 1000 }),
+  };
+}
+
+async function startOps(
+  settings: ControllerSettings,
+  environment: ControllerEnvironment & { readonly log: Logger },
+  shutdown: Shutdown,
+): Promise<{ readonly listener: OpsListener; readonly address: HostPort } | undefined> {
+  const { ops } = settings.listeners;
+  if (ops === undefined) return undefined;
+  const { log, workerInfo } = environment;
+  const listener = new OpsListener({
+    address: ops.address,
+    log,
+    ...(workerInfo === undefined ? {} : { workerInfo }),
+  });
+  shutdown.add('ops listener', () => listener.close());
+  return { listener, address: await listener.start() };
+}
