@@ -1,0 +1,101 @@
+// Bench: cancel -> both sockets closed, with 1,000 live sessions of one connection each: from the POST until the client's and
+// the endpoint's socket are closed, a few cancels under way at a time.
+import { atMost, figure } from './support/figure.mjs';
+import { inParallel, sharedClockMs } from './support/concurrency.mjs';
+import { startProgram } from './support/remote-program.mjs';
+import { percentile } from './support/statistics.mjs';
+import { startCluster } from './support/stile-cluster.mjs';
+
+export const name = 'cancel';
+export const title = 'cancel until both sockets are closed';
+export const deadlineMs = 600_000;
+
+/** Cancels under way at a time. */
+const width = 8;
+const tofuToken = 'A1'.repeat(10);
+
+export async function run({ scope, isQuick, quiet, progress }) {
+  const rounds = isQuick ? 1 : 3;
+  const count = isQuick ? 100 : 1_000;
+  const endpoint = startProgram(scope, 'endpoint');
+  const clients = startProgram(scope, 'session-clients');
+  const endpointPort = await endpoint.call('listen');
+  const { api, target } = await startCluster(scope, { endpointPort });
+  const values = { p50: [], p99: [], max: [], answerP50: [], answerP99: [] };
+  for (let round = 0; round < rounds; round += 1) {
+    const sessions = await openSessions({ api, target, clients, firstNumber: round * count, count });
+    progress(`round ${round + 1} of ${rounds}: ${count} sessions stand`);
+    await quiet.wait();
+    const posted = await cancelAll(api, sessions);
+    const closed = await closedBoth({ endpoint, clients, count: (round + 1) * count });
+    const delays = sessions.map(({ number }) => closed(number) - posted.get(number).startMs);
+    const answers = sessions.map(({ number }) => posted.get(number).answerMs);
+    values.p50.push(percentile(delays, 0.5));
+    values.p99.push(percentile(delays, 0.99));
+    values.max.push(Math.max(...delays));
+    values.answerP50.push(percentile(answers, 0.5));
+    values.answerP99.push(percentile(answers, 0.99));
+    await checkTerminated(api, sessions[0].sessionId);
+  }
+  const label = `cancel to both sockets closed, ${count} live sessions`;
+  return {
+    figures: [
+      figure({ name: `${label}, p50`, unit: 'ms', values: values.p50 }),
+      figure({ name: `${label}, p99`, unit: 'ms', values: values.p99, goal: atMost(250) }),
+      figure({ name: `${label}, slowest`, unit: 'ms', values: values.max }),
+      figure({ name: 'cancel to answer of the API, p50', unit: 'ms', values: values.answerP50 }),
+      figure({ name: 'cancel to answer of the API, p99', unit: 'ms', values: values.answerP99 }),
+    ],
+  };
+}
+
+async function openSessions({ api, target, clients, firstNumber, count }) {
+  const sessions = [];
+  await inParallel(count, width, async (index) => {
+    const answer = await api.authorize(target.id);
+    const number = firstNumber + index;
+    sessions.push({ number, sessionId: answer.session_id, token: answer.authorization_token });
+  });
+  const connections = sessions.map(({ number, token }) => ({ number, token, tofuToken }));
+  await clients.call('openAll', { connections, width }, 300_000);
+  return sessions;
+}
+
+/** When each cancel began, and how long its answer took. */
+async function cancelAll(api, sessions) {
+  const posted = new Map();
+  await inParallel(sessions.length, width, async (index) => {
+    const { number, sessionId } = sessions[index];
+    const { version } = await api.call('GET', `/v1/sessions/${sessionId}`);
+    const startMs = sharedClockMs();
+    await api.call('POST', `/v1/sessions/${sessionId}:cancel`, { version });
+    posted.set(number, { startMs, answerMs: sharedClockMs() - startMs });
+  });
+  return posted;
+}
+
+/** Waits until every connection is closed on both ends; then gives the later of the two times. */
+async function closedBoth({ endpoint, clients, count }) {
+  for (const end = Date.now() + 30_000; ;) {
+    const [far, near] = [await endpoint.call('closings'), await clients.call('closings')];
+    if (far.size >= count && near.size >= count) {
+      return (number) => Math.max(far.get(number).sharedMs, near.get(number).sharedMs);
+    }
+    if (Date.now() > end) {
+      throw new Error(
+        `of ${count} canceled connections ${near.size} closed at the client, ${far.size} at the endpoint`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** The record must agree with the sockets. */
+async function checkTerminated(api, sessionId) {
+  for (const end = Date.now() + 15_000; ;) {
+    const { status } = await api.call('GET', `/v1/sessions/${sessionId}`);
+    if (status === 'terminated') return;
+    if (Date.now() > end) throw new Error(`session ${sessionId} is ${status} 15 s after its cancel`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
