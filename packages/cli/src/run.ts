@@ -88,7 +88,7 @@ async function runCommand(
   const environment = new Environment(options.variables);
   const { output, streams } = options;
   const { parseArguments } = await import('./arguments/argv.ts');
-  const { leftover, ...parsed } = parseArguments(command, words, environment);
+  const { leftover, ...parsed } = await parseArguments(command, words, environment);
   const context = { command, environment, output, streams, ...parsed };
   const failure = command.check?.(context);
   if (failure !== undefined) {

@@ -3,7 +3,6 @@
  * spelling to `--name=value` and refuses what Go refuses, in its words; yargs' parser then fills in the values.
  */
 import { StileError } from '@stile/protocol/errors';
-import { Parser } from 'yargs/helpers';
 import type { Command, Flag } from '../command.ts';
 import type { Environment } from './environment.ts';
 import { FlagValues, type FlagValue } from './flag-values.ts';
@@ -89,10 +88,13 @@ const parserConfiguration = {
 };
 
 /** Raw values by flag name: the text, `true`/`false`, or the texts of a repeatable flag. */
-function readValues(
+async function readValues(
   words: readonly string[],
   flags: ReadonlyMap<string, Flag>,
-): Map<string, string | boolean | string[]> {
+): Promise<Map<string, string | boolean | string[]>> {
+  // Loading yargs takes as long as starting node; `stile version` must not wait for it.
+  if (words.length === 0) return new Map();
+  const { Parser } = await import('yargs/helpers');
   const named = (wanted: (flag: Flag) => boolean): string[] =>
     [...flags.values()].filter(wanted).map((flag) => flag.name);
   const repeated = named((flag) => flag.repeat === true);
@@ -174,18 +176,18 @@ function splitPassthrough(
  * Reads the words after the command's path.
  * @throws {StileError} invalidFlag with the text Go's `flag` package has for it (cli.md §1.1)
  */
-export function parseArguments(
+export async function parseArguments(
   command: Command,
   words: readonly string[],
   environment: Environment,
-): ParsedArguments {
+): Promise<ParsedArguments> {
   const [own, passthrough] = splitPassthrough(command, words);
   const [first] = own;
   const hasPositional =
     command.positional !== undefined && first !== undefined && first !== '' && !first.startsWith('-');
   const flags = flagsOf(command);
   const { normal, leftover } = normalise(hasPositional ? own.slice(1) : own, flags);
-  const given = readValues(normal, flags);
+  const given = await readValues(normal, flags);
   const values = new Map<string, FlagValue>();
   for (const flag of flags.values()) {
     const raw = given.get(flag.name);

@@ -42,7 +42,10 @@ function checkParent(spec: ResourceSpec): (context: CommandContext) => CheckFail
       : undefined;
 }
 
-type Details = Omit<Command, 'groups' | 'path' | 'summary'> & { readonly flags: readonly Flag[] };
+type Details = Omit<Command, 'groups' | 'path' | 'summary'> & {
+  readonly flags: readonly Flag[];
+  readonly summary?: string;
+};
 
 function makeCommand(spec: ResourceSpec, words: string, details: Details): Command {
   const { flags, ...rest } = details;
@@ -50,7 +53,8 @@ function makeCommand(spec: ResourceSpec, words: string, details: Details): Comma
   const noun =
     spec.subtype === undefined || !words.includes(' ') ? spec.noun : `${spec.subtype}-type ${spec.noun}`;
   const verbWord = verb.charAt(0).toUpperCase() + verb.slice(1);
-  const summary = verb === 'list' ? `List ${spec.noun}s` : `${verbWord} ${article(noun)}`;
+  const summary =
+    details.summary ?? (verb === 'list' ? `List ${spec.noun}s` : `${verbWord} ${article(noun)}`);
   return {
     ...rest,
     path: `${spec.name} ${words}`,
@@ -136,7 +140,11 @@ function updateCommand(spec: ResourceSpec): Command {
   });
 }
 
-const listActionWords = { add: 'Adds to', set: 'Replaces', remove: 'Removes from' } as const;
+const listActionWords = {
+  add: ['Add', 'to'],
+  set: ['Set', 'of'],
+  remove: ['Remove', 'from'],
+} as const;
 
 function listActionCommand(
   spec: ResourceSpec,
@@ -145,8 +153,11 @@ function listActionCommand(
 ): Command {
   const clears = verb === 'set' ? ' A single "null" empties the list.' : '';
   const withId = checkId(spec);
+  const [does, preposition] = listActionWords[verb];
+  const summary = `${does} ${action.things} ${preposition} ${article(spec.noun)}`;
   return makeCommand(spec, `${verb}-${action.name}`, {
-    description: `${listActionWords[verb]} the ${action.things} of ${article(spec.noun)}.${clears}`,
+    summary,
+    description: `${summary}.${clears}`,
     examples: [
       `stile ${spec.name} ${verb}-${action.name} -id ${spec.exampleId} -${action.flag} ${action.exampleId}`,
     ],

@@ -93,12 +93,14 @@ export function groupHelp(path: string, row: CommandRow, commands: readonly Comm
 
 /** One command: usage, what it does, examples, flags by group. */
 export function commandHelp(command: Command, commands: readonly Command[]): string {
-  const positional = command.positional === undefined ? '' : ` [${command.positional}]`;
-  const passthrough = command.passthrough === true ? ' [-- program arguments]' : '';
+  const sentences = [command.description];
+  if (command.positional !== undefined)
+    sentences.push(`The ${command.positional} can also be the first word.`);
+  if (command.passthrough === true) sentences.push('What follows "--" is passed to the program that runs.');
   const lines = [
-    `Usage: stile ${command.path}${positional} [options] [args]${passthrough}`,
+    `Usage: stile ${command.path} [options] [args]`,
     '',
-    wrap([`  ${command.description}`], helpColumns),
+    wrap([`  ${sentences.join(' ')}`], helpColumns),
     '',
     command.examples.length > 1 ? '  Examples:' : '  Example:',
     '',
