@@ -3,6 +3,7 @@ export * from './activation-token.ts';
 export * from './base58.ts';
 export * from './close-reason.ts';
 export * from './errors.ts';
+export * from './filter.ts';
 export * from './grant.ts';
 export * from './handshake.ts';
 export * from './ids.ts';
