@@ -16,15 +16,16 @@ export {
 } from './config.ts';
 export { openDatabase, type Connection, type Database } from './store/database.ts';
 export { isInitialized, migrate, needsMigration } from './store/migrate.ts';
-export { KeyService } from './keys/key-service.ts';
 export { generateRootKey, rootKeyOf, type RootKey } from './keys/root-key.ts';
+export { KeyService } from './keys/key-service.ts';
 export { PasswordService } from './auth/password-service.ts';
-export { AuthTokenService, type Caller } from './auth/auth-token-service.ts';
-export { createPasswordAuthMethod } from './auth/auth-method-repository.ts';
-export { createAccount } from './auth/account-repository.ts';
-export { IamService } from './iam/iam-service.ts';
-export { createGlobalScope, createScope, setPrimaryAuthMethod } from './iam/scope-repository.ts';
-export { createSpecialUsers, createUser } from './iam/user-repository.ts';
-export { HostService } from './host/host-service.ts';
-export { TargetService } from './target/target-service.ts';
-export { WorkerRegistry } from './worker-registry/worker-registry.ts';
+export {
+  createInitialResources,
+  type InitialIds,
+  type InitialLogin,
+  type InitialPlan,
+  type InitialResources,
+  type MadeResource,
+  type MadeTarget,
+} from './bootstrap/initial-resources.ts';
+export { activateLocalWorker, type LocalWorker } from './bootstrap/local-worker.ts';

@@ -20,19 +20,21 @@ import type { scopeInfoFields } from '../schema/shared-fields.ts';
 import { isId } from '../schema/text-rules.ts';
 import type { ScopeNode, ScopeReader } from '../services.ts';
 
-/** How each verb words a wrong id of the path. */
-const idFaults = {
+/** Verbs that word a wrong id of the path each in its own way. */
+export type PathVerb = 'read' | 'update' | 'delete' | 'action';
+
+const idFaults: Readonly<Record<PathVerb, { readonly message: string; readonly description: string }>> = {
   read: { message: requestMessage, description: 'Invalid formatted identifier.' },
   update: { message: requestMessage, description: 'Improperly formatted path identifier.' },
   delete: { message: requestMessage, description: 'Incorrectly formatted identifier.' },
   action: { message: fieldsMessage, description: 'Incorrectly formatted identifier.' },
-} as const;
+};
 
 /**
  * The id of the path.
  * @throws {StileError} invalidArgument in the words of the verb
  */
-export function requirePathId(id: string, verb: keyof typeof idFaults, prefixes: readonly string[]): string {
+export function requirePathId(id: string, verb: PathVerb, prefixes: readonly string[]): string {
   if (isId(id, prefixes)) return id;
   const { message, description } = idFaults[verb];
   throw fieldErrors(message, [{ name: 'id', description }]);
