@@ -52,7 +52,8 @@ export class FilterScanner {
       this.#at += text.length;
       return true;
     }
-    this.missed(JSON.stringify(text));
+    // Labels are made only where they count: most misses are behind the furthest place.
+    if (this.#at >= this.#furthest) this.missed(JSON.stringify(text));
     return false;
   }
 
@@ -87,7 +88,7 @@ export class FilterScanner {
   /** Reads white space, also none. Returns whether there was some. */
   space(): boolean {
     const start = this.#at;
-    while (/[ \t\r\n]/.test(this.next)) this.#at += 1;
+    while (isSpace(this.#text.charCodeAt(this.#at))) this.#at += 1;
     this.missed(spaceLabel);
     return this.#at > start;
   }
@@ -127,4 +128,8 @@ export class FilterScanner {
     const column = (before.at(-1)?.length ?? 0) + 1;
     return new StileError('invalidArgument', `${before.length}:${column} (${offset}): ${what}`);
   }
+}
+
+function isSpace(code: number): boolean {
+  return code === 32 || code === 9 || code === 10 || code === 13;
 }

@@ -13,7 +13,7 @@ export { maxFilterDepth, maxFilterLength } from './filter-syntax.ts';
  *
  * What no filter of the original's language meets in practice is refused or cut: texts above 16,384 characters, nesting above
  * 100, more than 16 `matches`, regular expressions above 1,024 characters or 512 instructions; and a value on which evaluation takes
- * more than a million steps does not match. Regular expressions have RE2's syntax and linear time (see `filter-regex.ts`); back references
+ * more than 250,000 steps does not match. Regular expressions have RE2's syntax and linear time (see `filter-regex.ts`); back references
  * and lookaround do not exist there.
  */
 export class Filter {
