@@ -119,7 +119,7 @@ describe('text for the terminal', () => {
   test('JSON output keeps the values, escaped', async () => {
     api = await startScriptedApi(() => ({ status: 200, body: target({ name: poison }) }));
     const done = await stile(['targets', 'read', '-id', 'ttcp_1234567890', '-format', 'json']);
-    expect([...done.stdout].filter((letter) => letter < ' ' && letter !== '\n')).toEqual([]);
+    expect(Array.from(done.stdout).filter((letter) => letter < ' ' && letter !== '\n')).toEqual([]);
     expect((JSON.parse(done.stdout) as Json).item.name).toBe(poison);
   });
 });
