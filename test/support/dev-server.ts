@@ -9,7 +9,7 @@ export interface DevServer {
   readonly process: RunningProcess;
   /** `http://127.0.0.1:port` of the API. */
   readonly address: string;
-  /** host:port of the worker's proxy listener. */
+  /** host:port of the worker's proxy listener; empty with `-controller-only`. */
   readonly proxyAddress: string;
   /** host:port of health and metrics. */
   readonly opsAddress: string;
@@ -69,7 +69,7 @@ export async function startDevServer(args: readonly string[] = []): Promise<DevS
     return {
       process: child,
       address,
-      proxyAddress: at('proxy'),
+      proxyAddress: args.includes('-controller-only') ? '' : at('proxy'),
       opsAddress: at('ops'),
       env,
       api,
