@@ -2,7 +2,7 @@
 import { apiOptions } from '../arguments/standard-flags.ts';
 import type { CheckFailure, Command, CommandContext } from '../command.ts';
 import { authorizeLayout, credentialLines } from '../terminal/credential-lines.ts';
-import { localTime, row } from '../terminal/layout.ts';
+import { block, localTime } from '../terminal/layout.ts';
 import { reportFailure, withApi } from '../tokens/api-session.ts';
 import { bodyOf } from './field-values.ts';
 import { idOf } from './resource-runs.ts';
@@ -38,19 +38,19 @@ function cancelCommand(spec: ResourceSpec): Command {
 /** The nine rows that are always there, then credentials (cli.md §3.3). */
 export function authorizationLines(item: Json): string[] {
   const text = (value: unknown): string => (typeof value === 'string' ? value : '');
-  const rows: readonly (readonly [string, string])[] = [
-    ['Authorization Token', text(item['authorization_token'])],
-    ['Created Time', localTime(text(item['created_time']))],
-    ['Endpoint', text(item['endpoint'])],
-    ['Host ID', text(item['host_id'])],
-    ['Scope ID', text(asJson(item['scope'])['id'])],
-    ['Session ID', text(item['session_id'])],
-    ['Target ID', text(item['target_id'])],
-    ['Type', text(item['type'])],
-    ['User ID', text(item['user_id'])],
-  ];
+  const rows = {
+    'Authorization Token': text(item['authorization_token']),
+    'Created Time': localTime(text(item['created_time'])),
+    Endpoint: text(item['endpoint']),
+    'Host ID': text(item['host_id']),
+    'Scope ID': text(asJson(item['scope'])['id']),
+    'Session ID': text(item['session_id']),
+    'Target ID': text(item['target_id']),
+    Type: text(item['type']),
+    'User ID': text(item['user_id']),
+  };
   const credentials = credentialLines(item['credentials'], authorizeLayout);
-  const lines = ['', 'Target information:', ...rows.flatMap(([label, value]) => row(label, value, 2, 21))];
+  const lines = ['', 'Target information:', ...block(rows, 2, 21)];
   return credentials.length === 0 ? [...lines, ''] : [...lines, ...credentials];
 }
 

@@ -41,20 +41,22 @@ function wrapWords(text: string, columns: number): string[] {
   return lines;
 }
 
-/** Wraps each line at `columns`; the lines it is cut into keep the indent of the first (cli.md §3.1 rule 3). */
-export function wrap(lines: readonly string[], columns: number = defaultColumns): string {
-  const wrapped: string[] = [];
-  for (const line of lines) {
-    const trimmed = line.trim();
-    const indent = line.length - line.trimStart().length;
-    if (trimmed === '') {
-      wrapped.push('');
-      continue;
-    }
-    const room = Math.max(columns - indent, 1);
-    for (const piece of wrapWords(trimmed, room)) wrapped.push(' '.repeat(indent) + piece.trim());
-  }
-  return wrapped.join('\n');
+/**
+ * Wraps each element at `columns`; the lines it is cut into keep the indent of its first line (cli.md §3.1 rule 3). An element
+ * may have several lines (a block); from the second on their own indent counts as text, so they have that much less room.
+ */
+export function wrap(elements: readonly string[], columns: number = defaultColumns): string {
+  return elements.flatMap((element) => wrapElement(element, columns)).join('\n');
+}
+
+function wrapElement(element: string, columns: number): string[] {
+  const text = element.trimEnd();
+  if (text === '') return [''];
+  const start = text.trimStart();
+  const indent = text.length - start.length;
+  const room = Math.max(columns - indent, 1);
+  const pieces = start.split('\n').flatMap((line) => wrapWords(line.trimEnd(), room));
+  return pieces.map((piece) => ' '.repeat(indent) + piece.trim());
 }
 
 /** A string slice as Go prints it: `["a" "b"]`. */
@@ -77,16 +79,17 @@ export function row(label: string, value: RowValue, indent: number, labelWidth: 
   return [start + printable(String(value ?? ''))];
 }
 
-/** A block of rows sorted by label in byte order; rows without a value are left out. */
+/** A block of rows sorted by label in byte order, as one element; rows without a value are left out, and with them the block. */
 export function block(
   rows: Readonly<Record<string, RowValue>>,
   indent: number,
   labelWidth: number,
 ): string[] {
-  return Object.entries(rows)
+  const lines = Object.entries(rows)
     .filter(([, value]) => value !== undefined && value !== null)
     .toSorted(([a], [b]) => byteOrder(a, b))
     .flatMap(([label, value]) => row(label, value, indent, labelWidth));
+  return lines.length === 0 ? [] : [lines.join('\n')];
 }
 
 const weekdays = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] as const;

@@ -56,10 +56,9 @@ function checked(token: Secret, source: string): Secret {
   return token;
 }
 
-const missingToken = [
-  'Token must be provided via STILE_TOKEN env var or -token flag. Reading the token can also be disabled via -keyring-type=none.',
-  'base.ReadTokenFromKeyring: failed to get token from keyring: The specified item could not be found in the keyring',
-].join('\n');
+function missingToken(name: string): string {
+  return `Token must be provided via STILE_TOKEN env var or -token flag. Reading the token can also be disabled via -keyring-type=none.\nNo token is stored under the name ${JSON.stringify(name)}; run "stile authenticate" to log in.`;
+}
 
 const deprecatedVariable =
   'Direct usage of BOUNDARY_TOKEN env var is deprecated; please use "-token env://<env var name>" format, e.g. "-token env://BOUNDARY_TOKEN" to specify an env var to use.';
@@ -93,7 +92,7 @@ export async function findToken(context: CommandContext): Promise<TokenSource> {
     const found = await store.lookup(name);
     if (found?.token !== undefined)
       return { token: checked(new Secret(found.token), 'the token store'), stored };
-    output.warn(missingToken);
+    output.warn(missingToken(name));
   } catch (error) {
     if (!(error instanceof StileError)) throw error;
     output.warn(error.message);
