@@ -30,7 +30,7 @@ async function tunnel(endpoint: TestServer): Promise<Tunnel> {
   const accepted = entry.nextSocket();
   const local = connect({ port: entry.port, host: entry.host, allowHalfOpen: true });
   local.on('error', () => undefined);
-  const near = TcpStream.accept(await accepted);
+  const near = TcpStream.accept(await accepted, buffers);
   const far = await TcpStream.dial({ host: endpoint.host, port: endpoint.port, buffers, timeoutMs: 5000 });
   const clientCopy = new CopyLoop(near, new WebSocketStream({ socket: client, role: 'client', buffers }));
   const workerCopy = new CopyLoop(new WebSocketStream({ socket: server, role: 'server', buffers }), far);
@@ -117,6 +117,7 @@ describe('copy loop over TCP and the compatible WebSocket', () => {
     const { local, worker } = await tunnel(endpoint);
     const endpointSocket = await arrival;
     await once(local, 'data');
+    local.on('end', () => local.end());
     const gone = Promise.all([untilClosed(endpointSocket), untilClosed(local)]);
     local.resume();
     const error = new StileError('aborted', 'session canceled');

@@ -6,8 +6,8 @@ import { connect, type Socket } from 'node:net';
 import { StileError } from '@stile/protocol/errors';
 import type { ByteStream, StreamReader, WriteResult } from './byte-stream.ts';
 import { formatHostPort } from '../listen.ts';
-import type { StreamBuffers } from './stream-buffers.ts';
-import { headroomBytes } from './stream-buffers.ts';
+import type { StreamBuffers, TurnMember } from './stream-buffers.ts';
+import { headroomBytes, turnBytes } from './stream-buffers.ts';
 
 /** Where and how to dial. */
 export interface TcpDialOptions {
@@ -28,10 +28,14 @@ const keepAliveMs = 15_000;
 const lingerMs = 5_000;
 
 /** One TCP socket. */
-export class TcpStream implements ByteStream {
+export class TcpStream implements ByteStream, TurnMember {
   readonly canHalfClose = true;
   readonly closed: Promise<void>;
   readonly #socket: Socket;
+  readonly #buffers: StreamBuffers;
+  #batch: Buffer[] = [];
+  #batchBytes = 0;
+  #isPaused = true;
   #reader: StreamReader | undefined;
   #isDraining = false;
   #isClosing = false;
@@ -41,8 +45,9 @@ export class TcpStream implements ByteStream {
   #failure: StileError | undefined;
   #lingerTimer: NodeJS.Timeout | undefined;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, buffers: StreamBuffers) {
     this.#socket = socket;
+    this.#buffers = buffers;
     socket.pause();
     socket.on('error', (cause) =>
       this.#fail(new StileError('connectionReset', 'the connection was reset', { cause })),
@@ -58,11 +63,11 @@ export class TcpStream implements ByteStream {
   }
 
   /** Takes ownership of an accepted socket, made with `allowHalfOpen: true` and `pauseOnConnect: true`. */
-  static accept(socket: Socket): TcpStream {
-    const stream = new TcpStream(socket);
+  static accept(socket: Socket, buffers: StreamBuffers): TcpStream {
+    const stream = new TcpStream(socket, buffers);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, keepAliveMs);
-    socket.on('data', (bytes: Buffer) => stream.#onBytes(bytes, 0));
+    socket.on('data', (bytes: Buffer) => stream.#collect(bytes));
     return stream;
   }
 
@@ -91,7 +96,7 @@ export class TcpStream implements ByteStream {
       },
     });
     // Paused before it can connect, so that nothing is read until `start`.
-    const stream = new TcpStream(socket);
+    const stream = new TcpStream(socket, options.buffers);
     await untilConnected(socket, options);
     return stream;
   }
@@ -104,15 +109,26 @@ export class TcpStream implements ByteStream {
   start(reader: StreamReader): void {
     this.#reader = reader;
     if (this.#failure !== undefined) this.#tellReset(this.#failure);
-    else this.#socket.resume();
+    else this.resume();
   }
 
   pause(): void {
-    if (!this.#isClosing) this.#socket.pause();
+    if (this.#isClosing) return;
+    this.#isPaused = true;
+    this.#socket.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.#isPaused = false;
+    if (this.#batch.length > 0) this.#buffers.atTurnEnd(this);
+    else this.#socket.resume();
+  }
+
+  /** Called once at the end of a turn in which something was collected. */
+  onTurnEnd(): void {
+    if (this.#isPaused) return;
+    this.#deliver();
+    if (!this.#isPaused) this.#socket.resume();
   }
 
   write(pieces: readonly Buffer[]): WriteResult {
@@ -162,7 +178,24 @@ export class TcpStream implements ByteStream {
     if (!this.#isOver) this.#reader?.onBytes([bytes], headroom);
   }
 
+  /** Node's chunks of one turn, joined: a write of 256 KiB costs little more than one of 64. */
+  #collect(bytes: Buffer): void {
+    if (this.#isOver) return;
+    if (this.#batch.push(bytes) === 1) this.#buffers.atTurnEnd(this);
+    this.#batchBytes += bytes.length;
+    if (this.#batchBytes >= turnBytes) this.#socket.pause();
+  }
+
+  #deliver(): void {
+    if (this.#batch.length === 0) return;
+    const batch = this.#batch;
+    this.#batch = [];
+    this.#batchBytes = 0;
+    if (!this.#isOver) this.#reader?.onBytes(batch, 0);
+  }
+
   #onEnd(): void {
+    this.#deliver();
     if (this.#isOver) return;
     this.#isOver = true;
     this.#reader?.onEnd('closed');
