@@ -71,6 +71,11 @@ const deviations: Readonly<Record<string, Departure>> = {
     why: 'the default store is a file, not pass (cli.md §5, 7)',
     stdout: /^curl .*\$\(stile config get-token -keyring-type (auto|file) -token-name default\)/,
   },
+  'output-curl-string-keyring-none-env': {
+    why: 'the recorded order of the headers is random (cli.md §1.9)',
+    stdout:
+      /^curl -H "Authorization: Bearer <token>" -H "Content-Type: application\/json" 'http:\/\/127\.0\.0\.1:9200\/v1\/targets\/ttcp_1234567890'\n$/,
+  },
   'keyring-auto-without-keyring': {
     why: 'the store is a file: the line about the keyring names it (cli.md §5, 7)',
     stderr:
@@ -195,7 +200,10 @@ describe('as recorded', () => {
   test.each(ordered)('%s', async (name) => {
     const { recorded, done } = await replay(name);
     const departure = deviations[name];
-    expect({ status: done.status, stderr: done.stderr }).toMatchObject({ status: recorded.status });
+    const isOther = done.status !== recorded.status;
+    expect({ status: done.status, ...(isOther ? { stderr: done.stderr } : {}) }).toEqual({
+      status: recorded.status,
+    });
     if (isHelp(recorded)) {
       expect(done.stderr.split('\n')[0]).toBe(recorded.stderr.split('\n')[0]);
       expect(done.stdout).toBe('');

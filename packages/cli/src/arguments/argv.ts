@@ -87,6 +87,12 @@ const parserConfiguration = {
   'strip-aliased': true,
 };
 
+/** yargs takes one pair of quotes off a value, and a filter begins and ends with its own: it gets a pair to take. */
+function quoteValue(word: string): string {
+  const cut = word.indexOf('=') + 1;
+  return `${word.slice(0, cut)}"${word.slice(cut)}"`;
+}
+
 /** Raw values by flag name: the text, `true`/`false`, or the texts of a repeatable flag. */
 async function readValues(
   words: readonly string[],
@@ -99,7 +105,9 @@ async function readValues(
     [...flags.values()].filter(wanted).map((flag) => flag.name);
   const repeated = named((flag) => flag.repeat === true);
   const values = new Map<string, string | boolean | string[]>();
-  const scalars = words.filter((word) => !repeated.some((name) => word.startsWith(`--${name}=`)));
+  const scalars = words
+    .filter((word) => !repeated.some((name) => word.startsWith(`--${name}=`)))
+    .map(quoteValue);
   const parsed: Record<string, unknown> = Parser(scalars, {
     string: named((flag) => flag.type !== 'boolean' && flag.repeat !== true),
     boolean: named((flag) => flag.type === 'boolean'),
