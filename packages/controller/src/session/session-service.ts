@@ -207,7 +207,7 @@ export class SessionService {
         { id: sessionId, ...(version === undefined ? {} : { version }) },
         { reason: options.reason ?? 'canceled', by },
       );
-      if (open.length > 0) await ended.done;
+      if (open.length > 0 && waitMs > 0) await ended.done;
       const detail = await this.read(sessionId);
       if (detail === undefined) throw new StileError('notFound', 'Resource not found.');
       return { detail, revocation: await this.#confirmationOf(open) };

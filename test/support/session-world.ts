@@ -1,0 +1,202 @@
+/**
+ * The inside of a controller on a test's database, without API and listeners: two projects, a user with a token and the right
+ * to connect, and the services under test. Several can stand on one database, as several controllers do.
+ */
+import { randomBytes } from 'node:crypto';
+import { newId, randomBase62 } from '@stile/protocol';
+import { type Clock, Secret, silentLogger } from '@stile/runtime';
+import type { Caller } from '../../packages/controller/src/auth/auth-token-service.ts';
+import { HostService } from '../../packages/controller/src/host/host-service.ts';
+import { IamService } from '../../packages/controller/src/iam/iam-service.ts';
+import { createRole } from '../../packages/controller/src/iam/role-repository.ts';
+import { createGlobalScope, createScope } from '../../packages/controller/src/iam/scope-repository.ts';
+import { createSpecialUsers, createUser } from '../../packages/controller/src/iam/user-repository.ts';
+import { KeyService } from '../../packages/controller/src/keys/key-service.ts';
+import { rootKeyOf } from '../../packages/controller/src/keys/root-key.ts';
+import {
+  createSessionDomain,
+  type SessionDomain,
+} from '../../packages/controller/src/session/session-domain.ts';
+import type { Database } from '../../packages/controller/src/store/database.ts';
+import { TargetService } from '../../packages/controller/src/target/target-service.ts';
+import type { Target } from '../../packages/controller/src/target/target.ts';
+import { ClusterAuthority } from '../../packages/controller/src/worker-registry/cluster-authority.ts';
+import { ControllerPresence } from '../../packages/controller/src/worker-registry/controller-presence.ts';
+import { WorkerRegistry } from '../../packages/controller/src/worker-registry/worker-registry.ts';
+import type { Worker } from '../../packages/controller/src/worker-registry/worker.ts';
+
+const rootKey = rootKeyOf(new Secret(Buffer.alloc(32, 7).toString('base64')));
+
+/** Ids of what every world's database holds. */
+export const worldIds = {
+  org: 'o_1234567890',
+  project: 'p_1234567890',
+  otherProject: 'p_0987654321',
+  user: 'u_1234567890',
+  role: 'r_1234567890',
+} as const;
+
+/** One controller's services. */
+export interface SessionWorld {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly keys: KeyService;
+  readonly registry: WorkerRegistry;
+  readonly presence: ControllerPresence;
+  readonly hosts: HostService;
+  readonly targets: TargetService;
+  readonly domain: SessionDomain;
+  close(): Promise<void>;
+}
+
+/** The scope of a session authorization in these tests. */
+export const projectScope = {
+  id: worldIds.project,
+  type: 'project',
+  name: '',
+  description: '',
+  parentScopeId: worldIds.org,
+} as const;
+
+/** Scopes, a user and a role, once for each database. */
+export async function fillDatabase(database: Database, nowUs: number): Promise<void> {
+  await database.write(async (tx) => {
+    await createGlobalScope(tx, nowUs);
+    await createSpecialUsers(tx, nowUs);
+    await createScope(tx, { id: worldIds.org, parentId: 'global', type: 'org', nowUs });
+    for (const id of [worldIds.project, worldIds.otherProject]) {
+      await createScope(tx, { id, parentId: worldIds.org, type: 'project', nowUs });
+    }
+    await createUser(tx, { id: worldIds.user, scopeId: 'global', nowUs });
+    await createRole(tx, {
+      id: worldIds.role,
+      scopeId: worldIds.project,
+      grants: ['ids=*;type=target;actions=authorize-session'],
+      principalIds: [worldIds.user],
+      nowUs,
+    });
+  });
+}
+
+/** Builds the services over a database that `fillDatabase` has filled. */
+export async function makeWorld(database: Database, clock: Clock): Promise<SessionWorld> {
+  const keys = await KeyService.open({ database, rootKey, clock });
+  const authority = await ClusterAuthority.open({ database, keys, clock });
+  const registry = new WorkerRegistry({ database, clock, authority });
+  const targets = new TargetService({ database, clock });
+  const log = silentLogger;
+  const domain = createSessionDomain({
+    database,
+    clock,
+    log,
+    keys,
+    iam: new IamService({ database }),
+    registry,
+    targets,
+  });
+  return {
+    database,
+    clock,
+    keys,
+    registry,
+    presence: new ControllerPresence({ database, clock, log, name: 'test' }),
+    hosts: new HostService({ database, clock }),
+    targets,
+    domain,
+    close: async () => {
+      await domain.close();
+      keys.close();
+    },
+  };
+}
+
+/** A new auth token's row for the user, and the caller it makes. */
+export async function addCaller(world: SessionWorld, userId: string = worldIds.user): Promise<Caller> {
+  const id = newId('authToken');
+  const nowUs = world.clock.nowUs();
+  await world.database.write(async (tx) => {
+    await tx
+      .insertInto('auth_token')
+      .values({
+        id,
+        scope_id: 'global',
+        user_id: userId,
+        account_id: null,
+        auth_method_id: null,
+        type: 'login',
+        secret_mac: randomBytes(32),
+        secret_key_version: 1,
+        expires_at: nowUs + 604_800_000_000,
+        last_used_at: nowUs,
+        time_to_stale_seconds: 0,
+        revoked_at: null,
+        revoked_reason: null,
+        created_at: nowUs,
+        updated_at: nowUs,
+      })
+      .execute();
+  });
+  return { userId, userScopeId: 'global', authTokenId: id };
+}
+
+/** A worker that counts as live, without a link. */
+export async function addLiveWorker(world: SessionWorld, fields: Partial<Worker> = {}): Promise<Worker> {
+  const { worker } = await world.registry.createControllerLed({ name: `w-${randomBase62(8).toLowerCase()}` });
+  const row = await world.database.write((tx) =>
+    tx
+      .updateTable('worker')
+      .set({
+        address: '127.0.0.1:9202',
+        controller_id: 'ctrl_test',
+        last_seen_at: world.clock.nowUs(),
+        activation_mac: null,
+        certificate_fingerprint: randomBytes(32),
+        ...fields,
+      })
+      .where('id', '=', worker.id)
+      .returningAll()
+      .executeTakeFirstOrThrow(),
+  );
+  world.registry.selection.forget();
+  return row;
+}
+
+/** A target with an address in the project. */
+export async function addTarget(
+  world: SessionWorld,
+  fields: Partial<Parameters<TargetService['create']>[0]> = {},
+): Promise<Target> {
+  const { target } = await world.targets.create({
+    scopeId: worldIds.project,
+    name: `target ${randomBase62(8)}`,
+    defaultPort: 22,
+    address: '127.0.0.1',
+    ...fields,
+  });
+  return target;
+}
+
+/** The TOFU token of the first client in these tests. */
+export const firstTofuToken = 'aaaaaaaaaaaaaaaaaaaa';
+
+/** An authorized session. */
+export async function addSession(
+  world: SessionWorld,
+  target: Target,
+  more: { readonly caller?: Caller; readonly hostId?: string } = {},
+): Promise<string> {
+  const { hostId } = more;
+  const caller = more.caller ?? (await addCaller(world));
+  const request = { caller, target, scope: projectScope, ...(hostId === undefined ? {} : { hostId }) };
+  return (await world.domain.sessions.authorize(request)).sessionId;
+}
+
+/** A connected connection of a session, through the worker; activates the session when need be. Gives its id. */
+export async function addConnection(world: SessionWorld, worker: Worker, sessionId: string): Promise<string> {
+  const { serving } = world.domain;
+  await serving.activate(worker, sessionId, firstTofuToken);
+  const client = { clientAddress: '192.0.2.1', clientPort: 4711 };
+  const { connectionId } = await serving.authorizeConnection(worker, { sessionId, ...client });
+  await serving.connectConnection(worker, { connectionId, endpointAddress: '127.0.0.1', endpointPort: 22 });
+  return connectionId;
+}
