@@ -101,7 +101,8 @@ export function createScope(tx: Connection, scope: NewScope): Promise<ScopeRow> 
 }
 
 /**
- * Makes an auth method of the scope its primary one: accounts of it get a user at their first login.
+ * Makes an auth method of the scope its primary one: accounts of it get a user at their first login. The scope has a new
+ * version then, as recorded (scopes-read-global in the fixtures).
  * @throws {StileError} notFound
  */
 export async function setPrimaryAuthMethod(
@@ -111,7 +112,7 @@ export async function setPrimaryAuthMethod(
 ): Promise<void> {
   const result = await tx
     .updateTable('scope')
-    .set({ primary_auth_method_id: authMethodId })
+    .set((change) => ({ primary_auth_method_id: authMethodId, version: change('version', '+', 1) }))
     .where('id', '=', scopeId)
     .executeTakeFirst();
   if (result.numUpdatedRows === 0n) throw notFound();
