@@ -4,7 +4,7 @@ import { type Clock, silentLogger, systemClock } from '@stile/runtime';
 import { afterAll, afterEach, beforeAll, describe, inject } from 'vitest';
 import { type Database, openDatabase } from '../../packages/controller/src/store/database.ts';
 import { migrate } from '../../packages/controller/src/store/migrate.ts';
-import { createDatabase, PostgresServer } from './postgres.ts';
+import { createDatabase, emptyDatabase, PostgresServer } from './postgres.ts';
 import { makeTempDir } from './temp-dir.ts';
 
 /** How a test wants its database. */
@@ -26,55 +26,85 @@ export interface EngineTest {
 /** `describe(name)` once per engine. */
 export function describeBothEngines(name: string, body: (test: EngineTest) => void): void {
   describe(`${name} on sqlite`, () => {
-    body(engineTest('sqlite', newSqliteUrl));
+    body(engineTest('sqlite', newSqlite));
   });
   describe(`${name} on postgres`, () => {
-    let server: PostgresServer | undefined;
-    let serverUrl: string | undefined;
-    beforeAll(async () => {
-      serverUrl = inject('postgresUrl');
-      if (serverUrl !== undefined) return;
-      server = await PostgresServer.start();
-      serverUrl = server.url;
-    });
-    afterAll(() => server?.stop());
-    body(
-      engineTest('postgres', async () => {
-        if (serverUrl === undefined) throw new Error('PostgreSQL is not up');
-        return { url: await createDatabase(serverUrl), remove: () => Promise.resolve() };
-      }),
-    );
+    const postgres = new PostgresSource();
+    beforeAll(() => postgres.start());
+    afterAll(() => postgres.stop());
+    body(engineTest('postgres', (isEmpty) => postgres.newDatabase(isEmpty)));
   });
 }
 
 interface FreshDatabase {
   readonly url: string;
+  /** Whether it has the schema already. */
+  readonly isMigrated: boolean;
   remove(): Promise<void>;
 }
 
-async function newSqliteUrl(): Promise<FreshDatabase> {
+async function newSqlite(): Promise<FreshDatabase> {
   const dir = await makeTempDir();
-  return { url: `sqlite://${join(dir.path, 'stile.db')}`, remove: () => dir.remove() };
+  return { url: `sqlite://${join(dir.path, 'stile.db')}`, isMigrated: false, remove: () => dir.remove() };
 }
 
-function engineTest(engine: Database['engine'], make: () => Promise<FreshDatabase>): EngineTest {
+/** Databases of the run's server, or of one of its own. */
+class PostgresSource {
+  #server: PostgresServer | undefined;
+  #serverUrl = '';
+  #template = '';
+  readonly #used: string[] = [];
+
+  async start(): Promise<void> {
+    const shared = inject('postgresUrl');
+    if (shared === undefined) this.#server = await PostgresServer.start();
+    this.#serverUrl = shared ?? this.#server?.url ?? '';
+    this.#template = await createDatabase(this.#serverUrl);
+    const database = await openDatabase({ url: this.#template, clock: systemClock, log: silentLogger });
+    await migrate(database);
+    await database.close();
+  }
+
+  async stop(): Promise<void> {
+    await this.#server?.stop();
+  }
+
+  /** One without a schema, or a migrated one: used before and emptied, else a copy of the template. */
+  async newDatabase(isEmpty: boolean): Promise<FreshDatabase> {
+    if (isEmpty) {
+      const url = await createDatabase(this.#serverUrl);
+      return { url, isMigrated: false, remove: () => Promise.resolve() };
+    }
+    const url = this.#used.pop() ?? (await createDatabase(this.#serverUrl, this.#template));
+    const remove = async (): Promise<void> => {
+      await emptyDatabase(url);
+      this.#used.push(url);
+    };
+    return { url, isMigrated: true, remove };
+  }
+}
+
+function engineTest(
+  engine: Database['engine'],
+  make: (isEmpty: boolean) => Promise<FreshDatabase>,
+): EngineTest {
   const cleanups: (() => Promise<void>)[] = [];
   afterEach(async () => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
   });
-  const newUrl = async (): Promise<string> => {
-    const fresh = await make();
-    cleanups.push(() => fresh.remove());
-    return fresh.url;
+  const fresh = async (isEmpty: boolean): Promise<FreshDatabase> => {
+    const made = await make(isEmpty);
+    cleanups.push(() => made.remove());
+    return made;
   };
   return {
     engine,
-    newUrl,
+    newUrl: async () => (await fresh(true)).url,
     open: async (options = {}) => {
-      const url = await newUrl();
+      const { url, isMigrated } = await fresh(options.isEmpty === true);
       const database = await openDatabase({ url, clock: options.clock ?? systemClock, log: silentLogger });
       cleanups.push(() => database.close());
-      if (options.isEmpty !== true) await migrate(database);
+      if (!isMigrated && options.isEmpty !== true) await migrate(database);
       return database;
     },
   };

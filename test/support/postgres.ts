@@ -99,20 +99,41 @@ function urlOf(port: number, database: string): string {
 
 let databases = 0;
 
-/** Makes an empty database on a running server, whose maintenance url is given; gives the url of the new one. */
-export async function createDatabase(serverUrl: string): Promise<string> {
+/**
+ * Makes a database on a running server, whose maintenance url is given; gives the url of the new one. It is empty, or a copy
+ * of the database with the url `template`, to which nobody may be connected.
+ */
+export async function createDatabase(serverUrl: string, template?: string): Promise<string> {
   databases += 1;
   const name = `test_${process.pid}_${databases}`;
+  const from = template === undefined ? '' : ` template ${new URL(template).pathname.slice(1)}`;
   const client = new pg.Client({ connectionString: serverUrl });
   await client.connect();
   try {
-    await client.query(`create database ${name}`);
+    await client.query(`create database ${name}${from}`);
   } finally {
     await client.end();
   }
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
   return url.href;
+}
+
+/** Empties every table of a database but those of the migrations: a tenth of the time that a new database takes. */
+export async function emptyDatabase(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ name: string }>(
+      `select tablename as name from pg_tables where schemaname = 'public' and tablename not like 'kysely_%'`,
+    );
+    // As a replica applies changes: without triggers and foreign keys, hence in any order.
+    await client.query(
+      ['set session_replication_role = replica', ...rows.map(({ name }) => `delete from ${name}`)].join(';'),
+    );
+  } finally {
+    await client.end();
+  }
 }
 
 /** A port that was free a moment ago; PostgreSQL cannot choose one by itself. */

@@ -79,6 +79,8 @@ export class AuthTokenService {
   readonly #timeToLiveUs: number;
   readonly #timeToStaleSeconds: number;
   readonly #lastUse: LastUseWriter;
+  /** Ends that are being written, by token id. */
+  readonly #endings = new Map<string, Promise<void>>();
 
   constructor(options: AuthTokenServiceOptions) {
     this.#database = options.database;
@@ -154,14 +156,16 @@ export class AuthTokenService {
     return endAuthToken(tx, id, this.#clock.nowUs());
   }
 
-  /** Writes the last uses that are waiting. */
-  flush(): Promise<void> {
-    return this.#lastUse.flush();
+  /** Waits for what requests left to be written: last uses, and ends of tokens whose time was up. */
+  async flush(): Promise<void> {
+    await this.#lastUse.flush();
+    await Promise.all(this.#endings.values());
   }
 
   /** Writes what is waiting and stops. Idempotent. */
-  close(): Promise<void> {
-    return this.#lastUse.close();
+  async close(): Promise<void> {
+    await this.#lastUse.close();
+    await this.flush();
   }
 
   /** Whether the secret is the one whose MAC the row holds. Costs the same without a row. */
@@ -198,10 +202,16 @@ export class AuthTokenService {
 
   /** The answer does not wait for it: the token is refused by its times as long as the end is not written. */
   #writeEnd(id: string, reason: string): void {
-    this.#database
-      .write((tx) => revokeAuthTokens(tx, [id], { reason, nowUs: this.#clock.nowUs() }))
+    if (this.#endings.has(id)) return;
+    const end = { reason, nowUs: this.#clock.nowUs() };
+    const written = this.#database
+      .write((tx) => revokeAuthTokens(tx, [id], end))
       .catch((error: unknown) => {
         this.#log.warn({ err: error, authTokenId: id }, 'the end of an auth token could not be written');
+      })
+      .then(() => {
+        this.#endings.delete(id);
       });
+    this.#endings.set(id, written);
   }
 }

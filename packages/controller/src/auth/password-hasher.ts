@@ -13,12 +13,13 @@ export interface PasswordHasherOptions {
   readonly workers?: number;
   /** Hashes waiting; one more is refused. Default 64, some 4 s of work. */
   readonly maxWaiting?: number;
+  /** Memory of a hash, KiB. Default 64 MiB; less only where time matters more than safety, as in tests. */
+  readonly memoryKiB?: number;
 }
 
-/** http-api.md §2.2; RFC 9106 §4 names the parameters. */
-const parameters = {
-  /** KiB. */
-  memoryCost: 64 * 1024,
+/** http-api.md §2.2; RFC 9106 §4 explains the parameters. */
+const defaultMemoryKiB = 64 * 1024;
+const fixedParameters = {
   timeCost: 3,
   parallelism: 1,
   /** Bytes. */
@@ -26,9 +27,12 @@ const parameters = {
 } as const;
 const saltBytes = 32;
 
-const zeros = Buffer.alloc(saltBytes).toString('base64').replace(/=+$/, '');
 /** A hash that no password has (finding one means inverting Argon2id): what is verified when there is no account. */
-const nobodysHash = `$argon2id$v=19$m=${parameters.memoryCost},t=${parameters.timeCost},p=${parameters.parallelism}$${zeros}$${zeros}`;
+function nobodysHash(memoryKiB: number): string {
+  const zeros = Buffer.alloc(saltBytes).toString('base64').replace(/=+$/, '');
+  const { timeCost, parallelism } = fixedParameters;
+  return `$argon2id$v=19$m=${memoryKiB},t=${timeCost},p=${parallelism}$${zeros}$${zeros}`;
+}
 
 const defaultWorkers = 2;
 const defaultMaxWaiting = 64;
@@ -36,17 +40,22 @@ const defaultMaxWaiting = 64;
 /** Hashes and verifies passwords. */
 export class PasswordHasher {
   readonly #maxWaiting: number;
+  readonly #memoryKiB: number;
+  readonly #nobodysHash: string;
   readonly #waiting: (() => void)[] = [];
   #free: number;
 
   constructor(options: PasswordHasherOptions = {}) {
     this.#free = options.workers ?? defaultWorkers;
     this.#maxWaiting = options.maxWaiting ?? defaultMaxWaiting;
+    this.#memoryKiB = options.memoryKiB ?? defaultMemoryKiB;
+    this.#nobodysHash = nobodysHash(this.#memoryKiB);
   }
 
   /** A PHC string with a new random salt. @throws {StileError} tooManyRequests */
   hash(password: Secret): Promise<string> {
-    return this.#inTurn(() => hash(password.reveal(), { ...parameters, salt: randomBytes(saltBytes) }));
+    const options = { ...fixedParameters, memoryCost: this.#memoryKiB, salt: randomBytes(saltBytes) };
+    return this.#inTurn(() => hash(password.reveal(), options));
   }
 
   /**
@@ -54,7 +63,7 @@ export class PasswordHasher {
    * @throws {StileError} tooManyRequests
    */
   async verify(password: Secret, phc: string | null | undefined): Promise<boolean> {
-    const isRight = await this.#inTurn(() => verify(phc ?? nobodysHash, password.reveal()));
+    const isRight = await this.#inTurn(() => verify(phc ?? this.#nobodysHash, password.reveal()));
     return isRight && phc !== null && phc !== undefined;
   }
 

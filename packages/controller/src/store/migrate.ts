@@ -12,6 +12,9 @@ import { ddlOf, runAll, type Step } from './migrations/ddl.ts';
 /** Every step, in order. */
 const steps: readonly Step[] = [iamStep, authStep, targetsStep, sessionsStep, keysAndEventsStep];
 
+/** Any constant: advisory locks of PostgreSQL are numbers, and no other program uses our database. */
+const migrationLock = 7_785_421;
+
 function migratorOf(db: Connection, engine: Database['engine']): Migrator {
   const ddl = ddlOf(engine);
   const migrations: Record<string, Migration> = {};
@@ -32,7 +35,12 @@ function migratorOf(db: Connection, engine: Database['engine']): Migrator {
  */
 export function migrate(database: Database): Promise<{ applied: string[] }> {
   return database.write(async (tx) => {
-    if (database.engine === 'postgres') await sql`set local statement_timeout = 0`.execute(tx);
+    if (database.engine === 'postgres') {
+      await sql`set local statement_timeout = 0`.execute(tx);
+      await sql`set local lock_timeout = 0`.execute(tx);
+      // Several controllers may start at once: the others wait here, and then find nothing to do.
+      await sql`select pg_advisory_xact_lock(${migrationLock})`.execute(tx);
+    }
     const { error, results } = await migratorOf(tx, database.engine).migrateToLatest();
     if (error instanceof StileError) throw error;
     if (error !== undefined) {

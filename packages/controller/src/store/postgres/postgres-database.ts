@@ -7,6 +7,7 @@ import { ConnectionFactory, type Connection, type StatementRunner } from '../con
 import type { Database } from '../database.ts';
 import { EventHub, type StoreEvents } from '../events.ts';
 import { UnitContext, unitIsOver } from '../unit-context.ts';
+import { OpenWork } from './open-work.ts';
 import { isLostConnection, isRetryable, postgresErrorOf } from './postgres-error.ts';
 import { PostgresEvents } from './postgres-events.ts';
 
@@ -55,12 +56,18 @@ function resultOf<R>(result: pg.QueryResult): QueryResult<R> {
 /** Reads on any connection of the pool; a read whose connection breaks is sent once more on another. */
 class PoolRunner implements StatementRunner {
   readonly #pool: pg.Pool;
+  readonly #work: OpenWork;
 
-  constructor(pool: pg.Pool) {
+  constructor(pool: pg.Pool, work: OpenWork) {
     this.#pool = pool;
+    this.#work = work;
   }
 
-  async run<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+  run<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    return this.#work.run(() => this.#read<R>(query));
+  }
+
+  async #read<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     try {
       return await this.#send<R>(query);
     } catch (error) {
@@ -143,13 +150,14 @@ class PostgresDatabase implements Database {
   readonly #hub: EventHub;
   readonly #events: PostgresEvents;
   readonly #clock: Clock;
+  readonly #work = new OpenWork();
   #closing: Promise<void> | undefined;
 
   constructor(options: PostgresOptions, pool: pg.Pool, canListen: boolean) {
     this.#pool = pool;
     this.#clock = options.clock;
     this.#hub = new EventHub(options.log);
-    this.reader = this.#factory.over(new PoolRunner(pool));
+    this.reader = this.#factory.over(new PoolRunner(pool, this.#work));
     this.#events = new PostgresEvents({ ...options, database: this, hub: this.#hub, canListen });
   }
 
@@ -157,7 +165,11 @@ class PostgresDatabase implements Database {
     return this.#events;
   }
 
-  async write<T>(unit: (tx: Connection) => Promise<T>): Promise<T> {
+  write<T>(unit: (tx: Connection) => Promise<T>): Promise<T> {
+    return this.#work.run(() => this.#attempts(unit));
+  }
+
+  async #attempts<T>(unit: (tx: Connection) => Promise<T>): Promise<T> {
     const backoff = new Backoff({ minMs: 2, maxMs: 250 });
     for (let attempt = 1; ; attempt++) {
       try {
@@ -178,6 +190,7 @@ class PostgresDatabase implements Database {
 
   async #close(): Promise<void> {
     await this.#events.close();
+    await this.#work.close();
     await this.#pool.end();
   }
 
