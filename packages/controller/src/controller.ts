@@ -16,7 +16,7 @@ import {
 import { apiOperations } from './api/operations.ts';
 import { ApiServer } from './api/server.ts';
 import type { ApiServices } from './api/services.ts';
-import { lookupAccount } from './auth/account-repository.ts';
+import { listAccounts, lookupAccount } from './auth/account-repository.ts';
 import { listAuthMethods, lookupAuthMethod } from './auth/auth-method-repository.ts';
 import { AuthTokenService } from './auth/auth-token-service.ts';
 import { PasswordService } from './auth/password-service.ts';
@@ -30,7 +30,7 @@ import {
 import { HostService } from './host/host-service.ts';
 import { IamService } from './iam/iam-service.ts';
 import { listScopes, lookupScope } from './iam/scope-repository.ts';
-import { lookupUser } from './iam/user-repository.ts';
+import { listUsers, lookupUser } from './iam/user-repository.ts';
 import { KeyService } from './keys/key-service.ts';
 import { rootKeyOf } from './keys/root-key.ts';
 import { ConnectionEnding } from './session/connection-ending.ts';
@@ -43,6 +43,7 @@ import { SessionServing } from './session/session-serving.ts';
 import { openDatabase, type Database } from './store/database.ts';
 import { listSince } from './store/deleted-resource-repository.ts';
 import { isInitialized, migrate, needsMigration } from './store/migrate.ts';
+import { estimateRows } from './store/row-estimate.ts';
 import { notFound } from './store/store-error.ts';
 import { listResolvableAliases } from './target/alias-repository.ts';
 import { TargetService } from './target/target-service.ts';
@@ -252,13 +253,17 @@ function apiServices(parts: ControllerParts, settings: ControllerSettings): ApiS
     },
     users: {
       lookup: (id) => lookupUser(reader, id),
+      list: (scopeIds, page) => listUsers(reader, scopeIds, page),
       resolvableAliases: (permissions, page) => listResolvableAliases(reader, permissions, page),
     },
     authMethods: {
       lookup: (id) => lookupAuthMethod(reader, id),
       list: (scopeIds, page) => listAuthMethods(reader, scopeIds, page),
     },
-    accounts: { lookup: (id) => lookupAccount(reader, id) },
+    accounts: {
+      lookup: (id) => lookupAccount(reader, id),
+      list: (authMethodId, page) => listAccounts(reader, authMethodId, page),
+    },
     deleteAuthToken: (id, by) =>
       database.write(async (tx) => {
         if (!(await authTokens.end(tx, id))) throw notFound();
@@ -272,6 +277,7 @@ function apiServices(parts: ControllerParts, settings: ControllerSettings): ApiS
       keys: parts.keys,
       clock,
       maxPageSize: settings.maxPageSize,
+      estimate: (rows, limit) => estimateRows(reader, rows, limit),
       deletedSince: async (type, sinceUs) => (await listSince(reader, type, sinceUs)).ids,
     },
   };

@@ -43,11 +43,15 @@ export interface AuthMethodReader {
 /** Reads accounts. */
 export interface AccountReader {
   lookup(id: string): Promise<AccountRow | undefined>;
+  /** A page of the accounts of an auth method. */
+  list(authMethodId: string, page: PageRequest): Promise<readonly AccountRow[]>;
 }
 
 /** Reads users and the aliases that lead somewhere for them. */
 export interface UserReader {
   lookup(id: string): Promise<UserRow | undefined>;
+  /** A page of the users of some scopes. */
+  list(scopeIds: readonly string[], page: PageRequest): Promise<readonly UserRow[]>;
   /** A page of the aliases whose destination is one of the permitted targets. */
   resolvableAliases(permissions: ListPermissions, page: PageRequest): Promise<readonly Alias[]>;
 }

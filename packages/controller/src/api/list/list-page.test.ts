@@ -8,6 +8,7 @@ import { Query, type RawQuery } from '../http/query.ts';
 import {
   listPage,
   readListParameters,
+  type CountedRows,
   type ListServices,
   type ListSource,
   type PageRequest,
@@ -93,9 +94,7 @@ class Rows implements ListSource<Row> {
     return row.hasEnded === true;
   }
 
-  count(limit: number): Promise<number> {
-    return Promise.resolve(Math.min(limit, this.rows.length));
-  }
+  readonly counted: CountedRows = { table: 'target', permissions: new Map() };
 
   get services(): ListServices {
     const clock: Clock = {
@@ -107,6 +106,7 @@ class Rows implements ListSource<Row> {
       keys,
       clock,
       maxPageSize: 1000,
+      estimate: (_rows, limit) => Promise.resolve(Math.min(limit, this.rows.length)),
       deletedSince: (_type, since) =>
         Promise.resolve(this.deleted.filter((each) => each.at >= since).map((each) => each.id)),
     };
@@ -237,6 +237,7 @@ describe('a refresh', () => {
     rows.touch(oldest);
     rows.remove(second);
     rows.add('t_new');
+    rows.nowUs += minuteUs;
     const refresh = await rows.list({ list_token: first.list_token });
     expect(refresh).toMatchObject({
       response_type: 'complete',

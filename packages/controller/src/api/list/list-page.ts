@@ -6,6 +6,7 @@ import { parseFilter, type Filter } from '@stile/protocol/filter';
 import { StileError } from '@stile/protocol/errors';
 import type { Clock } from '@stile/runtime';
 import type { Query } from '../http/query.ts';
+import type { ListPermission } from '../../iam/acl.ts';
 import { fieldErrors } from '../schema/decode.ts';
 import {
   decodeListToken,
@@ -25,6 +26,32 @@ export interface PageRequest {
   readonly updatedSince?: number;
 }
 
+/** Which rows of which table a list shows, for the estimate of their number (store/row-estimate.ts). */
+export type CountedRows =
+  | {
+      readonly table: CountedTable;
+      readonly permissions: ReadonlyMap<string, ListPermission>;
+      readonly ownerId?: string;
+      readonly livingOnly?: boolean;
+    }
+  | {
+      readonly table: CountedTable;
+      readonly column: 'scope_id' | 'parent_id' | 'auth_method_id' | 'host_catalog_id';
+      readonly values: readonly string[];
+    };
+/** Tables that lists count. */
+export type CountedTable =
+  | 'account'
+  | 'auth_method'
+  | 'auth_token'
+  | 'host'
+  | 'host_catalog'
+  | 'host_set'
+  | 'iam_user'
+  | 'scope'
+  | 'session'
+  | 'target';
+
 /** When a row was made and changed, epoch microseconds. */
 export interface RowStamps {
   readonly id: string;
@@ -41,8 +68,8 @@ export interface ListSource<Row> {
   render(rows: readonly Row[]): Promise<readonly (object | undefined)[]>;
   /** In a refresh: the row left the list without being deleted (a session that terminated). */
   hasLeft?(row: Row): boolean;
-  /** How many rows there are, counting no further than `limit`. */
-  count?(limit: number): Promise<number>;
+  /** Which rows are counted for `est_item_count`; absent = no estimate beyond one page. */
+  readonly counted?: CountedRows;
 }
 
 /** What lists need of the controller. */
@@ -53,6 +80,8 @@ export interface ListServices {
   readonly maxPageSize: number;
   /** Ids of a resource type that were deleted at or after a time, epoch microseconds. */
   readonly deletedSince: (type: string, sinceUs: number) => Promise<readonly string[]>;
+  /** The number of rows of a list, counted no further than `limit`. */
+  readonly estimate: (rows: CountedRows, limit: number) => Promise<number>;
 }
 
 /** The parameters of a list request that are the same for every resource. */
@@ -176,9 +205,9 @@ async function walkRows<Row>(
   return walk;
 }
 
-async function estimateOf<Row>(source: ListSource<Row>, walk: Walk): Promise<number> {
+async function estimateOf<Row>(source: ListSource<Row>, walk: Walk, services: ListServices): Promise<number> {
   if (walk.isComplete) return walk.items.length;
-  return (await source.count?.(maxCountedRows)) ?? 0;
+  return source.counted === undefined ? 0 : services.estimate(source.counted, maxCountedRows);
 }
 
 /** Which list, for whom. */
@@ -209,7 +238,7 @@ export async function listPage<Row>(
   // Deletions first: what is deleted in between shows up in the next call, since that looks back.
   const deleted = deletedSince === undefined ? [] : await services.deletedSince(resource, deletedSince);
   const walk = await walkRows(source, start, parameters);
-  const estimate = token?.estimate ?? (await estimateOf(source, walk));
+  const estimate = token?.estimate ?? (await estimateOf(source, walk, services));
   const isNothing = token === undefined && walk.isComplete && walk.items.length === 0;
   const state = nextState(start, walk, nowUs);
   const removedIds = [...new Set([...deleted, ...walk.removedIds])];

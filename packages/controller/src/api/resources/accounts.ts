@@ -1,6 +1,7 @@
-/** `/v1/accounts`: read of a login at an auth method (http-api.md §2.4). */
+/** `/v1/accounts`: read and list of logins at an auth method (http-api.md §2.4). */
 import type { AccountRow } from '../../auth/account-repository.ts';
 import type { Access } from '../access.ts';
+import { childListOperation } from '../list/list-operation.ts';
 import { ok, operation, type Operation } from '../operation.ts';
 import { schemaOf, type Output } from '../schema/field.ts';
 import { renderItem } from '../schema/render.ts';
@@ -49,9 +50,42 @@ function valuesOf(row: AccountRow, scope: ScopeNode, access: Access): Output<(ty
   };
 }
 
+function listOperation(services: ApiServices): Operation {
+  return childListOperation<AccountRow>(
+    {
+      resource: 'accounts',
+      type: 'account',
+      schema,
+      summary: 'Lists the accounts of an auth method.',
+      parentParameter: 'auth_method_id',
+      parentPrefixes: ['ampw', 'amoidc', 'amldap'],
+      lookupParent: async (id) => {
+        const row = await services.authMethods.lookup(id);
+        return row === undefined ? undefined : { id, scope: await readScope(services.scopes, row.scope_id) };
+      },
+      source: ({ access, parent }) => ({
+        page: (page) => services.accounts.list(parent.id, page),
+        counted: { table: 'account', column: 'auth_method_id', values: [parent.id] },
+        stamps: (row) => row,
+        render: (rows) =>
+          Promise.resolve(
+            rows.map((row) => {
+              const values = valuesOf(row, parent.scope, access);
+              if (values.authorized_actions?.length === 0) return undefined;
+              const resource = resourceIn(parent.scope, 'account', row.id, parent.id);
+              return renderItem(schema, values, access.listed(resource));
+            }),
+          ),
+      }),
+    },
+    services,
+  );
+}
+
 /** The rows of `/v1/accounts`. */
 export function accountOperations(services: ApiServices): readonly Operation[] {
   return [
+    listOperation(services),
     operation({
       resource: 'accounts',
       verb: 'read',

@@ -104,6 +104,7 @@ function listOperation(services: ApiServices): Operation {
           permissions.size === 0
             ? Promise.resolve([])
             : services.authMethods.list([...permissions.keys()], page),
+        counted: { table: 'auth_method', permissions },
         stamps: (row) => row,
         render: (rows) =>
           Promise.resolve(

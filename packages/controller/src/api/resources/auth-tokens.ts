@@ -80,6 +80,7 @@ function listOperation(services: ApiServices): Operation {
       recursesFromAnywhere: false,
       source: (step) => ({
         page: (page) => pageOf(services, step, page),
+        counted: { table: 'auth_token', permissions: step.permissions, ownerId: step.call.caller.userId },
         stamps: (row) => row,
         render: (rows) =>
           Promise.resolve(

@@ -163,6 +163,7 @@ function listOperation(services: ApiServices): Operation {
       wrongScope: 'This field must be a valid project scope ID or the list operation must be recursive.',
       source: ({ access, permissions, scopeOf }) => ({
         page: (page) => services.hosts.listCatalogs(permissions, page),
+        counted: { table: 'host_catalog', permissions },
         stamps: (row) => row,
         render: (rows) =>
           Promise.resolve(

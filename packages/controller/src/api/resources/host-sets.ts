@@ -193,6 +193,7 @@ function listOperation(services: ApiServices): Operation {
       lookupParent: async (id) => ({ id, scope: (await locateCatalog(services, id)).scope }),
       source: ({ access, parent }) => ({
         page: (page) => services.hosts.listSets(parent.id, { all: true, ids: [] }, page),
+        counted: { table: 'host_set', column: 'host_catalog_id', values: [parent.id] },
         stamps: (row) => row,
         render: (rows) =>
           Promise.resolve(

@@ -172,6 +172,7 @@ function listOperation(services: ApiServices): Operation {
       lookupParent: async (id) => ({ id, scope: (await locateCatalog(services, id)).scope }),
       source: ({ access, parent }) => ({
         page: (page) => services.hosts.listHosts(parent.id, { all: true, ids: [] }, page),
+        counted: { table: 'host', column: 'host_catalog_id', values: [parent.id] },
         stamps: (row) => row.host,
         render: (rows) =>
           Promise.resolve(

@@ -114,6 +114,7 @@ function listOperation(services: ApiServices): Operation {
           permissions.size === 0
             ? Promise.resolve([])
             : services.scopes.listRows([...permissions.keys()], page),
+        counted: { table: 'scope', column: 'parent_id', values: [...permissions.keys()] },
         stamps: (row) => row,
         render: (rows) =>
           Promise.resolve(

@@ -255,6 +255,7 @@ function listOperation(services: ApiServices): Operation {
               includeTerminated: includeTerminated || page.phase === 'updated',
               page,
             }),
+          counted: { table: 'session', permissions, ownerId, livingOnly: !includeTerminated },
           stamps: (row) => row,
           hasLeft: (row) => !includeTerminated && row.status === 'terminated',
           render: (rows) =>

@@ -384,6 +384,7 @@ function listOperation(services: ApiServices): Operation {
       wrongScope: 'This field must be a valid project scope ID or the list operation must be recursive.',
       source: ({ access, permissions, scopeOf }) => ({
         page: (page) => services.targets.list(permissions, page),
+        counted: { table: 'target', permissions },
         stamps: (row) => row,
         render: (rows) =>
           Promise.resolve(

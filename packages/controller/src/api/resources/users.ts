@@ -1,14 +1,39 @@
-/** `/v1/users`: for now only which aliases lead somewhere for a user (http-api.md §2.6). */
+/** `/v1/users`: list, and which aliases lead somewhere for a user (http-api.md §2.6). */
+import type { UserRow } from '../../iam/user-repository.ts';
 import type { Alias } from '../../target/target.ts';
-import { grantsHash } from '../list/list-operation.ts';
+import type { Access } from '../access.ts';
+import { grantsHash, scopeListOperation } from '../list/list-operation.ts';
 import { listPage, readListParameters } from '../list/list-page.ts';
 import { ok, operation, type Call, type Gate, type Operation } from '../operation.ts';
 import { fieldErrors, requestMessage } from '../schema/decode.ts';
-import { schemaOf } from '../schema/field.ts';
+import { schemaOf, type Output } from '../schema/field.ts';
 import { renderItem } from '../schema/render.ts';
-import { idField, shownText, shownTime } from '../schema/shared-fields.ts';
-import type { ApiServices } from '../services.ts';
-import { readScope, required, requirePathId, resourceIn } from './item.ts';
+import {
+  actionsField,
+  descriptionField,
+  idField,
+  nameField,
+  scopeField,
+  shownText,
+  shownTime,
+  versionField,
+} from '../schema/shared-fields.ts';
+import type { ApiServices, ScopeNode } from '../services.ts';
+import { itemActions, readScope, required, requirePathId, resourceIn, scopeInfo } from './item.ts';
+
+const schema = schemaOf('User', {
+  id: idField,
+  scope_id: shownText,
+  scope: scopeField,
+  name: nameField,
+  description: descriptionField,
+  created_time: shownTime,
+  updated_time: shownTime,
+  version: versionField,
+  authorized_actions: actionsField,
+  login_name: { ...shownText, summary: 'Of the account at the primary auth method.' },
+  primary_account_id: shownText,
+});
 
 const aliasSchema = schemaOf('ResolvableAlias', {
   id: idField,
@@ -55,9 +80,57 @@ async function listAliases(services: ApiServices, call: Call, userId: string, ga
   );
 }
 
+function valuesOf(row: UserRow, scope: ScopeNode, access: Access): Output<(typeof schema)['fields']> {
+  return {
+    id: row.id,
+    scope_id: row.scope_id,
+    scope: scopeInfo(scope),
+    name: row.name,
+    description: row.description,
+    created_time: row.created_at,
+    updated_time: row.updated_at,
+    version: row.version,
+    authorized_actions: itemActions(access, resourceIn(scope, 'user', row.id)),
+    login_name: row.login_name,
+    primary_account_id: row.primary_account_id,
+  };
+}
+
+/** Items of a list have no accounts (http-api.md §2.6). */
+function listOperation(services: ApiServices): Operation {
+  return scopeListOperation<UserRow>(
+    {
+      resource: 'users',
+      type: 'user',
+      schema,
+      summary: 'Lists users.',
+      levels: ['global', 'org'],
+      wrongScope: "Must be 'global' or a valid org scope id when listing.",
+      recursesFromAnywhere: false,
+      source: ({ access, permissions, scopeOf }) => ({
+        page: (page) =>
+          permissions.size === 0 ? Promise.resolve([]) : services.users.list([...permissions.keys()], page),
+        counted: { table: 'iam_user', permissions },
+        stamps: (row) => row,
+        render: (rows) =>
+          Promise.resolve(
+            rows.map((row) => {
+              const scope = scopeOf(row.scope_id);
+              const values = valuesOf(row, scope, access);
+              if (values.authorized_actions?.length === 0) return undefined;
+              return renderItem(schema, values, access.listed(resourceIn(scope, 'user', row.id)));
+            }),
+          ),
+      }),
+    },
+    services,
+  );
+}
+
 /** The rows of `/v1/users`. */
 export function userOperations(services: ApiServices): readonly Operation[] {
   return [
+    listOperation(services),
     operation({
       resource: 'users',
       verb: 'list-resolvable-aliases',
