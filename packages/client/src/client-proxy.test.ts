@@ -1,7 +1,7 @@
 /** The local proxy against a scripted worker: real TLS, real WebSocket, real local connections. */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { encodeAuthorizationToken, type SessionAuthorization } from '@stile/protocol';
 import type { HostPort } from '@stile/runtime';
 import type { TestCertificate } from '../../../test/support/certificates.ts';
@@ -177,14 +177,13 @@ describe('workers', () => {
   });
 
   test('are reached without a look at proxy variables', async () => {
-    process.env['HTTP_PROXY'] = 'http://127.0.0.1:1';
-    process.env['HTTPS_PROXY'] = 'http://127.0.0.1:1';
+    vi.stubEnv('HTTP_PROXY', 'http://127.0.0.1:1');
+    vi.stubEnv('HTTPS_PROXY', 'http://127.0.0.1:1');
     try {
       const { address } = await open();
       expect(await roundTrip(address, 'hello')).toBe('hello');
     } finally {
-      delete process.env['HTTP_PROXY'];
-      delete process.env['HTTPS_PROXY'];
+      vi.unstubAllEnvs();
     }
   });
 });
