@@ -3,17 +3,17 @@
  * controller applies them; the CLI and the console check them before a call. Runs in a browser.
  */
 import { StileError } from './errors.ts';
-import { evaluate } from './filter-evaluate.ts';
-import { parseExpression, type Expression } from './filter-syntax.ts';
+import { evaluate } from './filter/evaluate.ts';
+import { parseExpression, type Expression } from './filter/syntax.ts';
 
-export { maxFilterDepth, maxFilterLength } from './filter-syntax.ts';
+export { maxFilterDepth, maxFilterLength } from './filter/syntax.ts';
 
 /**
  * A parsed filter. One may be evaluated on many values; evaluation is pure, takes bounded time and never throws.
  *
  * What no filter of the original's language meets in practice is refused or cut: texts above 16,384 characters, nesting above
  * 100, more than 16 `matches`, regular expressions above 1,024 characters or 512 instructions; and a value on which evaluation takes
- * more than 250,000 steps does not match. Regular expressions have RE2's syntax and linear time (see `filter-regex.ts`); back references
+ * more than 250,000 steps does not match. Regular expressions have RE2's syntax and linear time (see `filter/regex.ts`); back references
  * and lookaround do not exist there.
  */
 export class Filter {

@@ -9,8 +9,8 @@ import {
   parentAction,
   type GrantTarget,
   type GrantType,
-} from './grant-rule.ts';
-import { grantError, readGrantParts, type GrantParts } from './grant-syntax.ts';
+} from './grant/rule.ts';
+import { grantError, readGrantParts, type GrantParts } from './grant/syntax.ts';
 import {
   deprecatedActions,
   hasChildTypes,
@@ -20,11 +20,11 @@ import {
   resourceTypeOfId,
   resourceTypes,
   type ResourceType,
-} from './grant-table.ts';
+} from './grant/table.ts';
 
-export * from './grant-rule.ts';
-export * from './grant-table.ts';
-export { maxGrantLength } from './grant-syntax.ts';
+export * from './grant/rule.ts';
+export * from './grant/table.ts';
+export { maxGrantLength } from './grant/syntax.ts';
 
 /** A grant that was read. */
 export interface ParsedGrant {

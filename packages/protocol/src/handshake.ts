@@ -4,7 +4,7 @@
  */
 import { stile } from '../gen/session.js';
 import { StileError } from './errors.ts';
-import { decodeMessage, fromTimestamp, toTimestamp } from './wire.ts';
+import { decodeMessage, fromTimestamp, toTimestamp } from './codec/wire.ts';
 
 const { ClientHandshake, HandshakeCommand, HandshakeResult } = stile.worker.proxy.v1;
 

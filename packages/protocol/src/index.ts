@@ -1,6 +1,6 @@
 /** Public entry of the package: everything two processes must agree on, except the cluster link (`@stile/protocol/rpc`). */
 export * from './activation-token.ts';
-export * from './base58.ts';
+export * from './codec/base58.ts';
 export * from './close-reason.ts';
 export * from './errors.ts';
 export * from './filter.ts';

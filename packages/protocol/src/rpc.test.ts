@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { stile } from '../gen/cluster.js';
 import { StileError } from './errors.ts';
-import { encodeRequest, encodeResponse } from './frame.ts';
+import { encodeRequest, encodeResponse } from './cluster/frame.ts';
 import { RpcPeer, type ClusterHandlers, type RpcPeerOptions, type Timers } from './rpc.ts';
 
 /** Timers that go off when the test says so. */

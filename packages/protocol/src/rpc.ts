@@ -2,14 +2,14 @@
  * Calls over the cluster link, both ways (design.md §6). An RpcPeer does no I/O: its owner gives it the bytes that arrive
  * and sends the bytes it asks to send. Entry `@stile/protocol/rpc`, apart from the index so that clients never load it.
  */
-import type { ClusterMethod, ClusterRequest, ClusterResponse } from './cluster-calls.ts';
+import type { ClusterMethod, ClusterRequest, ClusterResponse } from './cluster/calls.ts';
 import { StileError, toStileError } from './errors.ts';
-import { decodeFrame, encodeError, encodeRequest, encodeResponse, maxFrameBytes } from './frame.ts';
-import type { RequestFrame, ResponseFrame } from './frame.ts';
+import { decodeFrame, encodeError, encodeRequest, encodeResponse, maxFrameBytes } from './cluster/frame.ts';
+import type { RequestFrame, ResponseFrame } from './cluster/frame.ts';
 
-export * from './cluster-calls.ts';
+export * from './cluster/calls.ts';
 export * from './cluster-link.ts';
-export { maxFrameBytes } from './frame.ts';
+export { maxFrameBytes } from './cluster/frame.ts';
 
 /** What serves one call. `signal` is aborted when the link closes. A StileError goes to the caller, anything else as `internal`. */
 export type ClusterHandler<M extends ClusterMethod> = (

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { StileError } from './errors.ts';
 import { decodeAuthorizationToken, encodeAuthorizationToken } from './session-authorization.ts';
 import type { SessionAuthorization } from './session-authorization.ts';
-import { encodeBase58 } from './base58.ts';
+import { encodeBase58 } from './codec/base58.ts';
 
 /** The vector of session-protocol.md §10.1, made by the real Go packages. */
 const privateKeyHex =

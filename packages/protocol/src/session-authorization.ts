@@ -3,9 +3,9 @@
  * protobuf message (session-protocol.md §1). The controller encodes, the client decodes. Runs in a browser.
  */
 import { stile } from '../gen/session.js';
-import { decodeBase58, encodeBase58 } from './base58.ts';
+import { decodeBase58, encodeBase58 } from './codec/base58.ts';
 import { StileError } from './errors.ts';
-import { copyBytes, decodeMessage, fromTimestamp, toTimestamp } from './wire.ts';
+import { copyBytes, decodeMessage, fromTimestamp, toTimestamp } from './codec/wire.ts';
 
 const { SessionAuthorizationData } = stile.controller.targets.v1;
 

@@ -2,11 +2,11 @@
  * Regular expressions of `matches` in filters: RE2's syntax, matched in time linear in pattern × text. JavaScript's own engine
  * backtracks (a hostile `(a|a)*b` would stop the process) and lacks `(?i)`. Runs in a browser.
  */
-import { StileError } from './errors.ts';
-import { RegexRun, type Instruction, type StepBudget } from './filter-regex-run.ts';
-import { parsePattern, type PatternNode } from './filter-regex-syntax.ts';
+import { StileError } from '../errors.ts';
+import { RegexRun, type Instruction, type StepBudget } from './regex-run.ts';
+import { parsePattern, type PatternNode } from './regex-syntax.ts';
 
-export type { StepBudget } from './filter-regex-run.ts';
+export type { StepBudget } from './regex-run.ts';
 
 /** Most instructions of one pattern, repetitions counted out: `[a-z]{200}` has 200. */
 export const maxPatternSize = 512;

@@ -2,7 +2,7 @@
  * What one grant allows: the pure rules of grants.md §2.5, used by the parser's self-test and, as tables, by the access
  * control list. Runs in a browser.
  */
-import { isTopLevelType, resourceTypeOfId, type ResourceType } from './grant-table.ts';
+import { isTopLevelType, resourceTypeOfId, type ResourceType } from './table.ts';
 
 /** The type part of a grant: a type, or all. */
 export type GrantType = ResourceType | '*';

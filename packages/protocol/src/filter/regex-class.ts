@@ -1,5 +1,5 @@
-/** Character classes of RE2: what one character of a pattern may match. Used by filter-regex-syntax.ts. Runs in a browser. */
-import { StileError } from './errors.ts';
+/** Character classes of RE2: what one character of a pattern may match. Used by regex-syntax.ts. Runs in a browser. */
+import { StileError } from '../errors.ts';
 
 /** Whether a code point matches. */
 export type CharTest = (char: number) => boolean;

@@ -2,10 +2,10 @@
  * Parser of the filter language (go-bexpr 0.1.15, http-api.md §1.10): text to a tree. Errors say where the text stops making
  * sense and what could stand there, as the original's parser does: the furthest place that any rule reached. Runs in a browser.
  */
-import { LinearRegex } from './filter-regex.ts';
-import { StileError } from './errors.ts';
-import { FilterScanner, spaceLabel } from './filter-scanner.ts';
-import { readGoString } from './filter-string.ts';
+import { LinearRegex } from './regex.ts';
+import { StileError } from '../errors.ts';
+import { FilterScanner, spaceLabel } from './scanner.ts';
+import { readGoString } from './go-string.ts';
 
 /** Where a value is found: one name or index a step. */
 export type Selector = readonly string[];

@@ -1,8 +1,8 @@
 /**
- * Parser for RE2's syntax of regular expressions (github.com/google/re2/wiki/Syntax), to a tree that `filter-regex.ts` compiles.
+ * Parser for RE2's syntax of regular expressions (github.com/google/re2/wiki/Syntax), to a tree that `regex.ts` compiles.
  * What a group captures does not matter to a filter and is dropped. Runs in a browser.
  */
-import { StileError } from './errors.ts';
+import { StileError } from '../errors.ts';
 import {
   classTest,
   perlClass,
@@ -10,9 +10,9 @@ import {
   unicodeClass,
   type CharTest,
   type ClassItem,
-} from './filter-regex-class.ts';
+} from './regex-class.ts';
 
-export type { CharTest } from './filter-regex-class.ts';
+export type { CharTest } from './regex-class.ts';
 
 /** A condition on the place between two characters. */
 export type Assertion = 'textStart' | 'textEnd' | 'lineStart' | 'lineEnd' | 'wordBoundary' | 'noWordBoundary';

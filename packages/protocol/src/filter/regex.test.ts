@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { StileError } from './errors.ts';
-import { LinearRegex, maxPatternSize } from './filter-regex.ts';
+import { StileError } from '../errors.ts';
+import { LinearRegex, maxPatternSize } from './regex.ts';
 
 const test = (pattern: string, text: string): boolean | undefined =>
   new LinearRegex(pattern).test(text, { left: 1_000_000 });

@@ -2,8 +2,8 @@
  * Evaluation of a parsed filter on plain JSON values (go-bexpr 0.1.15). Three answers: true, false, and undefined for what
  * cannot be evaluated, which ends the evaluation as an error does in the original. Runs in a browser.
  */
-import type { StepBudget } from './filter-regex.ts';
-import type { EachExpression, Expression, MatchExpression, Selector } from './filter-syntax.ts';
+import type { StepBudget } from './regex.ts';
+import type { EachExpression, Expression, MatchExpression, Selector } from './syntax.ts';
 
 /** Steps one evaluation may take: comparisons, and states of regular expressions. All of them take some 10 ms. */
 const maxSteps = 250_000;

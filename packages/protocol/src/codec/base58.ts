@@ -2,7 +2,7 @@
  * Base58 with the Bitcoin alphabet and no checksum: the text form of authorization tokens and list tokens. Runs in a browser.
  * Numbers are kept in limbs of four base58 digits or of 24 bits, so that every product stays an exact double.
  */
-import { StileError } from './errors.ts';
+import { StileError } from '../errors.ts';
 
 const alphabet = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
 

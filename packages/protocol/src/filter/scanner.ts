@@ -1,8 +1,8 @@
 /**
  * Reads the text of a filter piece by piece and remembers the furthest place where something was looked for in vain: that is
- * what an error tells. Base of the parser in filter-syntax.ts. Runs in a browser.
+ * what an error tells. Base of the parser in syntax.ts. Runs in a browser.
  */
-import { StileError } from './errors.ts';
+import { StileError } from '../errors.ts';
 
 /** Label of white space in errors. */
 export const spaceLabel = '[ \\t\\r\\n]';

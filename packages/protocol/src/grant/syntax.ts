@@ -2,7 +2,7 @@
  * First step of reading a grant: its text or JSON notation to plain parts (grants.md §1.1). No rule about what the parts
  * mean together; those are in `grant.ts`. Runs in a browser.
  */
-import { StileError } from './errors.ts';
+import { StileError } from '../errors.ts';
 
 /** What a grant says, before any check of its meaning. */
 export interface GrantParts {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { stile } from '../gen/cluster.js';
-import type { ClusterCalls, ClusterMethod } from './cluster-calls.ts';
-import { callCodecs } from './cluster-codec.ts';
-import { StileError } from './errors.ts';
+import { stile } from '../../gen/cluster.js';
+import type { ClusterCalls, ClusterMethod } from './calls.ts';
+import { callCodecs } from './codec.ts';
+import { StileError } from '../errors.ts';
 import { decodeFrame, encodeError, encodeRequest, encodeResponse, maxFrameBytes } from './frame.ts';
 
 const { Frame } = stile.controller.servers.v1;

@@ -2,7 +2,7 @@
  * The fixed tables behind grants: resource types, their actions, parents and id prefixes (grants.md §1.7, §2.5, §3).
  * Used by the grant parser, the access decision and every handler that lists authorized actions. Runs in a browser.
  */
-import { idPrefix } from './ids.ts';
+import { idPrefix } from '../ids.ts';
 
 /** What a type may do: on one item (`id`), and on the collection (`collection`). */
 export interface ActionTable {

@@ -2,7 +2,7 @@
  * Wire messages of the cluster link to plain values and back, one pair of functions a message. The wire is hostile: every
  * length, range and word is checked here, so that nobody after this file needs to.
  */
-import type { stile } from '../gen/cluster.js';
+import type { stile } from '../../gen/cluster.js';
 import type {
   ClusterMethod,
   ClusterRequest,
@@ -11,11 +11,11 @@ import type {
   ConnectionReport,
   SessionReport,
   SessionRevocation,
-} from './cluster-calls.ts';
-import { StileError } from './errors.ts';
-import { isConnectionEndReason, isSessionEndReason, isSessionStatus } from './session-status.ts';
-import type { SessionStatus } from './session-status.ts';
-import { copyBytes, toSafeInteger } from './wire.ts';
+} from './calls.ts';
+import { StileError } from '../errors.ts';
+import { isConnectionEndReason, isSessionEndReason, isSessionStatus } from '../session-status.ts';
+import type { SessionStatus } from '../session-status.ts';
+import { copyBytes, toSafeInteger } from '../codec/wire.ts';
 
 /** The generated message classes of the link. */
 type v1 = typeof stile.controller.servers.v1;

@@ -2,11 +2,11 @@
  * One message of the cluster link to bytes and back (proto/controller/servers/v1 Frame). Before a message is decoded its
  * outline is walked without allocating, so that a hostile peer cannot make a small frame into a large object.
  */
-import { stile } from '../gen/cluster.js';
-import type { ClusterMethod, ClusterRequest, ClusterResponse } from './cluster-calls.ts';
-import { callCodecs, isClusterMethod } from './cluster-codec.ts';
-import { isErrorCode, StileError, type ErrorCode } from './errors.ts';
-import { decodeMessage } from './wire.ts';
+import { stile } from '../../gen/cluster.js';
+import type { ClusterMethod, ClusterRequest, ClusterResponse } from './calls.ts';
+import { callCodecs, isClusterMethod } from './codec.ts';
+import { isErrorCode, StileError, type ErrorCode } from '../errors.ts';
+import { decodeMessage } from '../codec/wire.ts';
 
 const { Frame: WireFrame } = stile.controller.servers.v1;
 

@@ -2,8 +2,8 @@
  * Runs a compiled regular expression on a text: Thompson's simulation of all ways at once, with the steps it found kept as a
  * table (a lazily built automaton), so that the usual cost is one look-up a character. Runs in a browser.
  */
-import type { CharTest } from './filter-regex-class.ts';
-import type { Assertion } from './filter-regex-syntax.ts';
+import type { CharTest } from './regex-class.ts';
+import type { Assertion } from './regex-syntax.ts';
 
 /** Steps that a filter may still take for one item. */
 export interface StepBudget {

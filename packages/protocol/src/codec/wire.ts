@@ -3,7 +3,7 @@
  * Long values never leave this file.
  */
 import { Reader } from 'protobufjs/minimal.js';
-import { StileError, type ErrorCode } from './errors.ts';
+import { StileError, type ErrorCode } from '../errors.ts';
 
 /** A protobuf timestamp as the generated code gives it; `seconds` may be a Long at run time whatever its type says. */
 interface WireTimestamp {

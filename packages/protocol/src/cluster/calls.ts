@@ -1,8 +1,8 @@
 /**
  * What controller and worker ask of each other over the cluster link, in plain types (design.md §6). The wire form is
- * proto/controller/servers/v1; `cluster-codec.ts` maps one to the other and checks every value.
+ * proto/controller/servers/v1; `codec.ts` maps one to the other and checks every value.
  */
-import type { ConnectionEndReason, SessionEndReason, SessionStatus } from './session-status.ts';
+import type { ConnectionEndReason, SessionEndReason, SessionStatus } from '../session-status.ts';
 
 /** First call of a worker that has no cluster certificate yet. */
 export interface EnrollRequest {
