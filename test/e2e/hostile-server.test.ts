@@ -2,7 +2,7 @@
  * A hostile controller against our command line: control characters, values that would become options of another program, redirects,
  * answers without end (issue 3, §5.7; security-cases.md CVE-2026-55427, CVE-2026-55431).
  */
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { encodeAuthorizationToken } from '@stile/protocol';
@@ -205,27 +205,25 @@ describe('values for another program', () => {
     ['a user name that is an option', 'ssh', { user: '-oProxyCommand=touch was-here' }],
     ['a user name for psql', 'postgres', { user: '--command=\\! touch was-here' }],
     ['an endpoint host that is an option', 'http', { endpoint: 'tcp://--output=was-here:22' }],
-    ['an endpoint host with a header break', 'http', { endpoint: 'tcp://x\r\nX-Evil: 1:22' }],
   ];
 
-  test.each(hostile)('%s never becomes an argument of its own', async (_name, helper, change) => {
+  test.each(hostile)('%s is refused before the program starts', async (_name, helper, change) => {
+    rmSync(join(folder.path, 'argv'), { force: true });
     api = await startScriptedApi(() => ({ status: 200, body: authorization(change) }));
     const done = await stile(['connect', helper, '-target-id', 'ttcp_1234567890', '-exec', fakeProgram()]);
+    expect(done).toEqual({ status: 3, stdout: '', stderr: expect.stringMatching(/ is not used.*\n$/) });
+    expect(existsSync(join(folder.path, 'argv'))).toBe(false);
     expect(existsSync(marker())).toBe(false);
-    if (done.status !== 0 || !existsSync(join(folder.path, 'argv'))) {
-      // Refused: with a sentence that can be read, without the control characters.
-      expect(done.stderr.trim()).not.toBe('');
-      expect(done.stderr).not.toMatch(/\n\s+at /);
-      return;
-    }
-    const words = argv();
-    words.forEach((word, index) => {
-      const isOwn = ['-l', '-U', '-o', '-H', '--resolve', '-d', '-u'].includes(words[index - 1] ?? '');
-      if (!isOwn) expect(word).not.toMatch(/^-+(?:oProxyCommand|command|output)/);
-      expect(word).not.toMatch(/[\r\n]/);
-      if (words[index - 1] === '-o') expect(word).not.toMatch(/ProxyCommand/);
-      if (words[index - 1] === '-l') expect(word).not.toMatch(/^-/);
-    });
+  });
+
+  test('an endpoint host with a header in it is not passed on', async () => {
+    api = await startScriptedApi(() => ({
+      status: 200,
+      body: authorization({ endpoint: 'tcp://x\r\nX-Evil: 1:22' }),
+    }));
+    const done = await stile(['connect', 'http', '-target-id', 'ttcp_1234567890', '-exec', fakeProgram()]);
+    expect(done.status).toBe(0);
+    expect(argv().join(' ')).not.toContain('X-Evil');
   });
 
   test('the program gets neither the auth token nor a password in its arguments', async () => {

@@ -78,6 +78,9 @@ function errorLines(context: string, answer: ApiErrorAnswer): string[] {
   return lines;
 }
 
+/** Secret part of an auth token behind its id; a server may send back in an error what it was given. */
+const authTokenPattern = /\b(at_[0-9A-Za-z]{10})_[0-9A-Za-z]+/g;
+
 /** Prints for one command run. */
 export class Output {
   readonly format: OutputFormat;
@@ -177,7 +180,8 @@ export class Output {
 
   #writeError(text: string, colour: number | undefined): void {
     if (this.#quiet) return;
-    const coloured = this.#colour && colour !== undefined ? `\u001b[${colour}m${text}\u001b[0m` : text;
+    const safe = text.replace(authTokenPattern, '$1_<redacted>');
+    const coloured = this.#colour && colour !== undefined ? `\u001b[${colour}m${safe}\u001b[0m` : safe;
     this.#streams.stderr.write(`${coloured}\n`);
   }
 }
