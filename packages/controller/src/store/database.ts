@@ -9,6 +9,12 @@ import { openSqlite } from './sqlite/sqlite-database.ts';
 
 export type { Connection } from './connection.ts';
 
+/** Exceptions of one write. */
+export interface WriteOptions {
+  /** Milliseconds the unit may take; default 10 s on SQLite, 30 s on PostgreSQL. For migrations. */
+  readonly timeoutMs?: number;
+}
+
 /** An open database. Close it once, after everything that uses it. */
 export interface Database {
   /** CockroachDB counts as postgres. */
@@ -20,7 +26,7 @@ export interface Database {
    * not await a network call, nor `write` itself) and **may run more than once**: it changes nothing but through `tx`.
    * @throws {StileError} whatever the unit threw; storageFull, unavailable, deadlineExceeded, conflict
    */
-  write<T>(unit: (tx: Connection) => Promise<T>): Promise<T>;
+  write<T>(unit: (tx: Connection) => Promise<T>, options?: WriteOptions): Promise<T>;
   readonly events: StoreEvents;
   /** Waits for the units under way, then closes. Idempotent. */
   close(): Promise<void>;

@@ -12,6 +12,8 @@ import { ddlOf, runAll, type Step } from './migrations/ddl.ts';
 /** Every step, in order. */
 const steps: readonly Step[] = [iamStep, authStep, targetsStep, sessionsStep, keysAndEventsStep];
 
+/** An index over millions of rows takes minutes. */
+const migrationTimeoutMs = 3_600_000;
 /** Any constant: advisory locks of PostgreSQL are numbers, and no other program uses our database. */
 const migrationLock = 7_785_421;
 
@@ -34,24 +36,26 @@ function migratorOf(db: Connection, engine: Database['engine']): Migrator {
  * @throws {StileError} failedPrecondition when the database is of a newer version; storageFull, unavailable
  */
 export function migrate(database: Database): Promise<{ applied: string[] }> {
-  return database.write(async (tx) => {
-    if (database.engine === 'postgres') {
-      await sql`set local statement_timeout = 0`.execute(tx);
-      await sql`set local lock_timeout = 0`.execute(tx);
-      // Several controllers may start at once: the others wait here, and then find nothing to do.
-      await sql`select pg_advisory_xact_lock(${migrationLock})`.execute(tx);
-    }
-    const { error, results } = await migratorOf(tx, database.engine).migrateToLatest();
-    if (error instanceof StileError) throw error;
-    if (error !== undefined) {
-      throw new StileError(
-        'failedPrecondition',
-        'the database cannot be migrated: it was made by a newer version of Stile, or is no database of Stile',
-        { cause: error },
-      );
-    }
-    return { applied: (results ?? []).map((result) => result.migrationName) };
-  });
+  return database.write((tx) => migrateIn(tx, database.engine), { timeoutMs: migrationTimeoutMs });
+}
+
+async function migrateIn(tx: Connection, engine: Database['engine']): Promise<{ applied: string[] }> {
+  if (engine === 'postgres') {
+    await sql`set local statement_timeout = 0`.execute(tx);
+    await sql`set local lock_timeout = 0`.execute(tx);
+    // Several controllers may start at once: the others wait here, and then find nothing to do.
+    await sql`select pg_advisory_xact_lock(${migrationLock})`.execute(tx);
+  }
+  const { error, results } = await migratorOf(tx, engine).migrateToLatest();
+  if (error instanceof StileError) throw error;
+  if (error !== undefined) {
+    throw new StileError(
+      'failedPrecondition',
+      'the database cannot be migrated: it was made by a newer version of Stile, or is no database of Stile',
+      { cause: error },
+    );
+  }
+  return { applied: (results ?? []).map((result) => result.migrationName) };
 }
 
 /** Whether steps are missing; true for an empty database. @throws {StileError} unavailable */

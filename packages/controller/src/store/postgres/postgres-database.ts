@@ -1,12 +1,12 @@
 /** PostgreSQL, or CockroachDB, for several controllers: a bounded pool, transactions that are run again after a conflict. */
-import { Backoff, type Clock, type Logger } from '@stile/runtime';
+import { Backoff, type Clock, type Logger, withDeadline } from '@stile/runtime';
 import { PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, type CompiledQuery } from 'kysely';
 import type { QueryResult } from 'kysely';
 import pg from 'pg';
 import { ConnectionFactory, type Connection, type StatementRunner } from '../connection.ts';
-import type { Database } from '../database.ts';
+import type { Database, WriteOptions } from '../database.ts';
 import { EventHub, type StoreEvents } from '../events.ts';
-import { UnitContext, unitIsOver } from '../unit-context.ts';
+import { UnitContext, unitIsOver, unitTookTooLong } from '../unit-context.ts';
 import { OpenWork } from './open-work.ts';
 import { isLostConnection, isRetryable, postgresErrorOf } from './postgres-error.ts';
 import { PostgresEvents } from './postgres-events.ts';
@@ -19,7 +19,7 @@ export interface PostgresOptions {
   readonly log: Logger;
   /** Most connections at a time, beside the one that listens. Default 16. */
   readonly maxConnections?: number;
-  /** Milliseconds a statement may take on the server. Default 30 s, a third of a request's 90 s (http-api.md §1.1). */
+  /** Milliseconds a statement, or a unit of work, may take. Default 30 s, a third of a request's 90 s (http-api.md §1.1). */
   readonly statementTimeoutMs?: number;
   /** How controllers hear of each other: `auto` listens where the server can, else polls. */
   readonly notifications?: 'auto' | 'poll';
@@ -129,6 +129,8 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
     application_name: 'stile',
     types: typeParsers,
   });
+  // A connection broke under a unit: its next statement says so; without a listener the error would end the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   // An idle connection broke: the pool drops it and makes another when it is needed.
   pool.on('error', (error) => options.log.warn({ err: error }, 'an idle database connection broke'));
   try {
@@ -150,12 +152,14 @@ class PostgresDatabase implements Database {
   readonly #hub: EventHub;
   readonly #events: PostgresEvents;
   readonly #clock: Clock;
+  readonly #unitTimeoutMs: number;
   readonly #work = new OpenWork();
   #closing: Promise<void> | undefined;
 
   constructor(options: PostgresOptions, pool: pg.Pool, canListen: boolean) {
     this.#pool = pool;
     this.#clock = options.clock;
+    this.#unitTimeoutMs = options.statementTimeoutMs ?? defaultStatementTimeoutMs;
     this.#hub = new EventHub(options.log);
     this.reader = this.#factory.over(new PoolRunner(pool, this.#work));
     this.#events = new PostgresEvents({ ...options, database: this, hub: this.#hub, canListen });
@@ -165,8 +169,10 @@ class PostgresDatabase implements Database {
     return this.#events;
   }
 
-  write<T>(unit: (tx: Connection) => Promise<T>): Promise<T> {
-    return this.#work.run(() => this.#attempts(unit));
+  write<T>(unit: (tx: Connection) => Promise<T>, options: WriteOptions = {}): Promise<T> {
+    const timeoutMs = options.timeoutMs ?? this.#unitTimeoutMs;
+    const bounded = (tx: Connection): Promise<T> => withDeadline(unit(tx), timeoutMs, unitTookTooLong);
+    return this.#work.run(() => this.#attempts(bounded));
   }
 
   async #attempts<T>(unit: (tx: Connection) => Promise<T>): Promise<T> {

@@ -4,7 +4,7 @@ import { StileError } from '@stile/protocol';
 import type { Logger } from '@stile/runtime';
 import { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
 import { ConnectionFactory, type Connection } from '../connection.ts';
-import type { Database } from '../database.ts';
+import type { Database, WriteOptions } from '../database.ts';
 import { EventHub, LocalEvents, type StoreEvents } from '../events.ts';
 import { SqliteHandle } from './sqlite-handle.ts';
 import { SqliteLock, lockPathOf } from './sqlite-lock.ts';
@@ -133,8 +133,8 @@ class SqliteDatabase implements Database {
     this.events = new LocalEvents(hub);
   }
 
-  write<T>(unit: (tx: Connection) => Promise<T>): Promise<T> {
-    return this.#writer.write(unit);
+  write<T>(unit: (tx: Connection) => Promise<T>, options: WriteOptions = {}): Promise<T> {
+    return this.#writer.write(unit, options.timeoutMs);
   }
 
   close(): Promise<void> {

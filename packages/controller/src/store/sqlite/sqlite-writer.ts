@@ -29,6 +29,7 @@ export interface SqliteWriterOptions {
 
 /** A unit in the queue. `run` gives a function that settles the caller's promise, to be called after the commit. */
 interface WaitingUnit {
+  readonly timeoutMs: number;
   run(tx: Connection): Promise<() => void>;
   reject(error: unknown): void;
 }
@@ -110,10 +111,14 @@ export class SqliteWriter {
    * Runs the unit in a transaction; resolves when it is on disk.
    * @throws {StileError} whatever the unit threw, or storageFull, unavailable, deadlineExceeded
    */
-  write<T>(unit: (tx: Connection) => Promise<T>): Promise<T> {
+  write<T>(
+    unit: (tx: Connection) => Promise<T>,
+    timeoutMs: number = this.#options.unitTimeoutMs,
+  ): Promise<T> {
     if (this.#isClosed) return Promise.reject(new StileError('unavailable', 'the database is closed'));
     return new Promise<T>((resolve, reject) => {
       this.#queue.push({
+        timeoutMs,
         run: async (tx) => {
           const value = await unit(tx);
           return () => resolve(value);
@@ -198,7 +203,7 @@ export class SqliteWriter {
     };
     let outcome: Pick<UnitOutcome, 'settle' | 'error'>;
     try {
-      outcome = { settle: await withDeadline(unit.run(tx), this.#options.unitTimeoutMs, onLate) };
+      outcome = { settle: await withDeadline(unit.run(tx), unit.timeoutMs, onLate) };
     } catch (error) {
       outcome = { settle: undefined, error };
     }
