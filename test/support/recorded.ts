@@ -115,6 +115,60 @@ function knownItems(items: readonly unknown[]): readonly Readonly<Record<string,
     .filter((item) => typeof item['id'] === 'string' && !item['id'].startsWith('<'));
 }
 
+/** One comparison: what was found, and how strict it is. */
+interface Comparison {
+  readonly found: string[];
+  readonly bindings: Bindings;
+  readonly tolerance: Tolerance;
+}
+
+function compareObjects(
+  expected: Readonly<Record<string, unknown>>,
+  given: Readonly<Record<string, unknown>>,
+  path: string,
+  comparison: Comparison,
+): void {
+  for (const name of Object.keys(expected))
+    compare(expected[name], given[name], `${path}.${name}`, comparison);
+  for (const name of Object.keys(given)) {
+    const isKnown = name in expected || comparison.tolerance.added?.includes(name) === true;
+    if (!isKnown) comparison.found.push(`${path}.${name}: only ours`);
+  }
+}
+
+function compareLists(
+  expected: readonly unknown[],
+  given: readonly unknown[],
+  path: string,
+  comparison: Comparison,
+): void {
+  if (path === '.items') {
+    for (const item of knownItems(expected)) {
+      const ours = given.filter(isRecord).find((each) => each['id'] === item['id']);
+      compare(item, ours, `.items[${String(item['id'])}]`, comparison);
+    }
+    return;
+  }
+  if (expected.length !== given.length) {
+    comparison.found.push(`${path}: ${expected.length} recorded, ours ${given.length}`);
+  }
+  for (const [at, item] of expected.entries()) compare(item, given[at], `${path}[${at}]`, comparison);
+}
+
+function compare(expected: unknown, given: unknown, path: string, comparison: Comparison): void {
+  const differ = (): void => {
+    comparison.found.push(`${path}: recorded ${JSON.stringify(expected)}, ours ${JSON.stringify(given)}`);
+  };
+  const key = path.slice(path.lastIndexOf('.') + 1);
+  if (typeof expected !== typeof given || Array.isArray(expected) !== Array.isArray(given)) differ();
+  else if (comparison.tolerance.loose?.includes(key) === true) return;
+  else if (Array.isArray(expected) && Array.isArray(given)) compareLists(expected, given, path, comparison);
+  else if (isRecord(expected) && isRecord(given)) compareObjects(expected, given, path, comparison);
+  else if (typeof expected === 'string' && typeof given === 'string') {
+    if (!isSameText(expected, given, comparison.bindings)) differ();
+  } else if (expected !== given) differ();
+}
+
 /** Where `actual` differs from `recorded`, one line each. */
 export function differences(
   recorded: unknown,
@@ -123,33 +177,7 @@ export function differences(
   tolerance: Tolerance = {},
 ): readonly string[] {
   const found: string[] = [];
-  const compare = (expected: unknown, given: unknown, path: string): void => {
-    const key = path.slice(path.lastIndexOf('.') + 1);
-    if (path === '.items' && Array.isArray(expected) && Array.isArray(given)) {
-      for (const item of knownItems(expected)) {
-        const ours = (given as readonly unknown[]).filter(isRecord).find((each) => each['id'] === item['id']);
-        compare(item, ours, `.items[${String(item['id'])}]`);
-      }
-    } else if (typeof expected !== typeof given || Array.isArray(expected) !== Array.isArray(given)) {
-      found.push(`${path}: recorded ${JSON.stringify(expected)}, ours ${JSON.stringify(given)}`);
-    } else if (tolerance.loose?.includes(key) === true) {
-      return;
-    } else if (Array.isArray(expected) && Array.isArray(given)) {
-      if (expected.length !== given.length)
-        found.push(`${path}: ${expected.length} recorded, ours ${given.length}`);
-      for (const [at, item] of expected.entries()) compare(item, given[at], `${path}[${at}]`);
-    } else if (isRecord(expected) && isRecord(given)) {
-      for (const name of Object.keys(expected)) compare(expected[name], given[name], `${path}.${name}`);
-      for (const name of Object.keys(given)) {
-        if (!(name in expected) && tolerance.added?.includes(name) !== true)
-          found.push(`${path}.${name}: only ours`);
-      }
-    } else if (typeof expected === 'string' && typeof given === 'string') {
-      if (!isSameText(expected, given, bindings))
-        found.push(`${path}: recorded "${expected}", ours "${given}"`);
-    } else if (expected !== given) found.push(`${path}: recorded ${String(expected)}, ours ${String(given)}`);
-  };
-  compare(recorded ?? undefined, actual, '');
+  compare(recorded ?? undefined, actual, '', { found, bindings, tolerance });
   return found;
 }
 

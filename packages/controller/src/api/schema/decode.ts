@@ -91,7 +91,12 @@ function decodeSimple(field: Field, value: unknown): unknown {
       return typeof value === 'boolean' ? value : undefined;
     case 'strings':
       return decodeStrings(value);
-    default:
+    case 'object':
+    case 'list':
+    case 'time':
+    case 'int64':
+    case 'bytes':
+    case 'map':
       return undefined;
   }
 }

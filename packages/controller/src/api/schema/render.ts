@@ -42,7 +42,12 @@ function renderValue(field: Field, value: unknown): unknown {
       return (value as readonly Readonly<Record<string, unknown>>[]).map((item) =>
         renderFields(field.fields, item, allFields),
       );
-    default:
+    case 'string':
+    case 'uint32':
+    case 'int32':
+    case 'bool':
+    case 'strings':
+    case 'map':
       return value;
   }
 }
