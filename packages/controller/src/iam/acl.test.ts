@@ -1,4 +1,14 @@
-import { actionsOf, parseGrantForEvaluation, resourceTypes, type ResourceType } from '@stile/protocol';
+import {
+  actionsOf,
+  coversAction,
+  coversTarget,
+  isAnonymousAction,
+  parseGrantForEvaluation,
+  resourceTypeOfId,
+  resourceTypes,
+  type ResourceType,
+} from '@stile/protocol';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Acl, type AclGrant, type AclResource, type ListPermission } from './acl.ts';
 
@@ -267,6 +277,148 @@ describe('access decision', () => {
       'read',
       'read:self',
     ]);
+  });
+});
+
+/** Whether a grant's scope is one that the resource is in (grants.md §2.5). */
+function reaches({ roleScopeId, grantScope }: AclGrant, target: AclResource): boolean {
+  if (grantScope === 'children') return roleScopeId === target.parentScopeId;
+  if (grantScope === 'descendants') return roleScopeId === 'global' && target.scopeId !== 'global';
+  return (grantScope === 'this' ? roleScopeId : grantScope) === target.scopeId;
+}
+
+/** Cases 1 to 5 of grants.md §2.5 for one grant. */
+function speaksOf({ grant }: AclGrant, caller: string, target: AclResource, action: string): boolean {
+  const [userId = '', accountId] = caller.split('/');
+  if (userId === 'u_anon') return grant.type === target.type && isAnonymousAction(target.type, action);
+  const resolve = (id: string): string | undefined =>
+    id === '{{user.id}}' ? userId : id === '{{account.id}}' ? accountId : id;
+  const { id, pin, type } = target;
+  const plain = { type, ...(id === undefined ? {} : { id }), ...(pin === undefined ? {} : { pin }) };
+  if (grant.ids.length === 0) return coversTarget({ id: undefined, type: grant.type }, plain, action);
+  return grant.ids
+    .map(resolve)
+    .some((one) => one !== undefined && coversTarget({ id: one, type: grant.type }, plain, action));
+}
+
+/** The rules asked of grant after grant: what the index must agree with. */
+function naive(
+  list: readonly AclGrant[],
+  caller: string,
+  target: AclResource,
+  action: string,
+): readonly [authorized: boolean, fields: string] {
+  const matching = list
+    .filter((grant) => reaches(grant, target) && speaksOf(grant, caller, target, action))
+    .map(({ grant }) => grant)
+    .filter(({ actions }) => actions.length === 0 || coversAction(new Set(actions), action));
+  const authorized = matching.some(({ actions }) => actions.length > 0);
+  const restricting = matching.filter(({ outputFields }) => outputFields !== undefined);
+  if (restricting.length === 0) return [authorized, caller === 'u_anon' ? 'default' : '*'];
+  const fields = new Set(restricting.flatMap(({ outputFields }) => outputFields ?? []));
+  return [authorized, fields.has('*') ? '*' : [...fields].toSorted().join(',')];
+}
+
+describe('the index of grants', () => {
+  const scopes = Object.keys(parents);
+  const types = [
+    'target',
+    'host',
+    'host-set',
+    'host-catalog',
+    'user',
+    'account',
+    'scope',
+    'auth-method',
+  ] as const;
+  const ids = ['ttcp_1', 'ttcp_2', 'hcst_1', 'hst_1', 'u_1', 'acctpw_1', 'ampw_1', 'o_1'];
+  const action = fc.constantFrom(
+    'read',
+    'read:self',
+    'list',
+    'create',
+    'create:x',
+    'update',
+    'no-op',
+    'authenticate',
+  );
+  const grant = fc
+    .record({
+      ids: fc.oneof(
+        fc.constantFrom('', 'ids=*', 'ids={{user.id}}', 'ids={{account.id}}'),
+        fc.constantFrom(...ids).map((id) => `ids=${id}`),
+      ),
+      type: fc.constantFrom('', '*', ...types),
+      actions: fc.oneof(
+        fc.constant(['*']),
+        fc.subarray(['read', 'read:self', 'list', 'create', 'no-op', 'update']),
+      ),
+      fields: fc.option(fc.subarray(['id', 'name', '*'])),
+      roleScopeId: fc.constantFrom(...scopes),
+      grantScope: fc.constantFrom('this', 'children', 'descendants', ...scopes),
+    })
+    .filter(({ actions, fields }) => actions.length > 0 || fields !== null)
+    .map((parts): AclGrant => {
+      const text = [
+        parts.ids,
+        parts.type && `type=${parts.type}`,
+        parts.actions.length > 0 ? `actions=${parts.actions.join(',')}` : '',
+        parts.fields && `output_fields=${parts.fields.join(',')}`,
+      ];
+      return {
+        grant: parseGrantForEvaluation(text.filter(Boolean).join(';')),
+        roleId: 'r_1',
+        roleScopeId: parts.roleScopeId,
+        roleParentScopeId: parents[parts.roleScopeId] ?? null,
+        grantScope: parts.grantScope,
+      };
+    });
+  // Ids of the target's own type, as every real resource has.
+  const target = fc
+    .tuple(fc.constantFrom(...types), fc.constantFrom(...ids), fc.constantFrom('hcst_1', 'ampw_1', undefined))
+    .chain(([type, id, pin]) =>
+      fc.constantFrom(...scopes).map((scopeId): AclResource => {
+        const own = resourceTypeOfId(id) === type ? id : undefined;
+        return { type, id: own, pin, scopeId, parentScopeId: parents[scopeId] ?? null };
+      }),
+    );
+  const caller = fc.constantFrom('u_1', 'u_1/acctpw_1', 'u_2', 'u_anon');
+
+  it('decides as the rules do when they are asked of every grant', () => {
+    let allowed = 0;
+    fc.assert(
+      fc.property(
+        fc.array(grant, { maxLength: 8 }),
+        fc.tuple(caller, target, action),
+        (list, [who, what, how]) => {
+          const { authorized, outputFields } = aclOf(list, who).decide(what, how);
+          const shown = outputFields.isAll ? '*' : (outputFields.names ?? []).join(',');
+          const expected = naive(list, who, what, how);
+          if (expected[0]) allowed += 1;
+          expect([authorized, expected[1] === 'default' ? 'default' : shown]).toEqual(expected);
+        },
+      ),
+      { numRuns: 5000 },
+    );
+    expect(allowed).toBeGreaterThan(20);
+  });
+
+  it('lists what the rules allow item by item', () => {
+    const items = ['ttcp_1', 'ttcp_2'];
+    fc.assert(
+      fc.property(fc.array(grant, { maxLength: 8 }), caller, (list, who) => {
+        const permissions = aclOf(list, who).listPermissions('target', tree);
+        for (const { id: scopeId, parentId } of tree) {
+          const found = permissions.get(scopeId);
+          for (const id of items) {
+            const what: AclResource = { type: 'target', id, scopeId, parentScopeId: parentId };
+            const any = actionsOf('target').id.some((each) => naive(list, who, what, each)[0]);
+            expect(found?.all === true || found?.ids.includes(id) === true).toBe(any);
+          }
+        }
+      }),
+      { numRuns: 1000 },
+    );
   });
 });
 

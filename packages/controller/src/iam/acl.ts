@@ -9,6 +9,7 @@ import {
   isAnonymousAction,
   parentAction,
   recoveryUserId,
+  resourceTypeOfId,
   type ParsedGrant,
   type ResourceType,
 } from '@stile/protocol';
@@ -196,12 +197,15 @@ export class Acl {
   }
 }
 
-/** Sums of single ids in a list of `type`. A pin with type `*` counts too, as upstream; its id matches no item (vector L13). */
+/**
+ * Sums of single ids in a list of `type`. A pin of another type with type `*` counts too, as upstream: its id matches no item of
+ * the list (vector L13). One of the same type must not: such a grant is about the children alone.
+ */
 function* idSums(table: ScopeTable, type: ResourceType): Generator<readonly [string, ActionSum]> {
   yield* table.own.get(type) ?? [];
   for (const [pin, children] of table.pinned) {
     const sum = children.get('*');
-    if (sum) yield [pin, sum];
+    if (sum && resourceTypeOfId(pin) !== type) yield [pin, sum];
   }
 }
 
