@@ -61,7 +61,7 @@ export class ControllerPresence {
     return this.#kept.addresses;
   }
 
-  /** Takes the row away. Idempotent. */
+  /** Takes the row away. Idempotent, never rejects. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -69,7 +69,12 @@ export class ControllerPresence {
     await this.#renewal;
     if (this.#clusterAddress === '') return;
     const deadSinceUs = this.#clock.nowUs() - keepUs;
-    await this.#database.write((tx) => deleteControllers(tx, this.id, deadSinceUs));
+    try {
+      await this.#database.write((tx) => deleteControllers(tx, this.id, deadSinceUs));
+    } catch (error) {
+      // Stopping must go on: a row that stays is dead within 15 seconds.
+      this.#log.warn({ err: error }, 'could not take the row of this controller away');
+    }
   }
 
   async #readAddresses(): Promise<string[]> {
