@@ -1,0 +1,34 @@
+/** Starts the worker of a plan: on the main thread of a process that is only a worker, or in the thread beside a controller. */
+import { Secret, createLogger, formatHostPort, parseHostPort, type Logger } from '@stile/runtime';
+import { version } from '../version.ts';
+import type { WorkerPlan } from './worker-plan.ts';
+
+/** A worker that runs. */
+export interface StartedWorker {
+  /** host:port of the proxy listener. */
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+/** Starts the worker; resolves when it listens and is linked. @throws {StileError} as startWorker of `@stile/worker` */
+export async function runWorker(
+  plan: WorkerPlan,
+  options: { readonly log?: Logger; readonly signal?: AbortSignal } = {},
+): Promise<StartedWorker> {
+  const { startWorker } = await import('@stile/worker');
+  const log = options.log ?? createLogger({ level: plan.logLevel }).child({ part: 'worker' });
+  const worker = await startWorker(
+    {
+      listen: parseHostPort(plan.listenAddress),
+      ...(plan.publicAddress === undefined ? {} : { publicAddress: plan.publicAddress }),
+      upstreams: plan.upstreams.map((address) => parseHostPort(address)),
+      description: plan.description,
+      tags: plan.tags,
+      authStoragePath: plan.authStoragePath,
+      ...(plan.activationToken === undefined ? {} : { activationToken: new Secret(plan.activationToken) }),
+      releaseVersion: `Stile v${version}`,
+    },
+    { log, ...(options.signal === undefined ? {} : { signal: options.signal }) },
+  );
+  return { address: formatHostPort(worker.address.host, worker.address.port), close: () => worker.close() };
+}
