@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { errorTable } from '@stile/protocol/errors';
 import { describe, expect, test } from 'vitest';
 import { commands as devCommands } from '../../packages/cli/src/commands/dev.ts';
-import { configSchema, type OptionSchema } from '../../packages/cli/src/server/config-schema.ts';
+import { configSchema, type OptionSchema } from '../../packages/cli/src/config/config-schema.ts';
 import { root } from './sources.ts';
 
 /** Replaces what stands between two markers of a document, or checks it. */

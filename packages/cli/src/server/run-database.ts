@@ -5,7 +5,7 @@ import { Secret, createLogger, systemClock, type Logger } from '@stile/runtime';
 import type { FlagValues } from '../arguments/flag-values.ts';
 import type { CommandContext } from '../command.ts';
 import type { Output } from '../terminal/output.ts';
-import { readConfigFile } from './config-file.ts';
+import { readConfigFile } from '../config/config-file.ts';
 import { controllerConfigOf } from './run-server.ts';
 
 /** Characters of the administrator's password; base62. */

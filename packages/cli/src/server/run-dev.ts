@@ -7,7 +7,7 @@ import { StileError } from '@stile/protocol/errors';
 import { Secret, parseHostPort } from '@stile/runtime';
 import type { FlagValues } from '../arguments/flag-values.ts';
 import type { CommandContext } from '../command.ts';
-import { resolveSecretText } from './config-values.ts';
+import { resolveSecretText } from '../config/config-values.ts';
 import { serve, type RunningController } from './serve.ts';
 import type { WorkerPlan } from './worker-plan.ts';
 

@@ -4,9 +4,9 @@ import { StileError } from '@stile/protocol/errors';
 import { Secret, parseHostPort } from '@stile/runtime';
 import type { ControllerConfig, TlsFiles } from '@stile/controller';
 import type { CommandContext } from '../command.ts';
-import { readConfigFile } from './config-file.ts';
-import type { FileConfig, ListenerSection, WorkerSection } from './config-sections.ts';
-import { parseDurationSeconds } from './config-values.ts';
+import { readConfigFile } from '../config/config-file.ts';
+import type { FileConfig, ListenerSection, WorkerSection } from '../config/config-sections.ts';
+import { parseDurationSeconds } from '../config/config-values.ts';
 import { serve, type RunningController, type ServePlan } from './serve.ts';
 import type { WorkerPlan } from './worker-plan.ts';
 
