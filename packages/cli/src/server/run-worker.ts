@@ -1,5 +1,5 @@
 /** Starts the worker of a plan: on the main thread of a process that is only a worker, or in the thread beside a controller. */
-import { Secret, createLogger, formatHostPort, parseHostPort, type Logger } from '@stile/runtime';
+import { Secret, createLogger, parseHostPort, type Logger } from '@stile/runtime';
 import { version } from '../version.ts';
 import type { WorkerPlan } from './worker-plan.ts';
 
@@ -7,6 +7,8 @@ import type { WorkerPlan } from './worker-plan.ts';
 export interface StartedWorker {
   /** host:port of the proxy listener. */
   readonly address: string;
+  /** Open connections by session id, for health. */
+  connectionsBySession(): Readonly<Record<string, number>>;
   close(): Promise<void>;
 }
 
@@ -30,5 +32,9 @@ export async function runWorker(
     },
     { log, ...(options.signal === undefined ? {} : { signal: options.signal }) },
   );
-  return { address: formatHostPort(worker.address.host, worker.address.port), close: () => worker.close() };
+  return {
+    address: worker.address,
+    connectionsBySession: () => worker.connectionsBySession,
+    close: () => worker.close(),
+  };
 }

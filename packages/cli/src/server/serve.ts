@@ -2,7 +2,7 @@
  * Runs a controller, a worker, or both until asked to stop: start order, banner, stop order. `stile dev` and `stile server` both end here.
  */
 import type { ControllerConfig, ControllerParts } from '@stile/controller';
-import { Shutdown, createLogger, formatHostPort, type Logger } from '@stile/runtime';
+import { Shutdown, createLogger, formatHostPort, type Logger, type WorkerProcessInfo } from '@stile/runtime';
 import type { Output } from '../terminal/output.ts';
 import { version } from '../version.ts';
 import { renderBanner, type BannerListener } from './banner.ts';
@@ -128,7 +128,13 @@ async function startWorkerPart(
   around.shutdown.add('worker', () => worker.stop());
   const listeners: BannerListener[] = [{ purpose: 'proxy', address: worker.address }];
   if (controller === undefined && plan.workerOpsAddress !== undefined) {
-    listeners.push({ purpose: 'ops', address: await startOps(plan.workerOpsAddress, around) });
+    listeners.push({
+      purpose: 'ops',
+      address: await startOps(plan.workerOpsAddress, {
+        ...around,
+        health: 'health' in worker ? worker.health : undefined,
+      }),
+    });
   }
   const facts = { 'worker public proxy addr': workerPlan.publicAddress ?? worker.address };
   return { listeners, facts, ...('ended' in worker ? { died: worker.ended } : {}) };
@@ -138,18 +144,39 @@ async function startWorkerPart(
 async function runAlone(
   plan: WorkerPlan,
   around: { readonly log: Logger; readonly signal: AbortSignal },
-): Promise<{ address: string; stop: () => Promise<void> }> {
+): Promise<{ address: string; stop: () => Promise<void>; health?: () => WorkerProcessInfo }> {
   const { runWorker } = await import('./run-worker.ts');
   const worker = await runWorker(plan, { log: around.log.child({ part: 'worker' }), signal: around.signal });
-  return { address: worker.address, stop: () => worker.close() };
+  return {
+    address: worker.address,
+    stop: () => worker.close(),
+    health: () => healthOf(worker.connectionsBySession()),
+  };
+}
+
+/** What `/health?worker_info=1` shows. */
+function healthOf(connections: Readonly<Record<string, number>>): WorkerProcessInfo {
+  return {
+    state: 'active',
+    active_session_count: Object.keys(connections).length,
+    session_connections: connections,
+  };
 }
 
 async function startOps(
   address: string,
-  around: { readonly log: Logger; readonly shutdown: Shutdown },
+  around: {
+    readonly log: Logger;
+    readonly shutdown: Shutdown;
+    readonly health?: (() => WorkerProcessInfo) | undefined;
+  },
 ): Promise<string> {
   const { OpsListener, parseHostPort } = await import('@stile/runtime');
-  const listener = new OpsListener({ address: parseHostPort(address), log: around.log });
+  const listener = new OpsListener({
+    address: parseHostPort(address),
+    log: around.log,
+    ...(around.health === undefined ? {} : { workerInfo: around.health }),
+  });
   around.shutdown.add('ops listener', () => listener.close());
   const bound = await listener.start();
   return formatHostPort(bound.host, bound.port);
