@@ -46,6 +46,7 @@ import { isInitialized, migrate, needsMigration } from './store/migrate.ts';
 import { estimateRows } from './store/row-estimate.ts';
 import { notFound } from './store/store-error.ts';
 import { listResolvableAliases } from './target/alias-repository.ts';
+import { lookupTargetView } from './target/target-view-repository.ts';
 import { TargetService } from './target/target-service.ts';
 import { ClusterAuthority } from './worker-registry/cluster-authority.ts';
 import { ControllerPresence } from './worker-registry/controller-presence.ts';
@@ -245,6 +246,7 @@ function apiServices(parts: ControllerParts, settings: ControllerSettings): ApiS
   const { reader } = database;
   return {
     ...parts,
+    lookupTarget: (id) => lookupTargetView(reader, id),
     scopes: {
       lookup: (id) => iam.lookup(id),
       tree: () => iam.tree(),

@@ -65,6 +65,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who calls; set by the first hook. */
     stileCaller: Caller | null;
+    /** CORS headers of the answer; set by the first hook. */
+    stileHeaders: Readonly<Record<string, string>> | null;
   }
 }
 
@@ -143,6 +145,7 @@ export class ApiServer {
     // The body is read by the operation's own step, with a limit that depends on the caller.
     app.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined));
     app.decorateRequest('stileCaller', null);
+    app.decorateRequest('stileHeaders', null);
     app.addHook('onRequest', (request, reply) => this.#admit(request, reply));
     app.setErrorHandler((error, request, reply) => this.#fail(error, request, reply));
     app.setNotFoundHandler((request, reply) => this.#unknown(request, reply));
@@ -161,11 +164,10 @@ export class ApiServer {
   async #admit(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
     const { headers, method } = request;
     this.#count(reply);
-    reply.headers(securityHeaders);
-    if (request.url.startsWith('/v1/')) {
+    if (headers.origin !== undefined && request.url.startsWith('/v1/')) {
       const cors = crossOriginAnswer(method, headers, this.#options.crossOrigin);
-      reply.headers(cors.headers);
-      if (cors.isPreflight) return reply.code(204).send();
+      request.stileHeaders = cors.headers;
+      if (cors.isPreflight) return send(request, reply, { status: 204 });
     }
     // Content types are ignored (http-api.md §1.1); fastify would refuse malformed ones.
     delete headers['content-type'];
@@ -213,7 +215,7 @@ export class ApiServer {
       address: request.raw.socket.remoteAddress ?? '',
       isTls: this.#options.tls !== undefined,
     };
-    return send(reply, await this.#inTime(operation.run(call, this.#options.gate)));
+    return send(request, reply, await this.#inTime(operation.run(call, this.#options.gate)));
   }
 
   async #bodyOf(request: FastifyRequest, caller: Caller): Promise<JsonObject> {
@@ -233,12 +235,11 @@ export class ApiServer {
       correlationId:
         typeof correlationId === 'string' && uuidPattern.test(correlationId) ? correlationId : undefined,
     });
-    return send(reply, answer);
+    return send(request, reply, answer);
   }
 
   /** What fastify itself refuses before any hook ran: a path that is no URL. */
   #refuse(cause: Error, request: FastifyRequest, reply: FastifyReply): void {
-    reply.headers(securityHeaders);
     const error = new StileError('invalidArgument', 'Error in provided request.', {
       details: { requestFields: [{ name: 'id', description: 'Invalid formatted identifier.' }] },
       cause,
@@ -249,9 +250,9 @@ export class ApiServer {
   #unknown(request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const path = request.url.split('?', 1)[0] ?? '';
     const judged = judgeUnknown(request.method, path, this.#options.operations);
-    if (judged.allow !== undefined) reply.header('Allow', judged.allow);
     if (judged.error !== undefined) return this.#fail(judged.error, request, reply);
-    return send(reply, { status: judged.status });
+    const headers: Record<string, string> = judged.allow === undefined ? {} : { Allow: judged.allow };
+    return send(request, reply, { status: judged.status, headers });
   }
 }
 
@@ -287,10 +288,23 @@ function pathId(operation: Operation, request: FastifyRequest): string | undefin
     : undefined;
 }
 
-function send(reply: FastifyReply, answer: Answer): FastifyReply {
-  reply.code(answer.status);
-  if (answer.headers !== undefined) reply.headers(answer.headers);
-  if (answer.body === undefined) return reply.send();
-  // Bytes, since fastify would add a charset to JSON text, and RFC 8259 knows none.
-  return reply.header('Content-Type', 'application/json').send(Buffer.from(JSON.stringify(answer.body)));
+/**
+ * Writes an answer, headers and body in one piece. Not by `reply.send`: it would add a charset to JSON, and RFC 8259 knows none.
+ */
+function send(request: FastifyRequest, reply: FastifyReply, answer: Answer): FastifyReply {
+  reply.hijack();
+  const { raw } = reply;
+  // The answer of a call that took too long comes after the 504; the client has its answer.
+  if (raw.headersSent) return reply;
+  const body = answer.body === undefined ? '' : JSON.stringify(answer.body);
+  const headers: Record<string, string | number | string[]> = {
+    ...securityHeaders,
+    ...request.stileHeaders,
+    ...answer.headers,
+  };
+  if (answer.body !== undefined) headers['Content-Type'] = 'application/json';
+  if (answer.status !== 204) headers['Content-Length'] = Buffer.byteLength(body);
+  raw.writeHead(answer.status, headers);
+  raw.end(body);
+  return reply;
 }

@@ -11,6 +11,7 @@ import type { ScopeRow } from '../iam/scope-repository.ts';
 import type { UserRow } from '../iam/user-repository.ts';
 import type { SessionEnding } from '../session/session-ending.ts';
 import type { SessionService } from '../session/session-service.ts';
+import type { TargetView } from '../target/target-view-repository.ts';
 import type { TargetService } from '../target/target-service.ts';
 import type { WorkerRegistry } from '../worker-registry/worker-registry.ts';
 import type { Alias } from '../target/target.ts';
@@ -58,6 +59,8 @@ export interface UserReader {
 
 /** The use cases behind the API. */
 export interface ApiServices {
+  /** A target with its scope and aliases, or undefined: one statement. */
+  readonly lookupTarget: (id: string) => Promise<TargetView | undefined>;
   readonly scopes: ScopeReader;
   readonly users: UserReader;
   readonly authMethods: AuthMethodReader;

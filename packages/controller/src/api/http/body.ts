@@ -31,24 +31,29 @@ export async function readBody(message: IncomingMessage, limitBytes: number): Pr
   const chunks: Buffer[] = [];
   let size = 0;
   return new Promise((resolve, reject) => {
-    const stop = (error: StileError): void => {
-      message.off('data', onData);
-      message.pause();
-      reject(error);
+    const stop = (): void => {
+      message.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose);
     };
     const onData = (chunk: Buffer): void => {
       size += chunk.length;
-      if (size > limitBytes) stop(tooLarge(limitBytes));
-      else chunks.push(chunk);
+      if (size <= limitBytes) {
+        chunks.push(chunk);
+        return;
+      }
+      stop();
+      message.pause();
+      reject(tooLarge(limitBytes));
     };
-    const onClosed = (cause?: Error): void =>
-      stop(new StileError('aborted', 'the client went away while sending', { cause }));
-    message.on('data', onData);
-    message.once('end', () =>
-      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
-    );
-    message.once('error', onClosed);
-    message.once('close', () => onClosed());
+    const onEnd = (): void => {
+      stop();
+      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
+    };
+    const onError = (cause?: Error): void => {
+      stop();
+      reject(new StileError('aborted', 'the client went away while sending', { cause }));
+    };
+    const onClose = (): void => onError();
+    message.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose);
   });
 }
 

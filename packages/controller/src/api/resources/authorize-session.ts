@@ -114,18 +114,18 @@ async function locate(services: ApiServices, input: AuthorizeInput): Promise<Aut
   const { target } = input;
   if (target.by === 'name') {
     const found = await services.targets.lookupByName(target.name, target.scope);
-    return { ...(await locateTarget(services, found)), aliasHostId: undefined };
+    return { ...(await locateTarget(services, found?.id)), aliasHostId: undefined };
   }
   if (target.by === 'id') {
     return {
-      ...(await locateTarget(services, await services.targets.lookupRow(target.id))),
+      ...(await locateTarget(services, target.id)),
       aliasHostId: undefined,
     };
   }
   const alias = await services.targets.lookupAlias(target.id);
   const destination = alias?.destination_id ?? undefined;
   if (alias === undefined || destination === undefined) throw notFound();
-  const located = await locateTarget(services, await services.targets.lookupRow(destination));
+  const located = await locateTarget(services, destination);
   if (input.isNameWrong) throw fieldErrors(fieldsMessage, [nameMismatch]);
   return { ...located, aliasHostId: alias.host_id ?? undefined };
 }

@@ -1,26 +1,23 @@
 /** Targets as paths name them: by id or alias, with the scope on which permissions are checked (http-api.md §2.12). */
-import type { Target } from '../../target/target.ts';
-import type { ApiServices, ScopeNode } from '../services.ts';
-import { readScope, required, requirePathId, resourceIn } from './item.ts';
+import type { TargetDetail } from '../../target/target-service.ts';
+import type { TargetView } from '../../target/target-view-repository.ts';
+import type { Located } from '../access.ts';
+import type { ApiServices } from '../services.ts';
+import { required, requirePathId, resourceIn } from './item.ts';
 
 /** Prefixes of target ids. */
 export const targetPrefixes: readonly string[] = ['ttcp', 'tssh', 'trdp'];
 
-/** A target with its scope. */
-export interface LocatedTarget {
-  readonly target: Target;
-  readonly scope: ScopeNode;
-  readonly resource: ReturnType<typeof resourceIn>;
-}
+/** A target with its scope and aliases. */
+export interface LocatedTarget extends TargetView, Located {}
 
 /**
- * Adds the scope to a target that was looked up.
+ * The target of an id.
  * @throws {StileError} notFound
  */
-export async function locateTarget(services: ApiServices, row: Target | undefined): Promise<LocatedTarget> {
-  const target = required(row);
-  const scope = await readScope(services.scopes, target.scope_id);
-  return { target, scope, resource: resourceIn(scope, 'target', target.id) };
+export async function locateTarget(services: ApiServices, id: string | undefined): Promise<LocatedTarget> {
+  const view = required(id === undefined ? undefined : await services.lookupTarget(id));
+  return { ...view, resource: resourceIn(view.scope, 'target', view.target.id) };
 }
 
 /**
@@ -28,10 +25,15 @@ export async function locateTarget(services: ApiServices, row: Target | undefine
  * @throws {StileError} notFound
  */
 export async function findTarget(services: ApiServices, id: string): Promise<LocatedTarget> {
-  if (id.includes('_')) return locateTarget(services, await services.targets.lookupRow(id));
+  if (id.includes('_')) return locateTarget(services, id);
   const alias = await services.targets.lookupAlias(id);
-  const destination = required(alias?.destination_id ?? undefined);
-  return locateTarget(services, await services.targets.lookupRow(destination));
+  return locateTarget(services, alias?.destination_id ?? undefined);
+}
+
+/** A target as single reads show it. An address excludes host sources, so they need not be asked for. */
+export async function detailOf(services: ApiServices, found: LocatedTarget): Promise<TargetDetail> {
+  const { target, aliases } = found;
+  return target.address === null ? services.targets.detailOf(target) : { target, aliases, hostSources: [] };
 }
 
 /**

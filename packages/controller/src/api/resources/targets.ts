@@ -24,7 +24,7 @@ import type { ApiServices, ScopeNode } from '../services.ts';
 import { decodeUpdate } from '../update-mask.ts';
 import { authorizeSessionOperation } from './authorize-session.ts';
 import { bodyText, decodeMemberChange, itemActions, readScope, resourceIn, scopeInfo } from './item.ts';
-import { findTarget, targetPathId } from './target-lookup.ts';
+import { detailOf, findTarget, targetPathId } from './target-lookup.ts';
 
 const schema = schemaOf(
   'Target',
@@ -293,7 +293,7 @@ function readOperation(services: ApiServices): Operation {
     parse: ({ id }) => targetPathId(id, 'read'),
     locate: (id) => findTarget(services, id),
     act: async ({ found, access, visible }) =>
-      ok(showTarget(await services.targets.detailOf(found.target), found.scope, access, visible)),
+      ok(showTarget(await detailOf(services, found), found.scope, access, visible)),
   });
 }
 
