@@ -26,6 +26,7 @@ export type CloseReasonName =
   | 'endpointUnusable'
   | 'proxyFailed'
   | 'connectFailed'
+  | 'controllerAway'
   | 'unexpectedText'
   | 'messageTooLarge'
   | 'protocolError'
@@ -60,6 +61,8 @@ export const closeReasons: Readonly<Record<CloseReasonName, CloseReason>> = {
   proxyFailed: { code: 3000, reason: 'unable to setup proxying' },
   /** After the handshake result: the controller did not take the connection. */
   connectFailed: { code: 1011, reason: 'unable to establish proxy' },
+  /** The controller cannot be asked: nothing new begins, what runs goes on. Ours; no real client matches it. */
+  controllerAway: { code: 1011, reason: 'controller unreachable, no new connections now' },
   /** A text frame in the byte stream (coder/websocket's text). */
   unexpectedText: { code: 1003, reason: 'unexpected frame type read (expected MessageBinary): MessageText' },
   /** A handshake message above 32,768 bytes (coder/websocket's text). */
@@ -99,13 +102,13 @@ const reasonOfError: Readonly<Record<ErrorCode, CloseReasonName>> = {
   payloadTooLarge: 'connectFailed',
   tooManyRequests: 'connectFailed',
   unavailable: 'connectFailed',
-  deadlineExceeded: 'connectFailed',
+  deadlineExceeded: 'controllerAway',
   internal: 'connectFailed',
   invalidConfig: 'connectFailed',
   invalidFlag: 'connectFailed',
   invalidAuthorizationToken: 'connectFailed',
   workerUnreachable: 'connectFailed',
-  controllerUnreachable: 'connectFailed',
+  controllerUnreachable: 'controllerAway',
   connectionReset: 'connectFailed',
   listenFailed: 'connectFailed',
   storageFull: 'connectFailed',
@@ -128,6 +131,7 @@ const errorOfReason: ReadonlyMap<string, ErrorCode> = new Map<string, ErrorCode>
   [closeReasons.activateFailed.reason, 'unavailable'],
   [closeReasons.workerNotReady.reason, 'unavailable'],
   [closeReasons.connectFailed.reason, 'unavailable'],
+  [closeReasons.controllerAway.reason, 'controllerUnreachable'],
   [closeReasons.proxyFailed.reason, 'endpointUnreachable'],
   [closeReasons.messageTooLarge.reason, 'frameTooLarge'],
   [closeReasons.workerStopping.reason, 'unavailable'],

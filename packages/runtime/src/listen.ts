@@ -54,9 +54,10 @@ const listenProblems: Readonly<Record<string, string>> = {
 
 /**
  * Listens and gives the bound address (the real port where 0 was asked for). The server stays the caller's.
+ * `backlog` = connections the kernel keeps until they are accepted; default Node's 511.
  * @throws {StileError} listenFailed, naming the address and why
  */
-export async function listen(server: Server, address: HostPort): Promise<HostPort> {
+export async function listen(server: Server, address: HostPort, backlog?: number): Promise<HostPort> {
   await new Promise<void>((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException): void => {
       const where = formatHostPort(address.host, address.port);
@@ -64,7 +65,8 @@ export async function listen(server: Server, address: HostPort): Promise<HostPor
       reject(new StileError('listenFailed', `cannot listen on ${where}: ${why}`, { cause: error }));
     };
     server.once('error', onError);
-    server.listen({ host: address.host, port: address.port }, () => {
+    const pending = backlog === undefined ? {} : { backlog };
+    server.listen({ host: address.host, port: address.port, ...pending }, () => {
       server.off('error', onError);
       resolve();
     });

@@ -174,7 +174,7 @@ export class WebSocketStream implements ByteStream, FrameHandler, TurnMember {
   /** Closes in order with this code and reason: after what was written, and waits a bounded time for the peer's answer. */
   closeWith(close: CloseFrame): void {
     this.#isOver = true;
-    if (this.#closeSent) return;
+    if (this.#closeSent || this.#socket.destroyed) return;
     this.#sendClose(close);
     if (this.#peerClose !== undefined || this.#hasTransportEnded) this.#socket.end();
     this.#drop();

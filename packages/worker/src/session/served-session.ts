@@ -149,7 +149,10 @@ export class ServedSession {
       throw new StileError('connectionNotAuthorized', `session ${this.id} has ended`);
     }
     if (this.#clock.monotonicMs() >= this.#leaseEndsMs) {
-      throw new StileError('controllerUnreachable', `the lease of session ${this.id} is over: the controller cannot be reached`);
+      throw new StileError(
+        'controllerUnreachable',
+        `the lease of session ${this.id} is over: the controller cannot be reached`,
+      );
     }
   }
 
@@ -158,7 +161,9 @@ export class ServedSession {
     this.#timer?.cancel();
     const untilExpiryMs = (this.expiresAt - this.#clock.nowUs()) / 1000;
     const untilLeaseEndMs = this.#leaseEndsMs - this.#clock.monotonicMs();
-    this.#timer = this.#clock.setTimer(Math.max(0, Math.min(untilExpiryMs, untilLeaseEndMs)), () => this.#onTimer());
+    this.#timer = this.#clock.setTimer(Math.max(0, Math.min(untilExpiryMs, untilLeaseEndMs)), () =>
+      this.#onTimer(),
+    );
   }
 
   #onTimer(): void {

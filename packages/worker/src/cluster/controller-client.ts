@@ -17,7 +17,14 @@ import type {
   SessionReport,
   SessionRevocation,
 } from '@stile/protocol/rpc';
-import { Backoff, formatHostPort, parseHostPort, type Clock, type HostPort, type Logger } from '@stile/runtime';
+import {
+  Backoff,
+  formatHostPort,
+  parseHostPort,
+  type Clock,
+  type HostPort,
+  type Logger,
+} from '@stile/runtime';
 import { CloseOutbox } from './close-outbox.ts';
 import { ClusterLink } from './cluster-link.ts';
 import { openClusterSocket } from './cluster-socket.ts';
@@ -182,7 +189,10 @@ export class ClusterClient implements ControllerClient {
           this.#log.info({ controller: where }, 'linked to a controller');
           const reason = await link.closed;
           this.#link = undefined;
-          this.#log.warn({ controller: where, code: reason.code, why: reason.message }, 'the link to the controller is gone');
+          this.#log.warn(
+            { controller: where, code: reason.code, why: reason.message },
+            'the link to the controller is gone',
+          );
         } catch (error) {
           this.#link = undefined;
           if (signal.aborted) break;

@@ -41,8 +41,12 @@ export class ClusterLink {
       onInternalError: (error) => options.onInternalError(error),
     });
     this.#socket.on('message', (data: Buffer, isBinary: boolean) => this.#receive(data, isBinary));
-    this.#socket.on('close', () => this.close(new StileError('controllerUnreachable', 'the link to the controller was closed')));
-    this.#socket.on('error', (cause) => this.close(new StileError('controllerUnreachable', 'the link to the controller broke', { cause })));
+    this.#socket.on('close', () =>
+      this.close(new StileError('controllerUnreachable', 'the link to the controller was closed')),
+    );
+    this.#socket.on('error', (cause) =>
+      this.close(new StileError('controllerUnreachable', 'the link to the controller broke', { cause })),
+    );
   }
 
   /** Calls `beat` now and then, until the link is gone; a beat that fails drops the link. */

@@ -5,7 +5,7 @@
 import type { SessionEndReason } from '@stile/protocol';
 import type { ConnectionClose, SessionReport, SessionRevocation } from '@stile/protocol/rpc';
 import type { Clock } from '@stile/runtime';
-import type { ControllerClient } from './controller-client.ts';
+import type { ControllerClient } from '../cluster/controller-client.ts';
 import { ServedSession } from './served-session.ts';
 
 /** How long a lookup is good for further TLS handshakes, milliseconds. Permission is not among what it decides. */

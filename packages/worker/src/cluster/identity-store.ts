@@ -1,5 +1,15 @@
 /** Keeps the worker's own key and certificate in one file (0600), replaced atomically: a crash leaves the old or the new, never half. */
-import { chmodSync, mkdirSync, openSync, closeSync, fsyncSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  openSync,
+  closeSync,
+  fsyncSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { StileError } from '@stile/protocol';
 import { Secret } from '@stile/runtime';
@@ -94,7 +104,9 @@ export class IdentityStore {
       }
       renameSync(next, path);
     } catch (cause) {
-      throw new StileError('invalidConfig', `the worker's identity cannot be written to ${this.#folder}`, { cause });
+      throw new StileError('invalidConfig', `the worker's identity cannot be written to ${this.#folder}`, {
+        cause,
+      });
     }
   }
 }

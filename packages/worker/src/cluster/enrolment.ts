@@ -16,7 +16,11 @@ function newKey(): { readonly privateKey: KeyObject; readonly spki: Buffer } {
   return { privateKey, spki: createPublicKey(privateKey).export({ format: 'der', type: 'spki' }) };
 }
 
-function identityOf(workerId: string, key: KeyObject, issued: EnrollResponse | RenewCertificateResponse): WorkerIdentity {
+function identityOf(
+  workerId: string,
+  key: KeyObject,
+  issued: EnrollResponse | RenewCertificateResponse,
+): WorkerIdentity {
   return {
     workerId,
     privateKey: new Secret(key.export({ format: 'pem', type: 'pkcs8' }).toString()),
@@ -52,15 +56,25 @@ export async function enrol(options: EnrolmentOptions): Promise<WorkerIdentity> 
       return await enrolOver(socket, workerId, options);
     } catch (error) {
       last = error;
-      const isFinal = error instanceof StileError && (error.code === 'permissionDenied' || error.code === 'aborted');
-      options.log.warn({ err: error, address: formatHostPort(address.host, address.port) }, 'enrolment failed');
+      const isFinal =
+        error instanceof StileError && (error.code === 'permissionDenied' || error.code === 'aborted');
+      options.log.warn(
+        { err: error, address: formatHostPort(address.host, address.port) },
+        'enrolment failed',
+      );
       if (isFinal) throw error;
     }
   }
-  throw new StileError('controllerUnreachable', 'no controller of initial_upstreams can be reached', { cause: last });
+  throw new StileError('controllerUnreachable', 'no controller of initial_upstreams can be reached', {
+    cause: last,
+  });
 }
 
-async function enrolOver(socket: WebSocket, workerId: string, options: EnrolmentOptions): Promise<WorkerIdentity> {
+async function enrolOver(
+  socket: WebSocket,
+  workerId: string,
+  options: EnrolmentOptions,
+): Promise<WorkerIdentity> {
   const peer = new RpcPeer({
     send: (bytes) => socket.send(bytes),
     handlers: {},
@@ -78,13 +92,20 @@ async function enrolOver(socket: WebSocket, workerId: string, options: Enrolment
       drop(new StileError('controllerUnreachable', 'the controller sent what is no frame', { cause }));
     }
   });
-  socket.on('close', () => drop(new StileError('controllerUnreachable', 'the controller closed the enrolment')));
+  socket.on('close', () =>
+    drop(new StileError('controllerUnreachable', 'the controller closed the enrolment')),
+  );
   try {
     const key = newKey();
     const token = options.activationToken.reveal().trim();
     const signature = sign(null, enrollMessage(token, key.spki), key.privateKey);
-    const issued = await peer.call('enroll', { activationToken: token, publicKey: key.spki, signature }, options.signal);
-    if (issued.workerId !== workerId) throw new StileError('permissionDenied', 'the controller answered for another worker');
+    const issued = await peer.call(
+      'enroll',
+      { activationToken: token, publicKey: key.spki, signature },
+      options.signal,
+    );
+    if (issued.workerId !== workerId)
+      throw new StileError('permissionDenied', 'the controller answered for another worker');
     return identityOf(workerId, key.privateKey, issued);
   } finally {
     drop(new StileError('aborted', 'enrolment is over'));

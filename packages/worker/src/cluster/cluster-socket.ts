@@ -56,16 +56,22 @@ function chainOf(socket: TLSSocket): X509Certificate[] {
 /** @throws {StileError} permissionDenied unless the peer's certificate was signed by the authority of the fingerprint */
 function requirePinned(socket: TLSSocket, caFingerprint: Uint8Array): void {
   const refused = (why: string): StileError =>
-    new StileError('permissionDenied', `this is not a controller of the cluster that made the activation token: ${why}`);
+    new StileError(
+      'permissionDenied',
+      `this is not a controller of the cluster that made the activation token: ${why}`,
+    );
   const [leaf, ...rest] = chainOf(socket);
   const isPinned = (each: X509Certificate): boolean =>
     timingSafeEqual(createHash('sha256').update(each.raw).digest(), caFingerprint);
   const authority = rest.find(isPinned);
   if (leaf === undefined || authority === undefined) throw refused('another certificate authority');
-  if (!leaf.checkIssued(authority) || !leaf.verify(authority.publicKey)) throw refused('its certificate has a wrong signature');
-  if (leaf.checkHost(controllerServerName) === undefined) throw refused('its certificate is for another purpose');
+  if (!leaf.checkIssued(authority) || !leaf.verify(authority.publicKey))
+    throw refused('its certificate has a wrong signature');
+  if (leaf.checkHost(controllerServerName) === undefined)
+    throw refused('its certificate is for another purpose');
   const now = Date.now();
-  if (Date.parse(leaf.validFrom) > now || Date.parse(leaf.validTo) < now) throw refused('its certificate is not valid now');
+  if (Date.parse(leaf.validFrom) > now || Date.parse(leaf.validTo) < now)
+    throw refused('its certificate is not valid now');
 }
 
 /**
