@@ -165,7 +165,10 @@ export class TcpStream implements ByteStream, TurnMember {
 
   reset(): void {
     this.#isOver = true;
-    if (!this.#socket.destroyed) this.#socket.resetAndDestroy();
+    if (this.#socket.destroyed) return;
+    // After our own end libuv refuses a reset (EINVAL), and node would never say `close`.
+    if (this.#isEnded) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
   }
 
   readonly #onWritten = (): void => {
