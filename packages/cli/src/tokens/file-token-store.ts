@@ -80,7 +80,8 @@ export class FileTokenStore implements TokenStore {
       }
       await rename(fresh, path);
     } catch (cause) {
-      await rm(fresh, { force: true });
+      // Where even this fails there is no file: the first error says why.
+      await rm(fresh, { force: true }).catch(() => undefined);
       if (cause instanceof StileError) throw cause;
       throw refuse(`cannot store the token in ${this.#folder}: ${codeOf(cause)}`, cause);
     }

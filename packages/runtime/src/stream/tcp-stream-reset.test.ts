@@ -1,7 +1,7 @@
 /** A TCP stream is gone after `reset`, in whatever state it was. */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, test } from 'vitest';
 import { StileError } from '@stile/protocol/errors';
 import { StreamBuffers } from './stream-buffers.ts';
 import { TcpStream } from './tcp-stream.ts';
