@@ -1,4 +1,4 @@
-import { createHash, sign } from 'node:crypto';
+import { X509Certificate, createHash, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
 import type { Socket } from 'node:net';
@@ -28,6 +28,7 @@ import {
   issueWorkerCertificate,
   restoreClusterAuthority,
 } from '../pki/cluster-certificate.ts';
+import type { ClusterAuthorityKey } from '../pki/cluster-certificate.ts';
 import { encodeSpki, generateEd25519 } from '../pki/ed25519.ts';
 import { ClusterListener } from './cluster-listener.ts';
 import type { HalfOpenLimits } from './half-open-sockets.ts';
@@ -84,6 +85,17 @@ async function linkWorker(
   const open = await link({ address: cluster.address, identity, handlers });
   await open.peer.call('hello', helloOf());
   return { open, workerId, identity };
+}
+
+/** The authority of the cluster with its key, as somebody who has stolen both would have it. */
+async function authorityOf({ world }: Cluster): Promise<ClusterAuthorityKey> {
+  const row = await world.database.reader
+    .selectFrom('cluster_authority')
+    .selectAll()
+    .executeTakeFirstOrThrow();
+  const seed = world.keys.open(row.private_key_sealed, `cluster_authority/private_key/${row.id}`);
+  const name = new X509Certificate(row.certificate).subject.replace(/^CN=/, '');
+  return restoreClusterAuthority(name, row.certificate, seed);
 }
 
 const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
@@ -230,14 +242,8 @@ describeBothEngines('cluster listener', (engineTest) => {
   test('a certificate is refused that is missing, self-signed, of another authority, expired or of no worker', async () => {
     const cluster = await startCluster(engineTest);
     const { workerId } = await newIdentity(cluster);
-    const row = await cluster.world.database.reader
-      .selectFrom('cluster_authority')
-      .selectAll()
-      .executeTakeFirstOrThrow();
-    const seed = cluster.world.keys.open(row.private_key_sealed, `cluster_authority/private_key/${row.id}`);
-    const name = 'Stile cluster test';
-    const real = restoreClusterAuthority(name, row.certificate, seed);
-    const foreign = createClusterAuthority(name, systemClock.nowUs());
+    const real = await authorityOf(cluster);
+    const foreign = createClusterAuthority(real.name, systemClock.nowUs());
     const key = generateEd25519();
     const issue = (authority: typeof real, nowUs: number): ClientIdentity =>
       identityOf(
@@ -262,28 +268,25 @@ describeBothEngines('cluster listener', (engineTest) => {
     expect(cluster.listener.linkedWorkerIds).toEqual([]);
   });
 
-  test('even an expired certificate that a worker row pins is refused', async () => {
+  test('a certificate that a worker row pins is refused all the same when it is expired or of another authority', async () => {
     const cluster = await startCluster(engineTest);
     const { workerId } = await newIdentity(cluster);
-    const row = await cluster.world.database.reader
-      .selectFrom('cluster_authority')
-      .selectAll()
-      .executeTakeFirstOrThrow();
-    const seed = cluster.world.keys.open(row.private_key_sealed, `cluster_authority/private_key/${row.id}`);
-    const authority = restoreClusterAuthority('x', row.certificate, seed);
+    const real = await authorityOf(cluster);
+    const now = systemClock.nowUs();
+    const foreign = createClusterAuthority(real.name, now);
     const key = generateEd25519();
-    const long = systemClock.nowUs() - 15 * 86_400_000_000;
-    const issued = issueWorkerCertificate(authority, { workerId, publicKey: key.publicKey }, long);
-    await cluster.world.database.write(async (tx) => {
-      await tx
-        .updateTable('worker')
-        .set({ certificate_fingerprint: issued.fingerprint })
-        .where('id', '=', workerId)
-        .execute();
-    });
-    await expect(
-      openLink({ address: cluster.address, identity: identityOf(key, issued.certificate) }),
-    ).rejects.toThrow('refused with 403');
+    for (const [authority, nowUs] of [
+      [real, now - 15 * 86_400_000_000],
+      [foreign, now],
+    ] as const) {
+      const issued = issueWorkerCertificate(authority, { workerId, publicKey: key.publicKey }, nowUs);
+      await cluster.world.database.write(async (tx) => {
+        const change = { certificate_fingerprint: issued.fingerprint };
+        await tx.updateTable('worker').set(change).where('id', '=', workerId).execute();
+      });
+      const identity = identityOf(key, issued.certificate);
+      await expect(openLink({ address: cluster.address, identity })).rejects.toThrow('refused with 403');
+    }
   });
 
   test('a worker renews over its link; with the new certificate in use the old one is refused', async () => {
