@@ -2,6 +2,7 @@
  * One proxied connection, from the permission to the report of its end: handshake result, dial, copy, and one close path, whoever starts it.
  * Both sockets, the counters and the controller's record agree when it is over.
  */
+import { setTimeout as pauseMs } from 'node:timers/promises';
 import {
   StileError,
   closeReasonOf,
@@ -43,6 +44,9 @@ export interface ConnectionOptions {
   readonly dialTimeoutMs: number;
 }
 
+/** Longest wait for the record of an end before the client is told, milliseconds. */
+const reportFirstMs = 1000;
+
 /** How a connection ended, and the close frame for the client where the copy loop does not send its own. */
 interface Ending {
   readonly reason: ConnectionEndReason;
@@ -54,8 +58,8 @@ export class ProxiedConnection implements LiveConnection {
   readonly id: string;
   readonly #options: ConnectionOptions;
   readonly #stopping = new AbortController();
-  readonly #done: Promise<ConnectionClose>;
-  #settle: (close: ConnectionClose) => void = () => undefined;
+  readonly #report: Promise<ConnectionClose>;
+  #settleReport: (report: ConnectionClose) => void = () => undefined;
   #copy: CopyLoop | undefined;
   /** Why it was cut; undefined while it lives or when it ended by itself. The first reason stays. */
   #cutReason: ConnectionEndReason | undefined;
@@ -63,8 +67,8 @@ export class ProxiedConnection implements LiveConnection {
   constructor(options: ConnectionOptions) {
     this.id = options.id;
     this.#options = options;
-    this.#done = new Promise((resolve) => {
-      this.#settle = resolve;
+    this.#report = new Promise((resolve) => {
+      this.#settleReport = resolve;
     });
   }
 
@@ -77,24 +81,23 @@ export class ProxiedConnection implements LiveConnection {
   }
 
   /** Cuts both sockets at once. Resolves with the final counters when both are gone. Idempotent; the first reason stays. */
-  close(reason: ConnectionEndReason): Promise<ConnectionClose> {
-    if (this.#cutReason === undefined) {
+  async close(reason: ConnectionEndReason): Promise<ConnectionClose> {
+    const { stream } = this.#options;
+    if (!this.#stopping.signal.aborted) {
       this.#cutReason = reason;
-      const error = cutErrors[reason] ?? new StileError('aborted', reason);
+      const error = new StileError('aborted', reason);
       this.#stopping.abort(error);
-      if (this.#copy === undefined) this.#options.stream.reset(error);
+      if (this.#copy === undefined) stream.reset(error);
       else this.#copy.stop(error);
     }
-    return this.#done;
+    await Promise.all([stream.closed, this.#copy?.done]);
+    return this.#report;
   }
 
-  /** Carries the connection to its end and reports it; resolves when the controller has been told or will be. Never rejects. */
+  /** Carries the connection to its end and reports it; resolves when both sockets are gone and the controller was told. Never rejects. */
   async run(): Promise<void> {
     const { session, stream, controller, log } = this.#options;
     const { reason, close } = await this.#proxy();
-    if (close !== undefined) stream.closeWith(close);
-    await stream.closed;
-    session.remove(this);
     const report: ConnectionClose = {
       connectionId: this.id,
       bytesUp: this.bytesUp,
@@ -102,9 +105,17 @@ export class ProxiedConnection implements LiveConnection {
       reason,
       closedAt: this.#options.clock.nowUs(),
     };
-    this.#settle(report);
+    this.#settleReport(report);
     log.info({ ...report, sessionId: session.id }, 'connection closed');
-    await controller.closeConnection(report);
+    const told = controller.closeConnection(report);
+    if (close !== undefined) {
+      // The client looks at the record as soon as it is closed: the record comes first, unless the controller is slow.
+      await Promise.race([told, pauseMs(reportFirstMs)]);
+      stream.closeWith(close);
+    }
+    await Promise.all([stream.closed, this.#copy?.done]);
+    session.remove(this);
+    await told;
   }
 
   /** Never rejects: here every error becomes a reason and a close frame. Both sockets are closed or closing afterwards. */
@@ -114,7 +125,7 @@ export class ProxiedConnection implements LiveConnection {
       this.#begin();
       this.#copy = await this.#connect();
       this.#copy.start();
-      const end = await this.#copy.done;
+      const end = await this.#copy.ended;
       return { reason: end.by === 'stopped' ? (this.#cutReason ?? 'session canceled') : reasonOfCopy(end) };
     } catch (error) {
       log.info({ err: error, connectionId: this.id, sessionId: session.id }, 'connection not proxied');
@@ -155,13 +166,6 @@ export class ProxiedConnection implements LiveConnection {
     return new CopyLoop(stream, far);
   }
 }
-
-/** What a client is told when it is cut; the words are those of the record. */
-const cutErrors: Partial<Record<ConnectionEndReason, StileError>> = {
-  'session expired': new StileError('sessionExpired', 'session expired'),
-  'session canceled': new StileError('permissionDenied', 'session canceled'),
-  'controller lost': new StileError('controllerUnreachable', 'controller lost'),
-};
 
 function reasonOfCopy(end: CopyEnd): ConnectionEndReason {
   if (end.by === 'far') return end.kind === 'closed' ? 'endpoint closed' : 'endpoint lost';

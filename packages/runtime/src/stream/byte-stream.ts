@@ -49,8 +49,10 @@ export interface ByteStream {
    * close its side gets a few seconds. `error` says that the stream is not whole; the peer is told where the transport can.
    */
   close(error?: StileError): void;
-  /** Ends both directions at once; the peer is told the reason where the transport can. Idempotent. */
+  /** Ends both directions at once, without a word to the peer and whatever is still on its way. Idempotent. */
   reset(error: StileError): void;
+  /** Resolves, never rejects, when everything written before `end` or `close` was taken by the transport, or the socket is gone. */
+  readonly flushed: Promise<void>;
   /** Resolves, never rejects, when the socket is gone. */
   readonly closed: Promise<void>;
 }

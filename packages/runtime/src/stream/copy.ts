@@ -25,7 +25,12 @@ export class CopyLoop {
   readonly #up: Direction;
   readonly #down: Direction;
   #end: CopyEnd | undefined;
-  /** Resolves, never rejects, when both streams are closed. The counters are final then. */
+  /**
+   * Resolves, never rejects, when nothing more will be copied and everything copied was taken by the transports: the counters are final,
+   * while a peer may still take its time to close.
+   */
+  readonly ended: Promise<CopyEnd>;
+  /** Resolves, never rejects, when both streams are closed. */
   readonly done: Promise<CopyEnd>;
 
   constructor(near: ByteStream, far: ByteStream) {
@@ -33,9 +38,9 @@ export class CopyLoop {
     this.#far = far;
     this.#up = new Direction(near, far);
     this.#down = new Direction(far, near);
-    this.done = Promise.all([near.closed, far.closed]).then(
-      (): CopyEnd => this.#end ?? { by: 'stopped', kind: 'reset' },
-    );
+    const end = (): CopyEnd => this.#end ?? { by: 'stopped', kind: 'reset' };
+    this.ended = Promise.all([near.flushed, far.flushed]).then(end);
+    this.done = Promise.all([near.closed, far.closed]).then(end);
   }
 
   /** Bytes from near to far that were handed to the far stream. */
@@ -54,7 +59,7 @@ export class CopyLoop {
     this.#far.start(this.#readerOf('far', this.#down, this.#up));
   }
 
-  /** Cuts both streams at once; each peer is told the reason where its transport can. Idempotent. */
+  /** Cuts both streams at once. Idempotent. */
   stop(error: StileError): void {
     this.#end ??= { by: 'stopped', kind: 'reset', error };
     this.#near.reset(error);

@@ -31,6 +31,7 @@ const lingerMs = 5_000;
 export class TcpStream implements ByteStream, TurnMember {
   readonly canHalfClose = true;
   readonly closed: Promise<void>;
+  readonly flushed: Promise<void>;
   readonly #socket: Socket;
   readonly #buffers: StreamBuffers;
   #batch: Buffer[] = [];
@@ -53,6 +54,9 @@ export class TcpStream implements ByteStream, TurnMember {
       this.#fail(new StileError('connectionReset', 'the connection was reset', { cause })),
     );
     socket.on('end', () => this.#onEnd());
+    this.flushed = new Promise((resolve) => {
+      socket.once('finish', resolve).once('close', resolve);
+    });
     this.closed = new Promise((resolve) => {
       socket.once('close', () => {
         clearTimeout(this.#lingerTimer);

@@ -50,6 +50,7 @@ interface MessageWaiter {
 export class WebSocketStream implements ByteStream, FrameHandler, TurnMember {
   readonly canHalfClose = false;
   readonly closed: Promise<void>;
+  readonly flushed: Promise<void>;
   readonly #socket: TLSSocket;
   readonly #buffers: StreamBuffers;
   readonly #isClient: boolean;
@@ -73,6 +74,7 @@ export class WebSocketStream implements ByteStream, FrameHandler, TurnMember {
   #isOver = false;
   #hasTransportEnded = false;
   #closeTimer: NodeJS.Timeout | undefined;
+  #settleFlushed: () => void = () => undefined;
 
   constructor(options: WebSocketStreamOptions) {
     this.#socket = options.socket;
@@ -86,8 +88,12 @@ export class WebSocketStream implements ByteStream, FrameHandler, TurnMember {
     const socket = this.#socket;
     socket.pause();
     socket.on('error', (error) => this.#fail(connectionReset(error)));
+    this.flushed = new Promise((resolve) => {
+      this.#settleFlushed = resolve;
+    });
     this.closed = new Promise((resolve) => {
       socket.once('close', () => {
+        this.#settleFlushed();
         clearTimeout(this.#closeTimer);
         this.#fail(new StileError('connectionReset', 'the connection was cut'));
         resolve();
@@ -181,11 +187,8 @@ export class WebSocketStream implements ByteStream, FrameHandler, TurnMember {
   }
 
   reset(error: StileError): void {
+    // No close frame: a cut must not wait for a peer that does not read (session-protocol.md §2.5, "context-cancel path").
     this.#isOver = true;
-    // Best effort and only when nothing is queued: a cut must not wait for a peer that does not read.
-    if (!this.#closeSent && this.#socket.writableLength === 0 && !this.#socket.destroyed) {
-      this.#sendClose({ code: resetCode(error), reason: error.message });
-    }
     this.#rejectWaiter(error);
     this.#socket.destroy();
   }
@@ -275,7 +278,7 @@ export class WebSocketStream implements ByteStream, FrameHandler, TurnMember {
     this.#deliver();
     const isText = error.message === unexpectedText.reason;
     if (!this.#closeSent)
-      this.#sendClose(isText ? unexpectedText : { code: error.traits.closeCode, reason: error.message });
+      this.#sendClose(isText ? unexpectedText : { code: closeCodeOf(error), reason: error.message });
     this.#drop();
     this.#tellReset(error);
   }
@@ -401,10 +404,10 @@ const unexpectedText: CloseFrame = {
   reason: 'unexpected frame type read (expected MessageBinary): MessageText',
 };
 
-/** 1005 and 1006 never stand in a frame. */
-function resetCode(error: StileError): number {
+/** 1005 and 1006 never stand in a frame (RFC 6455 §7.4.1). */
+function closeCodeOf(error: StileError): number {
   const code = error.traits.closeCode;
-  return code === 1006 || code === 1005 ? 1011 : code;
+  return code === 1005 || code === 1006 ? 1011 : code;
 }
 
 function connectionReset(cause: Error): StileError {
