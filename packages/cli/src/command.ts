@@ -4,6 +4,7 @@
  */
 import type { Environment } from './arguments/environment.ts';
 import type { FlagValues } from './arguments/flag-values.ts';
+import type { CommandStreams } from './terminal/streams.ts';
 import type { Output } from './terminal/output.ts';
 
 /** How a flag's text is read: Go flag syntax (cli.md §1.1). `duration` yields milliseconds. */
@@ -35,13 +36,6 @@ export interface FlagGroup {
   /** As `Command Options`; no colon. */
   readonly title: string;
   readonly flags: readonly Flag[];
-}
-
-/** Streams of the process; tests give their own. */
-export interface CommandStreams {
-  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
-  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
-  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
 }
 
 /** What a command gets to work with; nothing of the parser. */

@@ -5,7 +5,8 @@
 import { StileError } from '@stile/protocol/errors';
 import { Environment, type Variables } from './arguments/environment.ts';
 import { expandShortcut } from './arguments/shortcuts.ts';
-import type { Command, CommandRow, CommandStreams } from './command.ts';
+import type { Command, CommandRow } from './command.ts';
+import type { CommandStreams } from './terminal/streams.ts';
 import { commandTable } from './command-table.ts';
 import { Output, type OutputFormat } from './terminal/output.ts';
 

@@ -9,7 +9,7 @@ import { block, localTime, printable } from '../terminal/layout.ts';
 import { ask, askSecret } from '../terminal/prompt.ts';
 import { reportFailure, withApi } from '../tokens/api-session.ts';
 import { readIndirect } from '../tokens/token-source.ts';
-import { tokenPlace } from '../tokens/token-store.ts';
+import { tokenPlace } from '../tokens/token-place.ts';
 
 const scopeFlag: Flag = {
   name: 'scope-id',

@@ -5,7 +5,7 @@ import type { Command, CommandContext } from '../command.ts';
 import { printable } from '../terminal/layout.ts';
 import { installCompletion, uninstallCompletion } from '../terminal/shell-setup.ts';
 import { findToken } from '../tokens/token-source.ts';
-import { tokenPlace } from '../tokens/token-store.ts';
+import { tokenPlace } from '../tokens/token-place.ts';
 
 const idFlags = {
   'user-id': 'user_id',

@@ -4,7 +4,7 @@ import { connectionOptions, outputOptions, tokenFlags } from '../arguments/stand
 import type { Command, CommandContext } from '../command.ts';
 import { reportFailure, withApi } from '../tokens/api-session.ts';
 import { tokenId } from '../tokens/token-source.ts';
-import { tokenPlace } from '../tokens/token-store.ts';
+import { tokenPlace } from '../tokens/token-place.ts';
 
 async function forgetToken(context: CommandContext): Promise<number> {
   const { output } = context;

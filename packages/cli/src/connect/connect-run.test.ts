@@ -15,6 +15,7 @@ import {
   makeSessionCertificate,
 } from '../../../../test/support/fake-worker.ts';
 import { StubApi } from '../../../../test/support/stub-api.ts';
+import { helperCases, loginCredential } from '../../../../test/support/connect-helper-cases.ts';
 import { makeTempDir, type TempDir } from '../../../../test/support/temp-dir.ts';
 
 const certificate = makeSessionCertificate();

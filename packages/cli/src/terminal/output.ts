@@ -2,7 +2,7 @@
  * Where commands print: tables or JSON on stdout, errors and warnings on stderr (cli.md §1.5–1.7). Text from a server passes
  * through `layout.ts` before it gets to a terminal.
  */
-import type { CommandStreams } from '../command.ts';
+import type { CommandStreams } from './streams.ts';
 import type { Environment } from '../arguments/environment.ts';
 import { block, defaultColumns, printable, wrap } from './layout.ts';
 

@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline/promises';
 import type { ReadStream } from 'node:tty';
 import { StileError } from '@stile/protocol/errors';
-import type { CommandStreams } from '../command.ts';
+import type { CommandStreams } from './streams.ts';
 
 /** Longest answer, characters. */
 const maxAnswerLength = 4096;

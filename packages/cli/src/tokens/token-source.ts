@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { StileError } from '@stile/protocol/errors';
 import { Secret } from '@stile/runtime/secret';
 import type { CommandContext } from '../command.ts';
-import { tokenPlace } from './token-store.ts';
+import { tokenPlace } from './token-place.ts';
 
 /** The token of a command and where it is kept. */
 export interface TokenSource {
