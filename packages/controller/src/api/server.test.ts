@@ -1,7 +1,9 @@
 /** The request pipeline over real HTTP, with a resource that lives in memory. */
+import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { StileError } from '@stile/protocol/errors';
 import { silentLogger, type HostPort } from '@stile/runtime';
+import { makeCertificate } from '../../../../test/support/certificates.ts';
 import { call, exchange } from '../../../../test/support/http-client.ts';
 import type { Acl } from '../iam/acl.ts';
 import { operation, publicOperation, type Operation } from './operation.ts';
@@ -475,6 +477,35 @@ describe('the table', () => {
     if (first === undefined) throw new Error('no rows');
     const { permission: _permission, ...bare } = first;
     expect(() => makeServer({ operations: [bare as Operation] })).toThrow(/declares no permission/);
+  });
+});
+
+describe('a listener with TLS', () => {
+  const certificate = makeCertificate({ dnsNames: ['localhost'], commonName: 'localhost' });
+  const tls = { certificate: certificate.pem, privateKey: certificate.keyPem };
+
+  test('serves over TLS only, and a half-open handshake holds nobody up', async () => {
+    const secure = makeServer({ tls, headersTimeoutMs: 300 });
+    const at = await secure.start();
+    try {
+      const halfOpen = exchange(at, Buffer.from([0x16]));
+      const text = await new Promise<string>((resolve, reject) => {
+        const options = { host: at.host, port: at.port, ca: certificate.pem, servername: 'localhost' };
+        let answer = '';
+        const socket = connectTls(options, () =>
+          socket.write(
+            'GET /v1/notes/n_1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\nConnection: close\r\n\r\n',
+          ),
+        );
+        socket.on('data', (chunk: Buffer) => (answer += chunk.toString('latin1')));
+        socket.on('error', reject).on('close', () => resolve(answer));
+      });
+      expect(text).toMatch(/^HTTP\/1\.1 200 /);
+      expect(await halfOpen).toBe('');
+      await expect(call(at, { path: '/v1/notes/n_1' })).rejects.toThrow();
+    } finally {
+      await secure.close();
+    }
   });
 });
 
