@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listenerAddress, startDevServer, type DevServer, type Json } from '../support/dev-server.ts';
 import { blockNames, codeBlock, unmarkedShellBlocks } from '../support/documents.ts';
-import { startEchoServer, type EchoServer } from '../support/echo-server.ts';
+import { startEchoServer, type TestServer } from '../support/echo-server.ts';
 import {
   cleanEnvironment,
   root,
@@ -147,7 +147,7 @@ describe.skipIf(mustSkipWithout('sshd', 'ssh', 'ssh-keygen', 'curl'))(
 );
 
 describe('the client library', () => {
-  let echo: EchoServer;
+  let echo: TestServer;
   let dev: DevServer;
   beforeAll(async () => {
     echo = await startEchoServer();

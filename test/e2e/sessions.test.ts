@@ -5,12 +5,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { startEchoServer, type EchoServer } from '../support/echo-server.ts';
+import { startEchoServer, type TestServer } from '../support/echo-server.ts';
 import { startDevServer, type DevServer, type Json } from '../support/dev-server.ts';
 import { cleanEnvironment, startStile, type RunningProcess } from '../support/process.ts';
 import { eventually } from '../support/eventually.ts';
 
-let echo: EchoServer;
+let echo: TestServer;
 let dev: DevServer;
 const opened: RunningProcess[] = [];
 const sockets: Socket[] = [];
@@ -63,6 +63,14 @@ async function open(port: number): Promise<Socket> {
   return socket;
 }
 
+/** Resolves when the socket is closed, in whatever way. */
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.closed) resolve();
+    else socket.once('close', () => resolve());
+  });
+}
+
 /** Sends a text and awaits its echo. */
 async function roundTrip(socket: Socket, text: string): Promise<void> {
   let back = '';
@@ -112,7 +120,7 @@ describe('authorize here, connect there', () => {
     await roundTrip(await open((await listening(first)).port), 'mine');
     const second = connectElsewhere(item.authorization_token);
     const intruder = await open((await listening(second)).port);
-    await once(intruder, 'close');
+    await closed(intruder);
     await second.match(/session is already in use/);
     await roundTrip(await open((await listening(first)).port), 'still mine');
   });
@@ -161,17 +169,19 @@ describe('a session as the administrator sees it', () => {
     const child = connectElsewhere(item.authorization_token);
     const socket = await open((await listening(child)).port);
     await roundTrip(socket, 'flow');
-    const before = echo.openConnections;
+    const before = echo.sockets.filter((each) => !each.destroyed).length;
     expect(before).toBeGreaterThan(0);
     socket.resume();
     const pump = setInterval(() => socket.write(Buffer.alloc(64 * 1024)), 5);
-    const closed = once(socket, 'close');
+    const gone = closed(socket);
     const done = await dev.stile(['sessions', 'cancel', '-id', item.session_id]);
     expect(done.status).toBe(0);
     expect(done.stdout).toMatch(/^ {2}Status: +canceling$/m);
-    await closed;
+    await gone;
     clearInterval(pump);
-    await eventually(() => (echo.openConnections < before ? true : undefined));
+    await eventually(() =>
+      echo.sockets.filter((each) => !each.destroyed).length < before ? true : undefined,
+    );
     const ended = await eventually(async () => {
       const session = await readSession(item.session_id);
       return session.status === 'terminated' ? session : undefined;
@@ -199,7 +209,7 @@ describe('a session as the administrator sees it', () => {
     await dev.api('POST', `/v1/sessions/${String(item.session_id)}:cancel`, { version: 2 });
     const late = createConnection(port, '127.0.0.1');
     late.on('error', () => undefined);
-    await once(late, 'close');
+    await closed(late);
     await child.match(/"termination_reason":"No connections left in session"/);
   });
 
@@ -209,10 +219,10 @@ describe('a session as the administrator sees it', () => {
     const child = connectElsewhere(answer.body.authorization_token);
     const socket = await open((await listening(child)).port);
     await roundTrip(socket, 'until logout');
-    const closed = once(socket, 'close');
+    const gone = closed(socket);
     const out = await dev.stile(['logout'], { STILE_TOKEN: token });
     expect(out.status).toBe(0);
-    await closed;
+    await gone;
     const session = await eventually(async () => {
       const found = await readSession(answer.body.session_id);
       return found.status === 'terminated' ? found : undefined;
