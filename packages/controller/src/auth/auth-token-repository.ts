@@ -3,16 +3,17 @@ import { sql } from 'kysely';
 import type { Connection } from '../store/database.ts';
 import { record } from '../store/deleted-resource-repository.ts';
 import { pageOf, type PageRequest } from '../store/page.ts';
+import { PreparedQuery } from '../store/prepared-query.ts';
 import type { AuthTokenTable, Microseconds } from '../store/schema.ts';
 import type { AuthTokenRow } from './auth-token.ts';
 
-/** What a request reads of its token: the token, and whether its owner may use it. */
-export interface PresentedToken extends AuthTokenTable {
+/** What a request reads of its token: what proves it, when it ends, and whether its owner may use it. */
+export type PresentedToken = Omit<AuthTokenTable, 'scope_id' | 'type' | 'updated_at'> & {
   readonly user_scope_id: string;
   readonly disabled_at: Microseconds | null;
   /** User of the token's account; null when it has none. */
   readonly account_user_id: string | null;
-}
+};
 
 const columns = [
   'id',
@@ -35,20 +36,35 @@ export async function addAuthToken(tx: Connection, row: AuthTokenTable): Promise
   await tx.insertInto('auth_token').values(row).execute();
 }
 
-/** The token with its owner, by one indexed read; undefined when there is none. */
-export function lookupPresentedToken(db: Connection, id: string): Promise<PresentedToken | undefined> {
-  return db
+/** Runs at every request. */
+const presentedToken = new PreparedQuery((db, input: { id: string }) =>
+  db
     .selectFrom('auth_token')
     .innerJoin('iam_user', 'iam_user.id', 'auth_token.user_id')
     .leftJoin('account', 'account.id', 'auth_token.account_id')
-    .selectAll('auth_token')
     .select([
+      'auth_token.id',
+      'auth_token.user_id',
+      'auth_token.account_id',
+      'auth_token.auth_method_id',
+      'auth_token.secret_mac',
+      'auth_token.secret_key_version',
+      'auth_token.expires_at',
+      'auth_token.last_used_at',
+      'auth_token.time_to_stale_seconds',
+      'auth_token.revoked_at',
+      'auth_token.revoked_reason',
+      'auth_token.created_at',
       'iam_user.scope_id as user_scope_id',
       'iam_user.disabled_at',
       'account.user_id as account_user_id',
     ])
-    .where('auth_token.id', '=', id)
-    .executeTakeFirst();
+    .where('auth_token.id', '=', input.id),
+);
+
+/** The token with its owner, by one indexed read; undefined when there is none. */
+export function lookupPresentedToken(db: Connection, id: string): Promise<PresentedToken | undefined> {
+  return presentedToken.first(db, { id });
 }
 
 /** The token, or undefined; one that has ended is there until it is deleted. */

@@ -25,7 +25,7 @@ interface Installation {
   readonly database: Database;
   readonly keys: KeyService;
   readonly tokens: AuthTokenService;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 async function install(database: Database, clock: Clock): Promise<Installation> {

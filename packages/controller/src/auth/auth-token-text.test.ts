@@ -88,7 +88,7 @@ describe('auth token text', () => {
     const secret = parts.secret.reveal();
     expect(inspect(parts)).not.toContain(secret);
     expect(JSON.stringify(parts)).not.toContain(secret);
-    expect(`${formatAuthToken(parts)}`).not.toContain(secret);
+    expect(String(formatAuthToken(parts))).not.toContain(secret);
   });
 
   it('has a MAC over id and secret with a separator between them', () => {

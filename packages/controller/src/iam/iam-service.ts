@@ -4,7 +4,7 @@ import { type Logger, silentLogger } from '@stile/runtime';
 import type { Connection, Database } from '../store/database.ts';
 import { notFound } from '../store/store-error.ts';
 import { Acl, type AclGrant } from './acl.ts';
-import { listCallerGrants } from './role-repository.ts';
+import { listCallerRoles } from './role-repository.ts';
 import { lookupScopeInfo, scopeTree } from './scope-repository.ts';
 import type { ScopeInfo } from './scope.ts';
 
@@ -43,8 +43,16 @@ export class IamService {
    * @throws {StileError} permissionDenied for such a grant; unavailable
    */
   async aclFor(caller: AclCallerIds): Promise<Acl> {
-    const rows = await listCallerGrants(this.#db, caller.userId);
-    const grants = rows.map((row): AclGrant => ({ ...row, grant: this.#grantOf(row.grant, row.roleId) }));
+    const grants: AclGrant[] = [];
+    for (const role of await listCallerRoles(this.#db, caller.userId)) {
+      const { roleId, roleScopeId, roleParentScopeId } = role;
+      for (const text of role.grants) {
+        const grant = this.#grantOf(text, roleId);
+        for (const grantScope of role.grantScopes) {
+          grants.push({ grant, roleId, roleScopeId, roleParentScopeId, grantScope });
+        }
+      }
+    }
     return new Acl({ grants, userId: caller.userId, accountId: caller.accountId });
   }
 

@@ -7,7 +7,9 @@ import {
   StileError,
   validateGrantForWrite,
 } from '@stile/protocol';
+import { sql } from 'kysely';
 import type { Connection } from '../store/database.ts';
+import { PreparedQuery } from '../store/prepared-query.ts';
 import type { IamRoleTable, Microseconds } from '../store/schema.ts';
 import { newVersion } from './scope-repository.ts';
 
@@ -27,13 +29,14 @@ export interface NewRole {
   readonly nowUs: Microseconds;
 }
 
-/** One grant of a caller and one scope it reaches. */
-export interface CallerGrantRow {
-  readonly grant: string;
+/** A role that a caller holds. */
+export interface CallerRole {
   readonly roleId: string;
   readonly roleScopeId: string;
   readonly roleParentScopeId: string | null;
-  readonly grantScope: string;
+  /** As written, in no order. */
+  readonly grants: readonly string[];
+  readonly grantScopes: readonly string[];
 }
 
 /**
@@ -96,23 +99,29 @@ async function addGrantScopes(
 }
 
 /**
- * Every grant of the roles that the user holds: itself, by a group, or as everybody does. Grants of `u_anon` hold for
- * authenticated users too, those of `u_auth` for any but the anonymous (grants.md §2.3).
+ * Separates texts that come in one column: a row a role instead of one for each grant and scope, which takes a quarter of the
+ * time. A grant with this control character in it falls apart and is refused as a whole, so that it can give nobody more.
  */
-export function listCallerGrants(db: Connection, userId: string): Promise<CallerGrantRow[]> {
-  const holders =
-    userId === anonymousUserId ? [anonymousUserId] : [anonymousUserId, authenticatedUserId, userId];
+const separator = '\u001e';
+
+/** Runs at every request. */
+const callerRoles = new PreparedQuery((db, input: { everybody: string; anybody: string; userId: string }) => {
+  const holders = [input.everybody, input.anybody, input.userId];
   return db
     .selectFrom('iam_role')
     .innerJoin('scope', 'scope.id', 'iam_role.scope_id')
-    .innerJoin('iam_role_grant', 'iam_role_grant.role_id', 'iam_role.id')
-    .innerJoin('iam_role_grant_scope', 'iam_role_grant_scope.role_id', 'iam_role.id')
     .select([
-      'iam_role_grant.raw as grant',
       'iam_role.id as roleId',
       'iam_role.scope_id as roleScopeId',
       'scope.parent_id as roleParentScopeId',
-      'iam_role_grant_scope.grant_scope as grantScope',
+      sql<
+        string | null
+      >`(select string_agg(raw, ${separator}) from iam_role_grant where role_id = iam_role.id)`.as('grants'),
+      sql<
+        string | null
+      >`(select string_agg(grant_scope, ${separator}) from iam_role_grant_scope where role_id = iam_role.id)`.as(
+        'grantScopes',
+      ),
     ])
     .where('iam_role.id', 'in', (held) =>
       held
@@ -126,6 +135,19 @@ export function listCallerGrants(db: Connection, userId: string): Promise<Caller
             .select('iam_role_principal.role_id')
             .where('iam_group_member.member_id', 'in', holders),
         ),
-    )
-    .execute();
+    );
+});
+
+/**
+ * The roles that the user holds: itself, by a group, or as everybody does. Those of `u_anon` hold for authenticated users
+ * too, those of `u_auth` for any but the anonymous (grants.md §2.3).
+ */
+export async function listCallerRoles(db: Connection, userId: string): Promise<CallerRole[]> {
+  const anybody = userId === anonymousUserId ? anonymousUserId : authenticatedUserId;
+  const rows = await callerRoles.execute(db, { everybody: anonymousUserId, anybody, userId });
+  return rows.map((row) => ({
+    ...row,
+    grants: row.grants?.split(separator) ?? [],
+    grantScopes: row.grantScopes?.split(separator) ?? [],
+  }));
 }

@@ -2,35 +2,12 @@
 import { resolve } from 'node:path';
 import { StileError } from '@stile/protocol';
 import type { Clock, Logger } from '@stile/runtime';
-import type { Connection } from './connection.ts';
-import type { StoreEvents } from './events.ts';
+import type { Database } from './engine/contract.ts';
 import { openPostgres } from './postgres/postgres-database.ts';
 import { openSqlite } from './sqlite/sqlite-database.ts';
 
-export type { Connection } from './connection.ts';
-
-/** Exceptions of one write. */
-export interface WriteOptions {
-  /** Milliseconds the unit may take; default 10 s on SQLite, 30 s on PostgreSQL. For migrations. */
-  readonly timeoutMs?: number;
-}
-
-/** An open database. Close it once, after everything that uses it. */
-export interface Database {
-  /** CockroachDB counts as postgres. */
-  readonly engine: 'sqlite' | 'postgres';
-  /** For reading, one statement at a time; each sees every write that resolved before it began. */
-  readonly reader: Connection;
-  /**
-   * Runs `unit` in a transaction: atomic, and durable when it resolves. A unit holds nothing up but the database (it must
-   * not await a network call, nor `write` itself) and **may run more than once**: it changes nothing but through `tx`.
-   * @throws {StileError} whatever the unit threw; storageFull, unavailable, deadlineExceeded, conflict
-   */
-  write<T>(unit: (tx: Connection) => Promise<T>, options?: WriteOptions): Promise<T>;
-  readonly events: StoreEvents;
-  /** Waits for the units under way, then closes. Idempotent. */
-  close(): Promise<void>;
-}
+export type { Connection } from './engine/connection.ts';
+export type { Database, WriteOptions } from './engine/contract.ts';
 
 /** What opening a database needs. */
 export interface OpenDatabaseOptions {

@@ -1,6 +1,6 @@
 /** Ids of deleted resources, which a refreshed list reports in `removed_ids` (http-api.md §1.10). */
 import { systemClock } from '@stile/runtime';
-import type { Connection } from './connection.ts';
+import type { Connection } from './engine/connection.ts';
 import type { Microseconds } from './schema.ts';
 
 /** Rows in one statement; far below the 32,766 parameters of SQLite. */

@@ -5,7 +5,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../../../../../test/support/eventually.ts';
 import { PostgresServer } from '../../../../../test/support/postgres.ts';
 import { sessionRow } from '../../../../../test/support/session-rows.ts';
-import type { Connection, Database } from '../database.ts';
+import type { Connection } from '../engine/connection.ts';
+import type { Database } from '../engine/contract.ts';
 import { migrate } from '../migrate.ts';
 import { openPostgres, type PostgresOptions } from './postgres-database.ts';
 

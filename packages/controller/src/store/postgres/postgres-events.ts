@@ -7,10 +7,11 @@ import { randomBase62, toStileError } from '@stile/protocol';
 import { Backoff, type Clock, type Logger, type Timer } from '@stile/runtime';
 import { sql } from 'kysely';
 import pg from 'pg';
-import type { Connection } from '../connection.ts';
-import type { Database } from '../database.ts';
-import type { EventHub, StoreEvent, StoreEvents } from '../events.ts';
-import { UnitContext } from '../unit-context.ts';
+import type { Connection } from '../engine/connection.ts';
+import type { Database } from '../engine/contract.ts';
+import type { EventHub } from '../engine/event-hub.ts';
+import type { StoreEvent, StoreEvents } from '../events.ts';
+import { UnitContext } from '../engine/unit-context.ts';
 
 const channel = 'stile_events';
 /** Without LISTEN, other controllers hear of an event within this. */

@@ -5,7 +5,8 @@ import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sessionRow } from '../../../../../test/support/session-rows.ts';
 import { makeTempDir, type TempDir } from '../../../../../test/support/temp-dir.ts';
-import type { Connection, Database } from '../database.ts';
+import type { Connection } from '../engine/connection.ts';
+import type { Database } from '../engine/contract.ts';
 import { migrate } from '../migrate.ts';
 import { openSqlite, type SqliteOptions } from './sqlite-database.ts';
 

@@ -1,7 +1,7 @@
 /** Reads of a SQLite file, spread over a few connections; each statement sees the newest commit as a whole. */
 import { StileError } from '@stile/protocol';
 import type { CompiledQuery, QueryResult } from 'kysely';
-import type { StatementRunner } from '../connection.ts';
+import type { StatementRunner } from '../engine/connection.ts';
 import type { SqliteHandle } from './sqlite-handle.ts';
 
 /** Hands each statement to a free connection, in order of arrival. It owns none of the connections. */

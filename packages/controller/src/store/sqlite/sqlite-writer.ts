@@ -8,9 +8,9 @@
 import { StileError, toStileError } from '@stile/protocol';
 import { type Logger, withDeadline } from '@stile/runtime';
 import type { CompiledQuery, QueryResult } from 'kysely';
-import type { Connection, ConnectionFactory, StatementRunner } from '../connection.ts';
-import type { EventHub } from '../events.ts';
-import { UnitContext, unitIsOver, unitTookTooLong } from '../unit-context.ts';
+import type { Connection, ConnectionFactory, StatementRunner } from '../engine/connection.ts';
+import type { EventHub } from '../engine/event-hub.ts';
+import { UnitContext, unitIsOver, unitTookTooLong } from '../engine/unit-context.ts';
 import { mayHaveEndedTransaction } from './sqlite-error.ts';
 import type { SqliteHandle } from './sqlite-handle.ts';
 

@@ -4,7 +4,7 @@
  */
 import { StileError } from '@stile/protocol';
 import type { Connection } from './connection.ts';
-import type { StoreEvent } from './events.ts';
+import type { StoreEvent } from '../events.ts';
 
 const contexts = new WeakMap<Connection, UnitContext>();
 

@@ -12,7 +12,7 @@ import {
   DefaultQueryExecutor,
   Kysely,
 } from 'kysely';
-import type { Schema } from './schema.ts';
+import type { Schema } from '../schema.ts';
 
 /** What repositories take: either `Database.reader` or the `tx` of `Database.write`. */
 export type Connection = Kysely<Schema>;
