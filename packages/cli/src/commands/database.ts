@@ -1,6 +1,8 @@
 /** `stile database init|migrate`: creates and updates the tables of a controller (http-api.md §4.2, cli.md §2.5). */
+import { outputOptions } from '../arguments/standard-flags.ts';
 import type { Command, Flag } from '../command.ts';
 import { configFlag, logLevelFlag } from '../server/server-flags.ts';
+import { withStartFailures } from '../server/start-failure.ts';
 
 const skip = (what: string, name: string): Flag => ({ name, type: 'boolean', help: `Do not make ${what}.` });
 
@@ -27,11 +29,11 @@ export const commands: readonly Command[] = [
       'stile database init -config controller.yaml',
       'stile database init -config controller.yaml -skip-target-creation',
     ],
-    groups: [{ title: 'Command Options', flags: [configFlag, logLevelFlag, ...skipFlags] }],
+    groups: [outputOptions, { title: 'Command Options', flags: [configFlag, logLevelFlag, ...skipFlags] }],
     check: needsConfig,
     run: async (context) => {
       const { runDatabaseInit } = await import('../server/run-database.ts');
-      return runDatabaseInit(context);
+      return withStartFailures(context.output, () => runDatabaseInit(context));
     },
   },
   {
@@ -40,11 +42,11 @@ export const commands: readonly Command[] = [
     description:
       'Applies the migrations that are missing. Safe to run again, and while no server of an older version runs.',
     examples: ['stile database migrate -config controller.yaml'],
-    groups: [{ title: 'Command Options', flags: [configFlag, logLevelFlag] }],
+    groups: [outputOptions, { title: 'Command Options', flags: [configFlag, logLevelFlag] }],
     check: needsConfig,
     run: async (context) => {
       const { runDatabaseMigrate } = await import('../server/run-database.ts');
-      return runDatabaseMigrate(context);
+      return withStartFailures(context.output, () => runDatabaseMigrate(context));
     },
   },
 ];

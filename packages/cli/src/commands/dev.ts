@@ -1,5 +1,6 @@
 /** `stile dev`: a controller and a worker with first resources, from one command (http-api.md §3). The work stands in server/. */
 import type { Command, CommandContext, CheckFailure, Flag } from '../command.ts';
+import { withStartFailures } from '../server/start-failure.ts';
 
 const text = (name: string, env: string, help: string, value?: string): Flag => ({
   name,
@@ -171,7 +172,7 @@ export const commands: readonly Command[] = [
     check,
     run: async (context) => {
       const { runDev } = await import('../server/run-dev.ts');
-      return runDev(context);
+      return withStartFailures(context.output, () => runDev(context));
     },
   },
 ];

@@ -1,6 +1,7 @@
 /** `stile server`: a controller, a worker, or both, from a configuration file. The work stands in server/. */
 import type { Command } from '../command.ts';
 import { configFlag, logLevelFlag } from '../server/server-flags.ts';
+import { withStartFailures } from '../server/start-failure.ts';
 
 /** The command. */
 export const commands: readonly Command[] = [
@@ -15,7 +16,7 @@ export const commands: readonly Command[] = [
       flags.text('config') === '' ? { message: 'Must specify a config file using -config' } : undefined,
     run: async (context) => {
       const { runServer } = await import('../server/run-server.ts');
-      return runServer(context);
+      return withStartFailures(context.output, () => runServer(context));
     },
   },
 ];
