@@ -23,6 +23,7 @@ import {
 import { isEverythingRequired } from '../support/required.ts';
 import { canMountSmallDisk, onSmallDisk } from '../support/small-disk.ts';
 import { makeTempDir, type TempDir } from '../support/temp-dir.ts';
+import { whenClosed } from '../support/when-closed.ts';
 
 let dev: DevServer;
 let echo: TestServer;
@@ -198,7 +199,7 @@ describe('stile connect', () => {
     const port = await listening(child);
     for (let round = 0; round < 2; round += 1) {
       const socket = await openLocal(port);
-      await once(socket.resume(), 'close');
+      await whenClosed(socket.resume());
     }
     const seen = await eventually(async () => {
       const session = await readSession(dev.api, item.session_id);
@@ -217,7 +218,7 @@ describe('stile connect', () => {
     const item = await authorizeSession(dev.api, target);
     const child = connectWith(item.authorization_token);
     const socket = await openLocal(await listening(child));
-    await once(socket.resume(), 'close');
+    await whenClosed(socket.resume());
     const done = await child.finished();
     expect(done).toMatchObject({ status: 0 });
     expect(done.stdout).toMatch(/"termination_reason":"Session has expired"/);

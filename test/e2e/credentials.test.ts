@@ -2,7 +2,6 @@
  * Who may do what with which credential: two users against each other, every kind of credential at every place, and rights that are
  * taken away between two connections of one session (issue 3, §5.7; security-cases.md).
  */
-import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startDevServer, type DevServer, type Json } from '../support/dev-server.ts';
 import { queryDatabase } from '../support/database-access.ts';
@@ -11,6 +10,7 @@ import { startEchoServer, type TestServer } from '../support/echo-server.ts';
 import { ForeignConnection, isResult, newTofuToken, readAuthorization } from '../support/foreign-client.ts';
 import type { ForeignAuthorization } from '../support/foreign-messages.ts';
 import { makeTempDir, type TempDir } from '../support/temp-dir.ts';
+import { whenClosed } from '../support/when-closed.ts';
 
 let dev: DevServer;
 let echo: TestServer;
@@ -182,7 +182,7 @@ describe('each kind of credential is good at its own place only', () => {
   test('a login that is over is over everywhere at once', async () => {
     const { token, connection } = await userSession('user');
     const id = token.split('_').slice(0, 2).join('_');
-    const closed = once(connection.socket, 'close');
+    const closed = whenClosed(connection.socket);
     expect((await dev.api('DELETE', `/v1/auth-tokens/${id}`, undefined, token)).status).toBe(204);
     expect((await dev.api('GET', `/v1/targets/${target}`, undefined, token)).status).toBe(401);
     await closed;

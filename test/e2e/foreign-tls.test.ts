@@ -19,6 +19,7 @@ import { encodeFrame } from '../support/foreign-frames.ts';
 import { ForeignLab, refusal } from '../support/foreign-lab.ts';
 import { encodeHandshake, type ForeignAuthorization } from '../support/foreign-messages.ts';
 import { startWireTap } from '../support/wire-tap.ts';
+import { whenClosed } from '../support/when-closed.ts';
 
 let lab: ForeignLab;
 
@@ -106,7 +107,7 @@ describe('TLS', () => {
     lab.keep(socket);
     socket.on('error', () => undefined);
     socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-    await once(socket.resume(), 'close');
+    await whenClosed(socket.resume());
   });
 });
 

@@ -23,6 +23,7 @@ import { cleanEnvironment, startStile, type RunningProcess } from '../support/pr
 import { residentBytes, watchMemory } from '../support/resident-memory.ts';
 import { makeTempDir, type TempDir } from '../support/temp-dir.ts';
 import { startWireTap } from '../support/wire-tap.ts';
+import { whenClosed } from '../support/when-closed.ts';
 
 const mebibyte = 1024 * 1024;
 /** Longest time in which a good client must be served while others misbehave, milliseconds. */
@@ -151,7 +152,7 @@ describe('half-open connections', () => {
     slow[1].write(hello.subarray(0, 100));
     slow[2].write(hello);
     slow[3].write('GET /v1/proxy HTTP/1.1\r\n');
-    await Promise.all(slow.map((socket) => once(socket.resume(), 'close')));
+    await Promise.all(slow.map((socket) => whenClosed(socket.resume())));
     expect(Date.now() - begun).toBeLessThan(40_000);
   }, 60_000);
 
@@ -177,7 +178,7 @@ describe('half-open connections', () => {
         const answer = await fetch(`http://${address}${path}`);
         expect(answer.status).toBe(200);
         expect(Date.now() - begun).toBeLessThan(goodClientMs);
-        const first = Promise.race(slow.map((socket) => once(socket, 'close')));
+        const first = Promise.race(slow.map((socket) => whenClosed(socket)));
         await first;
       } finally {
         clearInterval(drip);
@@ -212,7 +213,8 @@ describe('sizes before authentication', () => {
       let sent = 0;
       while (!socket.destroyed && sent < 64 * mebibyte) {
         sent += chunk.length;
-        if (!socket.write(chunk)) await Promise.race([once(socket, 'drain'), once(socket, 'close')]);
+        if (!socket.write(chunk))
+          await Promise.race([once(socket, 'drain').catch(() => undefined), whenClosed(socket)]);
       }
       return { answer, sent };
     });
@@ -242,7 +244,7 @@ describe('sizes before authentication', () => {
     socket.on('data', (part: Buffer) => {
       answer += part.toString('latin1');
     });
-    const ended = once(socket, 'close');
+    const ended = whenClosed(socket);
     socket.write(request);
     await ended;
     if (answer !== '') expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /);
@@ -348,7 +350,7 @@ describe('a web page', () => {
       socket.on('data', (part: Buffer) => {
         answer += part.toString('latin1');
       });
-      const closed = once(socket, 'close');
+      const closed = whenClosed(socket);
       socket.write(`GET /v1/proxy HTTP/1.1\r\n${page}\r\n`);
       await closed;
       expect(answer).not.toMatch(/HTTP\/1\.1 [123]/);
@@ -532,7 +534,7 @@ test('requests from the first millisecond of a start neither stop it nor get a w
       const socket = createConnection(ports[1]?.port ?? 0, '127.0.0.1');
       socket.on('error', () => undefined);
       socket.end(Buffer.from('1603010005010000010303', 'hex'));
-      await once(socket.resume(), 'close');
+      await whenClosed(socket.resume());
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
   };
