@@ -1,7 +1,7 @@
 // Bench: memory that an idle connection costs the worker's process: growth of its resident memory over 5,000 connections, and
 // again after each has moved 1 MB (half up, half down). Clients are spread over several processes.
 import { atMost, figure } from './support/figure.mjs';
-import { residentBytes, settledResidentBytes } from './support/process-usage.mjs';
+import { settledResidentBytes } from './support/process-usage.mjs';
 import { startProgram } from './support/remote-program.mjs';
 import { Scope } from './support/scope.mjs';
 import { startCluster, startConnect } from './support/stile-cluster.mjs';
@@ -64,16 +64,14 @@ async function measure(scope, { count, progress }) {
     await load.call('setUp', { port: connect.port, count: 20 / groups, width: 1 });
     lanes.push({ connect, load });
   }
-  const before = await settledResidentBytes(worker.pid, { forMs: settleMs / 2 });
-  const clientsBefore = clientBytes(lanes);
+  const [before, clientsBefore] = await leastBytes(worker, lanes);
   const each = count / groups;
   const all = (work) => Promise.all(lanes.map(work));
   await all(({ connect, load }) => load.call('hold', { port: connect.port, count: each, width: 8 }, 300_000));
   progress(`${count} connections stand`);
-  const idle = await settledResidentBytes(worker.pid, { forMs: settleMs });
-  const clientsIdle = clientBytes(lanes);
+  const [idle, clientsIdle] = await leastBytes(worker, lanes);
   await all(({ load }) => load.call('moveHeld', { up: halfMegabyte, down: halfMegabyte, width: 8 }, 600_000));
-  const moved = await settledResidentBytes(worker.pid, { forMs: settleMs });
+  const [moved] = await leastBytes(worker, lanes);
   const held = await all(({ load }) => load.call('countHeld'));
   if (held.reduce((sum, some) => sum + some, 0) !== count) {
     throw new Error(`of ${count} connections only ${held.join(' + ')} still stood at the end`);
@@ -87,6 +85,11 @@ async function measure(scope, { count, progress }) {
   };
 }
 
-function clientBytes(lanes) {
-  return lanes.reduce((sum, { connect }) => sum + residentBytes(connect.clientPid), 0);
+/** Resident memory of the worker, and of all clients together. */
+async function leastBytes(worker, lanes) {
+  const pids = [worker.pid, ...lanes.map(({ connect }) => connect.clientPid)];
+  const [first, ...others] = await Promise.all(
+    pids.map((pid) => settledResidentBytes(pid, { forMs: settleMs })),
+  );
+  return [first, others.reduce((sum, bytes) => sum + bytes, 0)];
 }

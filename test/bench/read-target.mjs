@@ -9,7 +9,7 @@ export const title = 'read one target, 8 clients';
 export const deadlineMs = 300_000;
 
 export async function run({ scope, isQuick, quiet, progress }) {
-  const { api, target } = await startCluster(scope, { endpointPort: 22 });
+  const { api, target } = await startCluster(scope, { endpointPort: 22, hasWorker: false });
   const result = await loadRounds({
     load: startProgram(scope, 'http-load'),
     quiet,

@@ -57,7 +57,9 @@ export class Installation {
   /** Runs `stile database init`. */
   async initialize() {
     this.#config = writeConfig(this.#folder, 'controller.yaml', this.#controllerConfig());
-    const text = await runStile(['database', 'init', '-config', this.#config, '-format', 'json']);
+    const text = await runStile(['database', 'init', '-config', this.#config], {
+      env: { STILE_CLI_FORMAT: 'json' },
+    });
     this.#initial = JSON.parse(text.trim().split('\n').at(-1));
     return this.#initial;
   }
@@ -125,19 +127,19 @@ export class Installation {
 }
 
 /** Everything a data path bench needs: database, controller, worker, and a target that leads to the endpoint. */
-export async function startCluster(scope, { endpointPort, databaseUrl } = {}) {
+export async function startCluster(scope, { endpointPort, databaseUrl, hasWorker = true } = {}) {
   const installation = new Installation(scope, { databaseUrl });
   await installation.initialize();
   const controller = await installation.startController();
   await installation.login(controller.api);
-  const worker = await installation.startWorker(controller);
+  const worker = hasWorker ? await installation.startWorker(controller) : undefined;
   const { api } = controller;
   const { projectId } = installation;
   const target =
     endpointPort === undefined
       ? undefined
       : await api.createTarget({ projectId, name: 'bench endpoint', port: endpointPort });
-  return { installation, api, projectId, target, controller: controller.child, worker: worker.child };
+  return { installation, api, projectId, target, controller: controller.child, worker: worker?.child };
 }
 
 /** `stile connect` to a target: a process of its own that listens on a free local port. It ends with the scope. */
