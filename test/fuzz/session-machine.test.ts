@@ -23,71 +23,54 @@ import {
   type SessionWorld,
 } from '../support/session-world.ts';
 
-/** One operation; numbers choose among what there is at the time. */
+/** Numbers choose among what there is at the time. */
+interface Choice {
+  readonly controller: number;
+  readonly pick: number;
+  readonly worker: number;
+}
+
+interface SessionOperation extends Choice {
+  readonly kind: 'authorize' | 'cancel' | 'finish' | 'deleteTarget' | 'open';
+}
+
+interface ActivateOperation extends Choice {
+  readonly kind: 'activate';
+  readonly tofu: number;
+}
+
+interface ConnectionOperation extends Choice {
+  readonly kind: 'connect' | 'report' | 'close' | 'forge';
+  readonly up: number;
+}
+
 type Operation =
-  | {
-      readonly kind: 'authorize' | 'cancel' | 'finish' | 'deleteTarget';
-      readonly controller: number;
-      readonly pick: number;
-      readonly worker: number;
-    }
-  | {
-      readonly kind: 'activate';
-      readonly controller: number;
-      readonly pick: number;
-      readonly worker: number;
-      readonly tofu: number;
-    }
-  | {
-      readonly kind: 'open' | 'connect' | 'report';
-      readonly controller: number;
-      readonly pick: number;
-      readonly worker: number;
-      readonly up: number;
-    }
-  | {
-      readonly kind: 'close' | 'forge';
-      readonly controller: number;
-      readonly pick: number;
-      readonly worker: number;
-      readonly up: number;
-    }
+  | SessionOperation
+  | ActivateOperation
+  | ConnectionOperation
   | { readonly kind: 'pass'; readonly ms: number }
   | { readonly kind: 'reap'; readonly controller: number };
 
 const who = { controller: fc.nat(1), pick: fc.nat(1000), worker: fc.nat(2) };
+const sessionOperation = (kind: SessionOperation['kind']): fc.Arbitrary<SessionOperation> =>
+  fc.record({ kind: fc.constant(kind), ...who });
+const connectionOperation = (kind: ConnectionOperation['kind']): fc.Arbitrary<ConnectionOperation> =>
+  fc.record({ kind: fc.constant(kind), ...who, up: fc.nat(1000) });
+// The second TOFU token is rare: a session is mostly used by its first client.
+const activation: fc.Arbitrary<ActivateOperation> = fc.record({
+  kind: fc.constant('activate' as const),
+  ...who,
+  tofu: fc.nat(4).map((n) => (n === 0 ? 1 : 0)),
+});
 const operation: fc.Arbitrary<Operation> = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('authorize' as const), ...who }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({ kind: fc.constantFrom('cancel' as const, 'finish' as const), ...who }),
-  },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('deleteTarget' as const), ...who }) },
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      kind: fc.constant('activate' as const),
-      ...who,
-      tofu: fc.nat(4).map((n) => (n === 0 ? 1 : 0)),
-    }),
-  },
-  {
-    weight: 8,
-    arbitrary: fc.record({
-      kind: fc.constantFrom('open' as const, 'connect' as const),
-      ...who,
-      up: fc.nat(1000),
-    }),
-  },
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      kind: fc.constantFrom('close' as const, 'report' as const),
-      ...who,
-      up: fc.nat(1000),
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('forge' as const), ...who, up: fc.nat(1000) }) },
+  { weight: 3, arbitrary: sessionOperation('authorize') },
+  { weight: 1, arbitrary: fc.oneof(sessionOperation('cancel'), sessionOperation('finish')) },
+  { weight: 1, arbitrary: sessionOperation('deleteTarget') },
+  { weight: 4, arbitrary: activation },
+  { weight: 6, arbitrary: sessionOperation('open') },
+  { weight: 4, arbitrary: connectionOperation('connect') },
+  { weight: 4, arbitrary: fc.oneof(connectionOperation('close'), connectionOperation('report')) },
+  { weight: 1, arbitrary: connectionOperation('forge') },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.nat(9000) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('reap' as const), controller: fc.nat(1) }) },
 );
@@ -168,7 +151,10 @@ class Run {
         return ending.deleteTarget(at(this.#targets, each.pick).id, 'u_admin');
       case 'open':
         return this.#open(world, worker, sessionId);
-      default:
+      case 'connect':
+      case 'report':
+      case 'close':
+      case 'forge':
         return this.#onConnection(world, each);
     }
   }
@@ -192,10 +178,7 @@ class Run {
     this.#opened.push({ sessionId, connectionId, worker, up: 0 });
   }
 
-  async #onConnection(
-    world: SessionWorld,
-    each: Extract<Operation, { kind: 'connect' | 'report' | 'close' | 'forge' | 'open' }>,
-  ): Promise<void> {
+  async #onConnection(world: SessionWorld, each: ConnectionOperation): Promise<void> {
     if (this.#opened.length === 0) return;
     const opened = at(this.#opened, each.pick);
     const { serving, reconciliation } = world.domain;
@@ -215,7 +198,7 @@ class Run {
         const thief = this.#workers.find((worker) => worker.id !== opened.worker.id);
         return thief && serving.closeConnections(thief, [{ ...close, bytesUp: 1e9 }]);
       }
-      default: {
+      case 'report': {
         // A worker reports all that it has, or what it does not name is taken as lost.
         const mine = this.#opened.filter((one) => one.worker.id === opened.worker.id);
         const sessions = mine.map((one) => ({

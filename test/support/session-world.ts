@@ -11,12 +11,15 @@ import { IamService } from '../../packages/controller/src/iam/iam-service.ts';
 import { createRole } from '../../packages/controller/src/iam/role-repository.ts';
 import { createGlobalScope, createScope } from '../../packages/controller/src/iam/scope-repository.ts';
 import { createSpecialUsers, createUser } from '../../packages/controller/src/iam/user-repository.ts';
+import { ConnectionEnding } from '../../packages/controller/src/session/connection-ending.ts';
+import { SessionEnding } from '../../packages/controller/src/session/session-ending.ts';
+import { SessionReaper } from '../../packages/controller/src/session/session-reaper.ts';
+import { SessionReconciliation } from '../../packages/controller/src/session/session-reconciliation.ts';
+import { SessionRevocations } from '../../packages/controller/src/session/session-revocation.ts';
+import { SessionService } from '../../packages/controller/src/session/session-service.ts';
+import { SessionServing } from '../../packages/controller/src/session/session-serving.ts';
 import { KeyService } from '../../packages/controller/src/keys/key-service.ts';
 import { rootKeyOf } from '../../packages/controller/src/keys/root-key.ts';
-import {
-  createSessionDomain,
-  type SessionDomain,
-} from '../../packages/controller/src/session/session-domain.ts';
 import type { Database } from '../../packages/controller/src/store/database.ts';
 import { TargetService } from '../../packages/controller/src/target/target-service.ts';
 import type { Target } from '../../packages/controller/src/target/target.ts';
@@ -45,7 +48,14 @@ export interface SessionWorld {
   readonly presence: ControllerPresence;
   readonly hosts: HostService;
   readonly targets: TargetService;
-  readonly domain: SessionDomain;
+  readonly domain: {
+    readonly sessions: SessionService;
+    readonly ending: SessionEnding;
+    readonly serving: SessionServing;
+    readonly reconciliation: SessionReconciliation;
+    readonly revocations: SessionRevocations;
+    readonly reaper: SessionReaper;
+  };
   close(): Promise<void>;
 }
 
@@ -85,15 +95,23 @@ export async function makeWorld(database: Database, clock: Clock): Promise<Sessi
   const registry = new WorkerRegistry({ database, clock, authority });
   const targets = new TargetService({ database, clock });
   const log = silentLogger;
-  const domain = createSessionDomain({
-    database,
-    clock,
-    log,
-    keys,
-    iam: new IamService({ database }),
-    registry,
-    targets,
-  });
+  const ground = { database, clock, log };
+  const ending = new ConnectionEnding(ground);
+  const revocations = new SessionRevocations({ ...ground, ending });
+  const domain = {
+    sessions: new SessionService({ ...ground, keys, selection: registry.selection, revocations }),
+    ending: new SessionEnding({ ...ground, targets }),
+    serving: new SessionServing({
+      ...ground,
+      keys,
+      iam: new IamService({ database }),
+      filters: registry.filters,
+      ending,
+    }),
+    reconciliation: new SessionReconciliation({ ...ground, ending }),
+    revocations,
+    reaper: new SessionReaper({ ...ground, ending }),
+  };
   return {
     database,
     clock,
@@ -104,7 +122,8 @@ export async function makeWorld(database: Database, clock: Clock): Promise<Sessi
     targets,
     domain,
     close: async () => {
-      await domain.close();
+      await domain.reaper.close();
+      await revocations.close();
       keys.close();
     },
   };

@@ -1,6 +1,6 @@
 /** A worker's end of the cluster link, written from the wire contract: enrols, links, and does to the controller what a test wants. */
 import { createHash, sign, X509Certificate } from 'node:crypto';
-import type { AddressInfo } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
 import { type Clock, type HostPort, systemClock } from '@stile/runtime';
 import { StileError, decodeActivationToken } from '@stile/protocol';
 import {
@@ -13,7 +13,7 @@ import {
   type EnrollResponse,
   type HelloRequest,
 } from '@stile/protocol/rpc';
-import WebSocket from 'ws';
+import WebSocket, { type ClientOptions } from 'ws';
 import { certificatePem } from '../../packages/controller/src/pki/certificate.ts';
 import {
   encodeSpki,
@@ -56,13 +56,14 @@ export function identityOf(key: Ed25519KeyPair, certificate: Uint8Array): Client
 /** Opens a link; rejects with the HTTP status when the upgrade is refused. The server's certificate is checked by the caller. */
 export async function openLink(options: LinkOptions): Promise<TestLink> {
   const { host, port } = options.address;
-  const socket = new WebSocket(`wss://${host}:${port}${options.path ?? clusterPath}`, {
+  const tls: ClientOptions & ConnectionOptions = {
     servername: controllerServerName,
     rejectUnauthorized: false,
     minVersion: 'TLSv1.3',
     perMessageDeflate: false,
     ...options.identity,
-  });
+  };
+  const socket = new WebSocket(`wss://${host}:${port}${options.path ?? clusterPath}`, tls);
   const peer = new RpcPeer({
     send: (bytes) => socket.send(bytes),
     handlers: options.handlers ?? {},
@@ -125,10 +126,9 @@ export async function enrol(
 }
 
 /** A hello as a worker says it. */
-export function helloOf(port: number | AddressInfo = 9202): HelloRequest {
-  const number = typeof port === 'number' ? port : port.port;
+export function helloOf(port: number = 9202): HelloRequest {
   return {
-    address: `127.0.0.1:${number}`,
+    address: `127.0.0.1:${port}`,
     tags: { type: ['test'] },
     releaseVersion: 'Stile v0.1.0',
     sessions: [],
