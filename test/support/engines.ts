@@ -1,11 +1,12 @@
 /** Runs the same tests on both engines of the store: SQLite in a file, and a real PostgreSQL. */
+import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, silentLogger, systemClock } from '@stile/runtime';
 import { afterAll, afterEach, beforeAll, describe, inject } from 'vitest';
 import { type Database, openDatabase } from '../../packages/controller/src/store/database.ts';
 import { migrate } from '../../packages/controller/src/store/migrate.ts';
 import { createDatabase, emptyDatabase, PostgresServer } from './postgres.ts';
-import { makeTempDir } from './temp-dir.ts';
+import { makeTempDir, type TempDir } from './temp-dir.ts';
 
 /** How a test wants its database. */
 export interface OpenOptions {
@@ -26,7 +27,10 @@ export interface EngineTest {
 /** `describe(name)` once per engine. */
 export function describeBothEngines(name: string, body: (test: EngineTest) => void): void {
   describe(`${name} on sqlite`, () => {
-    body(engineTest('sqlite', newSqlite));
+    const sqlite = new SqliteSource();
+    beforeAll(() => sqlite.start());
+    afterAll(() => sqlite.stop());
+    body(engineTest('sqlite', (isEmpty) => sqlite.newDatabase(isEmpty)));
   });
   describe(`${name} on postgres`, () => {
     const postgres = new PostgresSource();
@@ -38,14 +42,36 @@ export function describeBothEngines(name: string, body: (test: EngineTest) => vo
 
 interface FreshDatabase {
   readonly url: string;
-  /** Whether it has the schema already. */
-  readonly isMigrated: boolean;
   remove(): Promise<void>;
 }
 
-async function newSqlite(): Promise<FreshDatabase> {
-  const dir = await makeTempDir();
-  return { url: `sqlite://${join(dir.path, 'stile.db')}`, isMigrated: false, remove: () => dir.remove() };
+/** Files in temporary directories, copied from a migrated one. */
+class SqliteSource {
+  #dir: TempDir | undefined;
+  #template = '';
+
+  async start(): Promise<void> {
+    this.#dir = await makeTempDir();
+    this.#template = join(this.#dir.path, 'template.db');
+    await makeSchema(this.#template);
+  }
+
+  async stop(): Promise<void> {
+    await this.#dir?.remove();
+  }
+
+  async newDatabase(isEmpty: boolean): Promise<FreshDatabase> {
+    const dir = await makeTempDir();
+    const path = join(dir.path, 'stile.db');
+    if (!isEmpty) await copyFile(this.#template, path);
+    return { url: `sqlite://${path}`, remove: () => dir.remove() };
+  }
+}
+
+async function makeSchema(url: string): Promise<void> {
+  const database = await openDatabase({ url, clock: systemClock, log: silentLogger });
+  await migrate(database);
+  await database.close();
 }
 
 /** Databases of the run's server, or of one of its own. */
@@ -60,9 +86,7 @@ class PostgresSource {
     if (shared === undefined) this.#server = await PostgresServer.start();
     this.#serverUrl = shared ?? this.#server?.url ?? '';
     this.#template = await createDatabase(this.#serverUrl);
-    const database = await openDatabase({ url: this.#template, clock: systemClock, log: silentLogger });
-    await migrate(database);
-    await database.close();
+    await makeSchema(this.#template);
   }
 
   async stop(): Promise<void> {
@@ -73,14 +97,14 @@ class PostgresSource {
   async newDatabase(isEmpty: boolean): Promise<FreshDatabase> {
     if (isEmpty) {
       const url = await createDatabase(this.#serverUrl);
-      return { url, isMigrated: false, remove: () => Promise.resolve() };
+      return { url, remove: () => Promise.resolve() };
     }
     const url = this.#used.pop() ?? (await createDatabase(this.#serverUrl, this.#template));
     const remove = async (): Promise<void> => {
       await emptyDatabase(url);
       this.#used.push(url);
     };
-    return { url, isMigrated: true, remove };
+    return { url, remove };
   }
 }
 
@@ -101,10 +125,9 @@ function engineTest(
     engine,
     newUrl: async () => (await fresh(true)).url,
     open: async (options = {}) => {
-      const { url, isMigrated } = await fresh(options.isEmpty === true);
+      const { url } = await fresh(options.isEmpty === true);
       const database = await openDatabase({ url, clock: options.clock ?? systemClock, log: silentLogger });
       cleanups.push(() => database.close());
-      if (!isMigrated && options.isEmpty !== true) await migrate(database);
       return database;
     },
   };
