@@ -111,7 +111,9 @@ export class Output {
 
   /** Width at which tables wrap. */
   get columns(): number {
-    return this.#streams.stdout.columns ?? defaultColumns;
+    // A terminal that does not know its size says 0.
+    const columns = this.#streams.stdout.columns ?? 0;
+    return columns > 0 ? columns : defaultColumns;
   }
 
   /** One text and a newline on stdout, as it is. */

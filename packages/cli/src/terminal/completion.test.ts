@@ -1,0 +1,97 @@
+/** Shell completion: candidates for a line, and what is written into the start-up files of real shells. */
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { runCli } from '../../../../test/support/cli-run.ts';
+import { makeTempDir, type TempDir } from '../../../../test/support/temp-dir.ts';
+import { Environment } from '../arguments/environment.ts';
+import { installCompletion, uninstallCompletion } from './shell-setup.ts';
+
+async function candidates(line: string, point = line.length): Promise<string[]> {
+  const { stdout } = await runCli([], { COMP_LINE: line, COMP_POINT: String(point) });
+  return stdout.split('\n').filter((word) => word !== '');
+}
+
+describe('candidates', () => {
+  test.each([
+    ['stile ses', ['sessions']],
+    ['stile targets re', ['read', 'remove-host-sources']],
+    ['stile targets create ', ['tcp']],
+    ['stile connect s', ['ssh']],
+    ['stile targets list -re', ['-recursive']],
+    ['stile targets list --re', ['--recursive']],
+    ['stile targets list -format ', ['json', 'table']],
+    ['stile targets list -keyring-type p', ['pass']],
+    ['stile connect ssh -style s', ['ssh', 'sshpass']],
+    ['stile targets list -filter ', []],
+    ['stile zebra ', []],
+    ['stile targets read ttcp_1 ', []],
+  ])('%j', async (line, expected) => {
+    expect(await candidates(line)).toEqual(expected);
+  });
+
+  test('hidden commands and flags are not offered', async () => {
+    expect(await candidates('stile targets list -skip')).toEqual([]);
+  });
+
+  test('what stands behind the cursor does not count', async () => {
+    expect(await candidates('stile ses list', 'stile ses'.length)).toEqual(['sessions']);
+  });
+});
+
+describe('installation', () => {
+  let home: TempDir;
+  let environment: Environment;
+
+  beforeEach(async () => {
+    home = await makeTempDir();
+    environment = new Environment({ HOME: home.path });
+  });
+
+  afterEach(async () => {
+    await home.remove();
+  });
+
+  test('adds to the files of the shells that are there, once, and takes out again what it added', async () => {
+    await writeFile(join(home.path, '.bashrc'), 'alias ll="ls -l"');
+    await writeFile(join(home.path, '.zshrc'), '');
+    await mkdir(join(home.path, '.config', 'fish'), { recursive: true });
+    const changed = await installCompletion(environment, '/opt/stile/bin/stile');
+    expect(changed).toEqual(
+      ['.bashrc', '.zshrc', '.config/fish/completions/stile.fish'].map((name) => join(home.path, name)),
+    );
+    expect(await readFile(join(home.path, '.bashrc'), 'utf8')).toBe(
+      'alias ll="ls -l"\ncomplete -C /opt/stile/bin/stile stile\n',
+    );
+    expect(await readFile(join(home.path, '.zshrc'), 'utf8')).toBe(
+      'autoload -U +X bashcompinit && bashcompinit\ncomplete -o nospace -C /opt/stile/bin/stile stile\n',
+    );
+    await expect(installCompletion(environment, '/opt/stile/bin/stile')).rejects.toMatchObject({
+      message: 'completion is already installed',
+    });
+    expect(await uninstallCompletion(environment)).toEqual(changed);
+    expect(await readFile(join(home.path, '.bashrc'), 'utf8')).toBe('alias ll="ls -l"\n');
+    await expect(uninstallCompletion(environment)).rejects.toMatchObject({
+      message: 'completion is not installed',
+    });
+  });
+
+  test('without a start-up file it says so', async () => {
+    await expect(installCompletion(environment, '/x')).rejects.toMatchObject({ code: 'failedPrecondition' });
+  });
+
+  test('bash takes the line, also for a path with a space and a quote, and runs the program for candidates', async () => {
+    const folder = join(home.path, "a b'c");
+    await mkdir(folder);
+    const program = join(folder, 'stile');
+    await writeFile(program, '#!/bin/sh\necho "seen:$COMP_LINE"\n');
+    await chmod(program, 0o755);
+    await writeFile(join(home.path, '.bashrc'), '');
+    await installCompletion(environment, program);
+    const script = `. "${home.path}/.bashrc"; complete -p stile; line="$(complete -p stile)"; line="\${line#complete -C }"; COMP_LINE="stile ta" eval "\${line% stile}"`;
+    const { stdout } = await promisify(execFile)('bash', ['--norc', '-c', script]);
+    expect(stdout).toContain('seen:stile ta');
+  });
+});
