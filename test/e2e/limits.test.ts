@@ -1,5 +1,4 @@
 /** The connection limit under many clients at once, on both engines and while processes die; expiry; leases (issue 3, §3, §5.5). */
-import { once } from 'node:events';
 import { createConnection, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Cluster } from '../support/cluster.ts';

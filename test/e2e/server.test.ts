@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -113,7 +113,6 @@ describe('stile server refuses to start', () => {
     ['no database url', (text) => text.replace(/ {2}database:.*\n/, ''), /database/],
   ])('on %s, with exit 3 and the place', async (_name, spoil, message) => {
     const path = config();
-    expect((await init(path)).status).toBe(0);
     writeFileSync(path, spoil(readFileSync(path, 'utf8')));
     const done = await refused(path);
     expect({ status: done.status, stderr: done.stderr }).toEqual({
@@ -446,19 +445,25 @@ describe('a worker', () => {
     await child.match(/activation token/i, 20_000);
   });
 
-  test('a key folder that others may read is refused', async () => {
+  test('a damaged key file is refused by name and left for the operator', async () => {
     const token = await activationToken();
-    const path = workerConfig('open', token);
-    const keys = join(folder.path, 'open-keys');
+    const path = workerConfig('damaged', token);
+    const keys = join(folder.path, 'damaged-keys');
     const first = startStile(['server', '-config', path]);
     children.push(first);
     await first.match(started);
-    await eventually(() => (existsSync(keys) && readdirSync(keys).length > 0 ? true : undefined));
+    const file = await eventually(() => {
+      const [name] = existsSync(keys) ? readdirSync(keys).filter((each) => !each.endsWith('.new')) : [];
+      return name === undefined ? undefined : join(keys, name);
+    });
     await first.stop();
-    chmodSync(keys, 0o755);
-    const again = startStile(['server', '-config', path]);
-    children.push(again);
-    await again.match(/open-keys/, 20_000);
+    const half = readFileSync(file, 'utf8').slice(0, 200);
+    writeFileSync(file, half);
+    const done = await refused(path);
+    expect(done.status).toBe(3);
+    expect(done.stderr).toContain(file);
+    expect(done.stderr).not.toContain(half.slice(40, 80));
+    expect(readFileSync(file, 'utf8')).toBe(half);
   });
 
   test('SIGTERM of a worker ends its connections with a record, and the session stays usable elsewhere', async () => {
