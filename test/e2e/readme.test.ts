@@ -76,7 +76,7 @@ describe('npm start', () => {
       expect(child.stderr).not.toMatch(/==> (installing|building)/);
       expect((await fetch(`http://${listenerAddress(child.stdout, 'ops')}/health`)).status).toBe(200);
     } finally {
-      await child.stop('SIGTERM');
+      await stopServer(child);
     }
   });
 });
@@ -169,6 +169,18 @@ describe('the client library', () => {
   });
 });
 
+/** Ends a server that runs below npx and a shell, by the process id in its log. */
+async function stopServer(child: RunningProcess): Promise<void> {
+  const [, pid = ''] = await child.match(/"pid":(\d+)/);
+  try {
+    process.kill(Number(pid), 'SIGTERM');
+  } catch (error) {
+    // It has ended already.
+    expect(error).toMatchObject({ code: 'ESRCH' });
+  }
+  await child.finished();
+}
+
 /** Ports of the documents replaced by free ones: tests share the machine. */
 async function withFreePorts(texts: readonly string[]): Promise<string[]> {
   const ports = new Map<string, number>();
@@ -185,7 +197,7 @@ async function withFreePorts(texts: readonly string[]): Promise<string[]> {
 describe('docs/operations.md', () => {
   const running: RunningProcess[] = [];
   afterAll(async () => {
-    for (const child of running.reverse()) await child.stop();
+    for (const child of running.reverse()) await stopServer(child);
   });
 
   test('a controller, a worker that enrols with its activation token, and a migration that has nothing to do', async () => {
@@ -235,7 +247,7 @@ describe('docs/operations.md', () => {
     const listed = await shell('npx stile workers list -format json', shared);
     expect((JSON.parse(listed.stdout) as Json).items).toMatchObject([{ name: 'worker-1' }]);
 
-    await controller.stop();
+    await stopServer(controller);
     const migrated = await shell(block('run', 'migrate'), { ...shared, STILE_ROOT_KEY: rootKey });
     expect(migrated.status).toBe(0);
   });
@@ -264,7 +276,7 @@ describe('docs/configuration.md', () => {
       await once(proxy, 'connect');
       proxy.destroy();
     } finally {
-      await child.stop();
+      await stopServer(child);
     }
   });
 });

@@ -8,6 +8,7 @@ import type { WorkerRegistry } from '../worker-registry/worker-registry.ts';
 export interface LocalWorker {
   readonly id?: string;
   readonly name: string;
+  /** May be empty. */
   readonly description: string;
 }
 
@@ -24,6 +25,9 @@ export async function activateLocalWorker(
   for (const row of known.filter((each) => each.id === worker.id || each.name === worker.name)) {
     await parts.database.write((tx) => deleteWorkerRow(tx, row.id));
   }
-  const { activationToken } = await parts.registry.createControllerLed(worker);
+  const { activationToken } = await parts.registry.createControllerLed({
+    ...worker,
+    description: worker.description === '' ? null : worker.description,
+  });
   return activationToken;
 }
