@@ -1,6 +1,7 @@
 // Bench: setting up a connection over a live session, the controller's permission included: connect to the local port of
 // `stile connect`, send a byte, await its echo.
 import { atLeast, atMost, figure } from './support/figure.mjs';
+import { cpuSeconds } from './support/process-usage.mjs';
 import { startProgram } from './support/remote-program.mjs';
 import { percentile, rotated } from './support/statistics.mjs';
 import { startCluster, startConnect } from './support/stile-cluster.mjs';
@@ -20,14 +21,20 @@ export async function run({ scope, isQuick, quiet, progress }) {
   const endpointPort = await endpoint.call('listen');
   const cluster = await startCluster(scope, { endpointPort });
   const stile = await startConnect(scope, cluster.api, cluster.target.id);
-  const peers = [stile, { name: 'raw TCP', port: endpointPort }];
+  const pids = { client: stile.clientPid, worker: cluster.worker.pid, controller: cluster.controller.pid };
+  const peers = [
+    { ...stile, pids },
+    { name: 'raw TCP', port: endpointPort, pids: {} },
+  ];
   for (const { port } of peers) await load.call('setUp', { port, count: 100, width: 4 });
 
   const measured = [];
   for (let round = 0; round < rounds; round += 1) {
-    for (const { name: peer, port } of rotated(peers, round)) {
+    for (const { name: peer, port, pids: shares } of rotated(peers, round)) {
       const one = await quiet.measure(() => load.call('setUp', { port, count: sequential, width: 1 }));
-      const wide = await quiet.measure(() => load.call('setUp', { port, count: wideCount, width }));
+      const wide = await quiet.measure(() =>
+        withCpu(shares, () => load.call('setUp', { port, count: wideCount, width })),
+      );
       measured.push({
         round,
         peer,
@@ -35,6 +42,7 @@ export async function run({ scope, isQuick, quiet, progress }) {
         p99: percentile(one.value.times, 0.99),
         rate: wideCount / wide.value.seconds,
         widep50: percentile(wide.value.times, 0.5),
+        cpu: wide.value.cpu,
         foreignCores: [one.foreignCores, wide.foreignCores],
       });
     }
@@ -55,7 +63,24 @@ export async function run({ scope, isQuick, quiet, progress }) {
       shown('set-up p99, one after the other', 'p99', { unit: 'ms', goal: atMost(25) }),
       shown(`set-ups, ${width} wide`, 'rate', { unit: '/s', goal: atLeast(250) }),
       shown(`set-up p50, ${width} wide`, 'widep50', { unit: 'ms' }),
+      ...Object.keys(pids).map((who) =>
+        figure({
+          name: `CPU of the ${who} per set-up, ${width} wide`,
+          unit: 'ms',
+          values: pick('stile', 'cpu').map((cpu) => (cpu[who] / wideCount) * 1000),
+        }),
+      ),
     ],
     measured,
+  };
+}
+
+/** Work, and the CPU seconds that processes used meanwhile. */
+async function withCpu(pids, work) {
+  const before = Object.entries(pids).map(([who, pid]) => [who, pid, cpuSeconds(pid)]);
+  const value = await work();
+  return {
+    ...value,
+    cpu: Object.fromEntries(before.map(([who, pid, used]) => [who, cpuSeconds(pid) - used])),
   };
 }
