@@ -394,6 +394,26 @@ describeBothEngines('cluster listener', (engineTest) => {
     await good.peer.call('heartbeat', { sessions: [], activeConnections: 0, draining: false });
   });
 
+  test('links that never say hello are few for each worker and end at their deadline; so do those that never enrol', async () => {
+    const cluster = await startCluster(engineTest, { deadlineMs: 1500, mostSockets: 200 });
+    const { identity } = await newIdentity(cluster);
+    const silent: TestLink[] = [];
+    for (let index = 0; index < 6; index += 1) {
+      silent.push(await link({ address: cluster.address, identity }));
+    }
+    // The two oldest went for the two newest.
+    for (const oldest of silent.slice(0, 2)) expect(await oldest.closed).toBe(1008);
+    const [newest] = silent.slice(-1);
+    await newest?.peer.call('hello', helloOf());
+    const enrolling = await Promise.all(
+      Array.from({ length: 70 }, () => link({ address: cluster.address, path: enrollPath })),
+    );
+    const { activationToken } = await cluster.world.registry.createControllerLed({});
+    await enrol(cluster.address, activationToken.reveal());
+    for (const each of [...enrolling, ...silent.slice(2, -1)]) expect(await each.closed).toBe(1008);
+    await newest?.peer.call('heartbeat', { sessions: [], activeConnections: 0, draining: false });
+  });
+
   test('a worker may act in its own name only: the connections of another are out of its reach', async () => {
     const cluster = await startCluster(engineTest);
     const { world } = cluster;

@@ -28,8 +28,10 @@ import type { WorkerServices } from './worker-service.ts';
 
 /** Defaults of the limits before authentication. */
 const defaultHalfOpen: HalfOpenLimits = { deadlineMs: 10_000, mostSockets: 256 };
-/** Links that enrol at a time. */
+/** Links that enrol at a time; when one more comes the oldest goes, so that nobody can keep a worker from enrolling. */
 const mostEnrolling = 64;
+/** Links of one worker that have not said hello; the oldest goes likewise. */
+const mostSilentOfWorker = 4;
 /** A new server certificate this often, milliseconds: a day, of the 30 that each is good. */
 const renewIdentityMs = 86_400_000;
 /** Header bytes of the upgrade request. */
@@ -54,12 +56,15 @@ export class ClusterListener implements WorkerLinks {
   readonly #server: Server;
   readonly #sockets: WebSocketServer;
   readonly #halfOpen: HalfOpenSockets;
+  readonly #firstCallMs: number;
   /** The link of each worker that said hello. */
   readonly #links = new Map<string, WorkerLink>();
   /** Every link, those before their hello and the enrolling ones included. */
   readonly #all = new Set<WorkerLink>();
   readonly #unlinking = new Set<Promise<void>>();
-  #enrolling = 0;
+  readonly #enrolling = new Set<WorkerLink>();
+  /** Links of each worker before their hello. */
+  readonly #silent = new Map<string, Set<WorkerLink>>();
   #renewal: Timer | undefined;
   #closing: Promise<void> | undefined;
 
@@ -68,6 +73,7 @@ export class ClusterListener implements WorkerLinks {
     this.#clock = options.clock;
     this.#log = options.log;
     const limits = options.halfOpen ?? defaultHalfOpen;
+    this.#firstCallMs = limits.deadlineMs;
     this.#halfOpen = new HalfOpenSockets(options.clock, limits);
     this.#sockets = new WebSocketServer({
       noServer: true,
@@ -171,11 +177,6 @@ export class ClusterListener implements WorkerLinks {
     await this.#linkOf(workerId).drain();
   }
 
-  /** Ends the link of a worker that was deleted; nothing when it has none here. */
-  async unlink(workerId: string): Promise<void> {
-    await this.#links.get(workerId)?.close(new StileError('permissionDenied', 'the worker was deleted'));
-  }
-
   #linkOf(workerId: string): WorkerLink {
     const link = this.#links.get(workerId);
     if (link === undefined) throw new StileError('unavailable', `worker ${workerId} is not linked here`);
@@ -220,7 +221,7 @@ export class ClusterListener implements WorkerLinks {
     }
   }
 
-  /** Who may upgrade, and what becomes of the WebSocket. @throws {StileError} notFound, permissionDenied, unavailable */
+  /** Who may upgrade, and what becomes of the WebSocket. @throws {StileError} notFound, permissionDenied */
   async #acceptOf(request: IncomingMessage, socket: TLSSocket): Promise<(webSocket: WebSocket) => void> {
     if (request.url === clusterPath) {
       const linked = await this.#authenticate(socket);
@@ -229,7 +230,6 @@ export class ClusterListener implements WorkerLinks {
     if (request.url !== enrollPath) {
       throw new StileError('notFound', 'no such path on the cluster listener');
     }
-    if (this.#enrolling >= mostEnrolling) throw new StileError('unavailable', 'too many workers enrol');
     return (webSocket) => this.#enrol(webSocket);
   }
 
@@ -262,11 +262,15 @@ export class ClusterListener implements WorkerLinks {
         log,
         handlers: (self) =>
           workerHandlers(this.#options, linked, self, { onHello: () => this.#adopt(linked.workerId, self) }),
-        firstCallMs: defaultHalfOpen.deadlineMs,
+        firstCallMs: this.#firstCallMs,
       }),
     );
+    const silent = this.#silent.get(linked.workerId) ?? new Set();
+    this.#silent.set(linked.workerId, silent);
+    bound(silent, link, mostSilentOfWorker);
     void link.closed.then((reason) => {
       log.info({ code: reason.code }, 'the link to a worker is closed');
+      this.#forgetSilent(linked.workerId, link);
       if (this.#links.get(linked.workerId) !== link) return;
       this.#links.delete(linked.workerId);
       const unlinking = this.#unlinked(linked.workerId);
@@ -275,7 +279,14 @@ export class ClusterListener implements WorkerLinks {
     });
   }
 
+  #forgetSilent(workerId: string, link: WorkerLink): void {
+    const silent = this.#silent.get(workerId);
+    silent?.delete(link);
+    if (silent?.size === 0) this.#silent.delete(workerId);
+  }
+
   #adopt(workerId: string, link: WorkerLink): void {
+    this.#forgetSilent(workerId, link);
     const older = this.#links.get(workerId);
     this.#links.set(workerId, link);
     this.#log.info({ workerId }, 'a worker is linked');
@@ -294,7 +305,6 @@ export class ClusterListener implements WorkerLinks {
   }
 
   #enrol(socket: WebSocket): void {
-    this.#enrolling += 1;
     const link = this.#track(
       new WorkerLink({
         socket,
@@ -305,10 +315,11 @@ export class ClusterListener implements WorkerLinks {
             // The answer is sent first, in the microtasks after the call; then the link has done its work.
             setImmediate(() => void self.close(new StileError('aborted', 'enrolment is over')));
           }),
-        firstCallMs: defaultHalfOpen.deadlineMs,
+        firstCallMs: this.#firstCallMs,
       }),
     );
-    void link.closed.then(() => (this.#enrolling -= 1));
+    bound(this.#enrolling, link, mostEnrolling);
+    void link.closed.then(() => this.#enrolling.delete(link));
   }
 
   #track(link: WorkerLink): WorkerLink {
@@ -316,6 +327,16 @@ export class ClusterListener implements WorkerLinks {
     void link.closed.then(() => this.#all.delete(link));
     return link;
   }
+}
+
+/** Adds a link to those that have yet to prove something; when there are too many the oldest is closed. */
+function bound(links: Set<WorkerLink>, link: WorkerLink, most: number): void {
+  const [oldest] = links;
+  if (links.size >= most && oldest !== undefined) {
+    links.delete(oldest);
+    void oldest.close(new StileError('unavailable', 'too many links are open'));
+  }
+  links.add(link);
 }
 
 function remoteOf(socket: Duplex): string {
