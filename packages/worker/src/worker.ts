@@ -10,17 +10,14 @@ import {
   formatHostPort,
   silentLogger,
   systemClock,
-  withDeadline,
   type Clock,
   type Logger,
 } from '@stile/runtime';
-import { ProxyListener, type Arrival } from './accept/listener.ts';
-import { defaultLimits, type WorkerConfig, type WorkerLimits } from './config.ts';
-import { ProxiedConnection } from './connection.ts';
 import { ClusterClient, type LinkOwner } from './cluster/controller-client.ts';
 import { enrol } from './cluster/enrolment.ts';
-import { performHandshake } from './handshake.ts';
 import { IdentityStore, type WorkerIdentity } from './cluster/identity-store.ts';
+import { defaultLimits, type WorkerConfig } from './config.ts';
+import { ProxyService } from './proxy-service.ts';
 import { SessionCache } from './session/session-cache.ts';
 
 /** Services a worker may be given; each has a default. */
@@ -47,8 +44,10 @@ export interface Worker {
 
 /** Pause between attempts to enrol while no controller answers, milliseconds. */
 const enrolRetryMs = { minMs: 200, maxMs: 5_000 } as const;
-/** Longest wait for the ends of connections at a stop, milliseconds; their sockets are destroyed at its begin. */
-const stopTimeoutMs = 5_000;
+/** Longest wait for a controller to take note that the worker stops, milliseconds. */
+const announceMs = 1_000;
+/** Longest wait for it to take the last ends of connections, milliseconds. */
+const reportMs = 3_000;
 
 /**
  * Starts a worker; resolves when it listens and is linked to a controller.
@@ -70,15 +69,11 @@ class RunningWorker implements Worker {
   readonly #config: WorkerConfig;
   readonly #clock: Clock;
   readonly #log: Logger;
-  readonly #limits: WorkerLimits;
-  readonly #buffers = new StreamBuffers();
   readonly #stopping = new AbortController();
-  /** Clients between their arrival and the report of their end. */
-  readonly #serving = new Set<Promise<void>>();
   #identity: WorkerIdentity | undefined;
   #controller: ClusterClient | undefined;
   #sessions: SessionCache | undefined;
-  #listener: ProxyListener | undefined;
+  #service: ProxyService | undefined;
   #owner: LinkOwner | undefined;
   #isDraining = false;
   #closing: Promise<void> | undefined;
@@ -88,9 +83,10 @@ class RunningWorker implements Worker {
     this.#config = config;
     this.#clock = services.clock ?? systemClock;
     this.#log = services.log ?? silentLogger;
-    this.#limits = { ...defaultLimits, ...config.limits };
     const { signal } = services;
-    signal?.addEventListener('abort', () => this.#stopping.abort(signal.reason), { once: true });
+    const stop = (): void => this.#stopping.abort(new StileError('aborted', 'the start was stopped'));
+    if (signal?.aborted === true) stop();
+    signal?.addEventListener('abort', stop, { once: true });
   }
 
   get id(): string {
@@ -106,37 +102,46 @@ class RunningWorker implements Worker {
   }
 
   async start(): Promise<void> {
+    const { signal } = this.#stopping;
     const store = new IdentityStore(this.#config.authStoragePath);
-    this.#identity = await this.#identify(store);
-    // The listener is bound before the link is made, so that the address in the hello is the real one. Until the link stands, clients are
-    // told by alert 80 that their session is not known here.
-    let sessions: SessionCache | undefined;
-    const lookup = { lookup: async (id: string) => sessions?.lookup(id) ?? Promise.reject(notReady()) };
-    this.#listener = new ProxyListener({
-      sessions: lookup,
-      buffers: this.#buffers,
-      clock: this.#clock,
-      log: this.#log,
-      limits: { most: this.#limits.mostHalfOpen, deadlineMs: this.#limits.handshakeDeadlineMs },
-      onArrival: (arrival) => this.#track(this.#serve(arrival)),
+    const identity = await this.#identify(store);
+    this.#identity = identity;
+    const { upstreams, tags = {}, description = '', releaseVersion, listen, publicAddress } = this.#config;
+    const [clock, log] = [this.#clock, this.#log];
+    const controller = new ClusterClient({
+      identity,
+      upstreams,
+      tags,
+      description,
+      releaseVersion,
+      clock,
+      log,
     });
-    const bound = await this.#listener.start(this.#config.listen);
+    const sessions = new SessionCache({ client: controller, clock });
+    const limits = { ...defaultLimits, ...this.#config.limits };
+    const service = new ProxyService({
+      controller,
+      sessions,
+      buffers: new StreamBuffers(),
+      limits,
+      clock,
+      log,
+    });
+    this.#service = service;
+    // Bound before the link is made: the hello names the real address. Until the link stands a client gets alert 80.
+    const bound = await service.start(listen);
     this.address = formatHostPort(bound.host, bound.port);
-    this.#controller = new ClusterClient({
-      identity: this.#identity,
-      upstreams: this.#config.upstreams,
-      address: this.#config.publicAddress ?? this.address,
-      tags: this.#config.tags ?? {},
-      description: this.#config.description ?? '',
-      releaseVersion: this.#config.releaseVersion,
-      clock: this.#clock,
-      log: this.#log,
-    });
-    sessions = new SessionCache({ client: this.#controller, clock: this.#clock });
     this.#sessions = sessions;
-    this.#owner = this.#ownerOf(sessions, store);
-    await this.#controller.start(this.#owner);
-    this.#stopping.signal.throwIfAborted();
+    this.#owner = this.#ownerOf(sessions, store, publicAddress ?? this.address);
+    this.#controller = controller;
+    signal.throwIfAborted();
+    const stop = (): void => void controller.close();
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      await controller.start(this.#owner);
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
   }
 
   close(): Promise<void> {
@@ -147,19 +152,10 @@ class RunningWorker implements Worker {
   async #close(): Promise<void> {
     this.#isDraining = true;
     this.#stopping.abort(new StileError('aborted', 'the worker is stopping'));
-    this.#listener?.close();
-    if (this.#owner !== undefined) await this.#controller?.announce(this.#owner);
-    await this.#sessions?.closeAll();
-    try {
-      await withDeadline(
-        Promise.allSettled(this.#serving),
-        stopTimeoutMs,
-        () => new StileError('deadlineExceeded', 'some connections did not end in time'),
-      );
-    } catch (error) {
-      this.#log.warn({ err: error, open: this.#serving.size }, 'the worker stops with connections open');
-    }
-    await this.#controller?.close();
+    // A controller that does not answer does not hold up the stop.
+    if (this.#owner !== undefined) await withinMs(this.#controller?.announce(this.#owner), announceMs);
+    await this.#service?.close();
+    await withinMs(this.#controller?.close(), reportMs);
   }
 
   /** The stored identity, or a new one for the activation token, tried until a controller answers. */
@@ -196,9 +192,10 @@ class RunningWorker implements Worker {
     }
   }
 
-  #ownerOf(sessions: SessionCache, store: IdentityStore): LinkOwner {
+  #ownerOf(sessions: SessionCache, store: IdentityStore, address: string): LinkOwner {
     const isDraining = (): boolean => this.#isDraining;
     return {
+      address,
       get reports() {
         return sessions.reports;
       },
@@ -220,54 +217,16 @@ class RunningWorker implements Worker {
       keepIdentity: (identity) => store.write(identity),
     };
   }
-
-  #track(work: Promise<void>): void {
-    this.#serving.add(work);
-    void work.finally(() => this.#serving.delete(work));
-  }
-
-  /** Never rejects. */
-  async #serve({ stream, session, peer, halfOpen }: Arrival): Promise<void> {
-    const controller = this.#controller;
-    if (controller === undefined) {
-      stream.reset(notReady());
-      return;
-    }
-    const log = this.#log.child({ sessionId: session.id });
-    const outcome = await performHandshake({
-      stream,
-      session,
-      peer,
-      controller,
-      onMessage: () => halfOpen.release(),
-    });
-    if (outcome.kind === 'closed') {
-      log.info(
-        { peer, close: outcome.close, ...(outcome.error === undefined ? {} : { err: outcome.error }) },
-        'handshake closed',
-      );
-      stream.closeWith(outcome.close);
-      await stream.closed;
-      return;
-    }
-    const connection = new ProxiedConnection({
-      id: outcome.connectionId,
-      connectionsLeft: outcome.connectionsLeft,
-      capabilities: outcome.capabilities,
-      stream,
-      session,
-      controller,
-      buffers: this.#buffers,
-      clock: this.#clock,
-      log,
-      dialTimeoutMs: this.#limits.endpointDialMs,
-    });
-    await connection.run();
-  }
 }
 
-function notReady(): StileError {
-  return new StileError('controllerUnreachable', 'the worker is not linked to a controller yet');
+/** Waits for `work`, but not longer than `ms` milliseconds. */
+async function withinMs(work: Promise<void> | undefined, ms: number): Promise<void> {
+  const over = new AbortController();
+  try {
+    await Promise.race([work, pause(ms, over.signal)]);
+  } finally {
+    over.abort();
+  }
 }
 
 /** @throws the signal's reason */

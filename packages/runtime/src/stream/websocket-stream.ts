@@ -172,9 +172,7 @@ export class WebSocketStream implements ByteStream, FrameHandler, TurnMember {
   }
 
   close(error?: StileError): void {
-    this.closeWith(
-      error === undefined ? emptyReason : { code: error.traits.closeCode, reason: error.message },
-    );
+    this.closeWith(error === undefined ? emptyReason : { code: closeCodeOf(error), reason: error.message });
   }
 
   /** Closes in order with this code and reason: after what was written, and waits a bounded time for the peer's answer. */

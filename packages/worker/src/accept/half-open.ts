@@ -41,20 +41,18 @@ export class HalfOpenSockets {
   /** Takes a socket that has just connected; another may have to go for it. */
   add(socket: Socket): HalfOpenEntry {
     if (this.size >= this.#limits.most) this.#evictOldest();
-    const watched = new Watched(socket, this.#limits.deadlineMs);
-    this.#nameless.add(watched);
-    const release = (): void => {
-      watched.release();
+    const watched = new Watched(socket, this.#limits.deadlineMs, () => {
       this.#nameless.delete(watched);
       this.#named.delete(watched);
-    };
-    socket.once('close', release);
+    });
+    this.#nameless.add(watched);
+    socket.once('close', () => watched.release());
     return {
       signal: watched.signal,
       named: () => {
         if (this.#nameless.delete(watched)) this.#named.add(watched);
       },
-      release,
+      release: () => watched.release(),
     };
   }
 
@@ -66,11 +64,6 @@ export class HalfOpenSockets {
   #evictOldest(): void {
     const [oldest] = this.#nameless.size > 0 ? this.#nameless : this.#named;
     oldest?.giveUp();
-    if (oldest !== undefined) {
-      // Its close event comes later; the place is free now.
-      this.#nameless.delete(oldest);
-      this.#named.delete(oldest);
-    }
   }
 }
 
@@ -79,9 +72,11 @@ class Watched {
   readonly #socket: Socket;
   readonly #controller = new AbortController();
   readonly #timer: NodeJS.Timeout;
+  readonly #onReleased: () => void;
 
-  constructor(socket: Socket, deadlineMs: number) {
+  constructor(socket: Socket, deadlineMs: number, onReleased: () => void) {
     this.#socket = socket;
+    this.#onReleased = onReleased;
     this.#timer = setTimeout(() => this.giveUp(), deadlineMs);
   }
 
@@ -91,10 +86,11 @@ class Watched {
 
   release(): void {
     clearTimeout(this.#timer);
+    this.#onReleased();
   }
 
   giveUp(): void {
-    clearTimeout(this.#timer);
+    this.release();
     this.#controller.abort();
     this.#socket.destroy();
   }

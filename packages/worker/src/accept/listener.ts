@@ -96,16 +96,15 @@ export class ProxyListener {
       const stream = await this.#open(socket, session, halfOpen.signal);
       this.#options.onArrival({ stream, session, peer, halfOpen });
     } catch (error) {
+      // Whoever threw has ended the socket; what it still has to send (an alert, a status) is on its way.
       const { code, message } = toStileError(error);
       this.#log.debug({ err: error, code, peer }, `a client was turned away: ${message}`);
-      // A refused upgrade has its answer on the way; the deadline takes care of a peer that does not go.
-      if (code !== 'invalidFrame') socket.destroySoon();
     }
   }
 
   /** Which session the client wants. Answers with alert 80 when it is not served here. */
   async #identify(socket: Socket, halfOpen: HalfOpenEntry): Promise<ServedSession> {
-    const { hello, bytes } = await readClientHello(socket, halfOpen.signal);
+    const { hello, bytes } = await helloOf(socket, halfOpen.signal);
     try {
       const sessionId = sessionIdOf(hello);
       if (sessionId === undefined) throw new StileError('sessionNotAccepted', 'the client names no session');
@@ -117,6 +116,7 @@ export class ProxyListener {
       return session;
     } catch (error) {
       if (!socket.destroyed) socket.write(alertInternalError);
+      socket.destroySoon();
       throw error;
     }
   }
@@ -132,9 +132,19 @@ export class ProxyListener {
       });
       return new WebSocketStream({ socket: tls, role: 'server', buffers: this.#options.buffers, head });
     } catch (error) {
-      // An answer with a status is on the way when the request itself was bad.
-      if (toStileError(error).code !== 'invalidFrame') tls.destroy();
+      // When the request itself was bad, an answer with a status is on its way.
+      if (toStileError(error).code === 'invalidFrame') tls.destroySoon();
+      else tls.destroy();
       throw error;
     }
+  }
+}
+
+async function helloOf(socket: Socket, signal: AbortSignal): ReturnType<typeof readClientHello> {
+  try {
+    return await readClientHello(socket, signal);
+  } catch (error) {
+    socket.destroy();
+    throw error;
   }
 }

@@ -56,6 +56,8 @@ export interface ControllerClient {
 
 /** What the link tells the worker, and asks of it. */
 export interface LinkOwner {
+  /** host:port that clients dial. */
+  readonly address: string;
   readonly reports: readonly SessionReport[];
   readonly connectionCount: number;
   readonly isDraining: boolean;
@@ -73,8 +75,6 @@ export interface ClusterClientOptions {
   readonly identity: WorkerIdentity;
   /** At least one. */
   readonly upstreams: readonly HostPort[];
-  /** host:port that clients dial. */
-  readonly address: string;
   readonly tags: Readonly<Record<string, readonly string[]>>;
   readonly description: string;
   readonly releaseVersion: string;
@@ -246,10 +246,10 @@ export class ClusterClient implements ControllerClient {
   }
 
   async #hello(link: ClusterLink, owner: LinkOwner): Promise<void> {
-    const { address, tags, description, releaseVersion } = this.#options;
+    const { tags, description, releaseVersion } = this.#options;
     const sentAtMs = this.#clock.monotonicMs();
     const hello = await link.peer.call('hello', {
-      address,
+      address: owner.address,
       tags,
       description,
       releaseVersion,

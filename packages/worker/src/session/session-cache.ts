@@ -2,8 +2,13 @@
  * The sessions this worker holds. A lookup is asked of the controller at most every two seconds however many connections come; whether a
  * connection may begin is always asked (session-protocol.md §9.34). What the controller pushes lands here.
  */
-import type { SessionEndReason } from '@stile/protocol';
-import type { ConnectionClose, SessionReport, SessionRevocation } from '@stile/protocol/rpc';
+import { StileError, toStileError, type SessionEndReason } from '@stile/protocol';
+import type {
+  ConnectionClose,
+  LookupSessionResponse,
+  SessionReport,
+  SessionRevocation,
+} from '@stile/protocol/rpc';
 import type { Clock } from '@stile/runtime';
 import type { ControllerClient } from '../cluster/controller-client.ts';
 import { ServedSession } from './served-session.ts';
@@ -53,8 +58,12 @@ export class SessionCache {
 
   async #ask(sessionId: string): Promise<ServedSession> {
     const askedAtMs = this.#clock.monotonicMs();
-    const facts = await this.#client.lookupSession(sessionId);
+    const facts = await this.#lookupFacts(sessionId);
     const known = this.#entries.get(sessionId);
+    if (facts === undefined) {
+      if (known !== undefined) return known.session;
+      throw new StileError('controllerUnreachable', 'the controller cannot be asked for the session');
+    }
     if (known !== undefined) {
       known.session.refresh(facts);
       // An answer is as good as a heartbeat: the controller stands behind the session now.
@@ -67,6 +76,21 @@ export class SessionCache {
     this.#use(sessionId, { session, freshUntilMs: this.#clock.monotonicMs() + freshMs, usedAtMs: 0 });
     this.#sweep();
     return session;
+  }
+
+  /**
+   * What the controller says; undefined when it cannot be asked and the session is known here: its client gets as far as the handshake, where
+   * the refusal has a reason that a person understands (alert 80 has none).
+   */
+  async #lookupFacts(sessionId: string): Promise<LookupSessionResponse | undefined> {
+    try {
+      return await this.#client.lookupSession(sessionId);
+    } catch (error) {
+      const { code } = toStileError(error);
+      const isAway = code === 'controllerUnreachable' || code === 'deadlineExceeded';
+      if (isAway && this.#entries.has(sessionId)) return undefined;
+      throw error;
+    }
   }
 
   #use(sessionId: string, entry: Entry): void {
