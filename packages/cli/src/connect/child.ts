@@ -6,7 +6,9 @@ import { delimiter, isAbsolute, join } from 'node:path';
 import { StileError } from '@stile/protocol/errors';
 import type { Environment } from '../arguments/environment.ts';
 
-/** How long a program may take to end after SIGTERM before it is killed, ms. */
+/** How long a program whose proxy has ended may take to end by itself, with its own exit status, before SIGTERM, ms. */
+const termDelayMs = 2_000;
+/** How long it may take after SIGTERM before it is killed, ms. */
 const killDelayMs = 10_000;
 
 /** Where the proxy listens, for `{{stile.port}}` and its like. */
@@ -72,7 +74,8 @@ export class Child {
   readonly #process: ChildProcess;
   /** Exit status, or 128 + signal number. @throws {StileError} notFound when it could not be started */
   readonly exited: Promise<number>;
-  #killTimer: NodeJS.Timeout | undefined;
+  #stopTimer: NodeJS.Timeout | undefined;
+  #hasExited = false;
 
   /** Starts the program on the terminal of this process. */
   constructor(
@@ -88,7 +91,8 @@ export class Child {
         );
       });
       this.#process.once('exit', (status, signal) => {
-        clearTimeout(this.#killTimer);
+        clearTimeout(this.#stopTimer);
+        this.#hasExited = true;
         resolve(status ?? 128 + (signal === null ? 0 : osConstants.signals[signal]));
       });
     });
@@ -99,12 +103,13 @@ export class Child {
     this.#process.kill(name);
   }
 
-  /** Ends the program: SIGTERM, and after a while SIGKILL. Idempotent. */
+  /** The proxy is gone: lets the program end by itself, then SIGTERM, then SIGKILL. Idempotent. */
   stop(): void {
-    if (this.#killTimer !== undefined) return;
-    this.#process.kill('SIGTERM');
-    this.#killTimer = setTimeout(() => this.#process.kill('SIGKILL'), killDelayMs);
-    this.#killTimer.unref();
+    if (this.#hasExited || this.#stopTimer !== undefined) return;
+    this.#stopTimer = setTimeout(() => {
+      this.#process.kill('SIGTERM');
+      this.#stopTimer = setTimeout(() => this.#process.kill('SIGKILL'), killDelayMs);
+    }, termDelayMs);
   }
 }
 

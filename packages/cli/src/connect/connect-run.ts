@@ -22,6 +22,9 @@ import type { HostPortLike } from './connect-types.ts';
 import { addressOf, type Helper, type HelperPlan } from './helper.ts';
 import { SecretFiles } from './secret-files.ts';
 
+/** Exit code after a second signal: 128 and the number of SIGINT, as shells have it. */
+const interruptedExitCode = 130;
+
 /** Where to listen. @returns undefined after the reason was printed */
 function listenAddress(context: CommandContext): HostPortLike | undefined {
   const { flags, output } = context;
@@ -209,6 +212,8 @@ class ConnectRun {
   #onSignal(signal: NodeJS.Signals): void {
     const child = this.#child;
     if (child === undefined) {
+      // The second one does not wait for the teardown.
+      if (this.#isShutdown) void this.#files.remove().finally(() => process.exit(interruptedExitCode));
       this.#isShutdown = true;
       void this.#proxy.close();
       return;
@@ -249,7 +254,8 @@ export async function runConnect(context: CommandContext, helper: Helper | undef
   } catch (error) {
     if (!(error instanceof StileError)) throw error;
     context.output.error(`Error decoding session authorization data: ${error.message}`);
-    if (authorization.client !== undefined) await authorization.client.cancelSession(authorization.sessionId);
+    // The answer cannot be used, so this is a courtesy; the session ends by itself too.
+    await authorization.client?.cancelSession(authorization.sessionId).catch(() => undefined);
     return 3;
   }
   return run.run();
