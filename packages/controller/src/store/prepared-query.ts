@@ -1,9 +1,11 @@
 /**
  * A query that is compiled once per engine and run with other values each time. For the few reads of every request only:
- * building and compiling a join costs some 20 µs of the main thread, more than SQLite takes to answer it.
+ * building and compiling a join costs some 20 µs of the main thread, more than SQLite takes to answer it, and PostgreSQL
+ * plans it once per connection instead of each time.
  */
-import type { Compilable, CompiledQuery } from 'kysely';
-import type { Connection } from './engine/connection.ts';
+import { hash } from 'node:crypto';
+import type { Compilable } from 'kysely';
+import type { Connection, NamedQuery } from './engine/connection.ts';
 
 /** Stands for a value of the input while the query is built. */
 class Placeholder {
@@ -26,7 +28,7 @@ class Placeholder {
 export class PreparedQuery<Input extends object, Row> {
   readonly #build: (db: Connection, input: Input) => Compilable<Row>;
   /** By the adapter, of which each open database has one. */
-  readonly #compiled = new WeakMap<object, CompiledQuery<Row>>();
+  readonly #compiled = new WeakMap<object, NamedQuery<Row>>();
 
   constructor(build: (db: Connection, input: Input) => Compilable<Row>) {
     this.#build = build;
@@ -41,7 +43,7 @@ export class PreparedQuery<Input extends object, Row> {
     const parameters = compiled.parameters.map((value): unknown =>
       value instanceof Placeholder ? Reflect.get(input, value.key) : value,
     );
-    const bound: CompiledQuery<Row> = { ...compiled, parameters };
+    const bound: NamedQuery<Row> = { ...compiled, parameters };
     return (await executor.executeQuery<Row>(bound)).rows;
   }
 
@@ -50,12 +52,13 @@ export class PreparedQuery<Input extends object, Row> {
     return (await this.execute(db, input))[0];
   }
 
-  #compile(db: Connection): CompiledQuery<Row> {
+  #compile(db: Connection): NamedQuery<Row> {
     const placeholders = new Proxy(
       {},
       { get: (_target, key) => (typeof key === 'string' ? new Placeholder(key) : undefined) },
     );
     // Only bound, never read: the query builder takes any object for a value.
-    return this.#build(db, placeholders as Input).compile();
+    const compiled = this.#build(db, placeholders as Input).compile();
+    return { ...compiled, statementName: `stile_${hash('sha256', compiled.sql).slice(0, 20)}` };
   }
 }

@@ -19,7 +19,12 @@ export type Connection = Kysely<Schema>;
 
 /** Runs one compiled statement; all an engine has to bring. Errors it throws are StileErrors. */
 export interface StatementRunner {
-  run<R>(query: CompiledQuery): Promise<QueryResult<R>>;
+  run<R>(query: NamedQuery): Promise<QueryResult<R>>;
+}
+
+/** A compiled query that an engine may keep parsed and planned under this name; the name belongs to the text. */
+export interface NamedQuery<R = unknown> extends CompiledQuery<R> {
+  readonly statementName?: string;
 }
 
 /** The parts of a kysely dialect that only translate. */

@@ -1,9 +1,14 @@
 /** PostgreSQL, or CockroachDB, for several controllers: a bounded pool, transactions that are run again after a conflict. */
 import { Backoff, type Clock, type Logger, withDeadline } from '@stile/runtime';
-import { PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, type CompiledQuery } from 'kysely';
+import { PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely';
 import type { QueryResult } from 'kysely';
 import pg from 'pg';
-import { ConnectionFactory, type Connection, type StatementRunner } from '../engine/connection.ts';
+import {
+  ConnectionFactory,
+  type Connection,
+  type NamedQuery,
+  type StatementRunner,
+} from '../engine/connection.ts';
 import type { Database, WriteOptions } from '../engine/contract.ts';
 import { EventHub } from '../engine/event-hub.ts';
 import type { StoreEvents } from '../events.ts';
@@ -54,6 +59,11 @@ function resultOf<R>(result: pg.QueryResult): QueryResult<R> {
   return isChange ? { rows, numAffectedRows: BigInt(result.rowCount ?? 0) } : { rows };
 }
 
+function configOf(query: NamedQuery): pg.QueryConfig {
+  const config = { text: query.sql, values: [...query.parameters] };
+  return query.statementName === undefined ? config : { ...config, name: query.statementName };
+}
+
 /** Reads on any connection of the pool; a read whose connection breaks is sent once more on another. */
 class PoolRunner implements StatementRunner {
   readonly #pool: pg.Pool;
@@ -64,11 +74,11 @@ class PoolRunner implements StatementRunner {
     this.#work = work;
   }
 
-  run<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+  run<R>(query: NamedQuery): Promise<QueryResult<R>> {
     return this.#work.run(() => this.#read<R>(query));
   }
 
-  async #read<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+  async #read<R>(query: NamedQuery): Promise<QueryResult<R>> {
     try {
       return await this.#send<R>(query);
     } catch (error) {
@@ -83,8 +93,8 @@ class PoolRunner implements StatementRunner {
     }
   }
 
-  async #send<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    return resultOf<R>(await this.#pool.query(query.sql, [...query.parameters]));
+  async #send<R>(query: NamedQuery): Promise<QueryResult<R>> {
+    return resultOf<R>(await this.#pool.query(configOf(query)));
   }
 }
 
@@ -101,10 +111,10 @@ class ClientRunner implements StatementRunner {
     this.#isOver = true;
   }
 
-  async run<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+  async run<R>(query: NamedQuery): Promise<QueryResult<R>> {
     if (this.#isOver) throw unitIsOver();
     try {
-      return resultOf<R>(await this.#client.query(query.sql, [...query.parameters]));
+      return resultOf<R>(await this.#client.query(configOf(query)));
     } catch (error) {
       throw postgresErrorOf(error);
     }

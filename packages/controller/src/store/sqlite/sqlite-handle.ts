@@ -70,7 +70,7 @@ export class SqliteHandle {
 
   /** Runs one statement. @throws {StileError} of the store */
   async run<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    const statement = this.#statements.get(query.sql) ?? (await this.#prepare(query.sql));
+    const statement = this.#keptStatement(query.sql) ?? (await this.#prepare(query.sql));
     if (givesRows(query)) {
       const rows = await this.#all<R>(statement, query.parameters);
       return query.query.kind === 'SelectQueryNode'
@@ -87,6 +87,15 @@ export class SqliteHandle {
     await new Promise<void>((resolve, reject) => {
       this.#db.close((error) => (error === null ? resolve() : reject(sqliteErrorOf(error, this.#path))));
     });
+  }
+
+  #keptStatement(sql: string): sqlite3.Statement | undefined {
+    const statement = this.#statements.get(sql);
+    if (statement === undefined) return undefined;
+    // Put again at the end: the map's order is the order of use.
+    this.#statements.delete(sql);
+    this.#statements.set(sql, statement);
+    return statement;
   }
 
   async #prepare(sql: string): Promise<sqlite3.Statement> {
