@@ -48,6 +48,12 @@ export async function insertWorker(tx: Connection, row: Worker): Promise<void> {
   await tx.insertInto('worker').values(row).execute();
 }
 
+/** Deletes a worker; false when there is none. Its open connections are closed by the session reaper. */
+export async function deleteWorkerRow(tx: Connection, id: string): Promise<boolean> {
+  const gone = await tx.deleteFrom('worker').where('id', '=', id).returning('id').execute();
+  return gone.length > 0;
+}
+
 /** The identity that an enrolment or a renewal gives. */
 export interface WorkerIdentity {
   readonly workerId: string;
