@@ -16,7 +16,7 @@ import { seededRandom, type SeededRandom } from '../support/seeded-random.ts';
 /** Kills of the controller, as issue 3 asks. */
 const controllerKills = 50;
 /** Kills of the worker: each needs a link and an enrolment check before the load flows again. */
-const workerKills = 15;
+const workerKills = 10;
 /** Sessions of this target end by themselves, seconds. */
 const shortSeconds = 20;
 
@@ -58,6 +58,14 @@ async function startLoad(): Promise<MixedLoad> {
   });
   load.start(4);
   return load;
+}
+
+/** Waits until the load has done one thing more. */
+async function progress(load: MixedLoad, kind: 'authorized' | 'transferred'): Promise<void> {
+  const count = (): number =>
+    kind === 'authorized' ? load.acknowledged.authorized.size : load.acknowledged.transfers;
+  const before = count();
+  await eventually(() => (count() > before ? true : undefined), 20_000);
 }
 
 function pauseMs(milliseconds: number): Promise<void> {
@@ -167,19 +175,30 @@ describe('killed at random instants of a mixed load', () => {
     await cluster.kill('c1');
     const { configFile } = await cluster.startController('c1');
     const load = await startLoad();
-    for (let kill = 0; kill < controllerKills; kill += 1) {
-      if (kill % 5 === 4) {
-        // During its start.
+    await cluster.kill('c1');
+    for (let kill = 1; kill < controllerKills; kill += 1) {
+      const instant = random.pick([
+        'start',
+        'start',
+        'ready',
+        'authorized',
+        'authorized',
+        'transferred',
+      ] as const);
+      if (instant === 'start') {
         const child = startStile(['server', '-config', configFile]);
         await pauseMs(random.between(50, 600));
         await child.stop('SIGKILL');
-        await cluster.startController('c1');
+        continue;
       }
-      await pauseMs(random.between(10, 90));
-      await cluster.kill('c1');
       await cluster.startController('c1');
+      if (instant !== 'ready') await progress(load, instant);
+      await pauseMs(random.between(1, 60));
+      await cluster.kill('c1');
     }
-    await eventually(() => (load.acknowledged.transfers > 20 ? true : undefined), 20_000);
+    await cluster.startController('c1');
+    const before = load.acknowledged.transfers;
+    await eventually(() => (load.acknowledged.transfers > before + 20 ? true : undefined), 20_000);
     await load.stop();
     expectRealLoad(load, controllerKills);
     await checkRecords(load);
@@ -195,8 +214,7 @@ describe('killed at random instants of a mixed load', () => {
       await pauseMs(random.between(10, 90));
       await cluster.kill('w1');
       await cluster.startWorker('w1', ['c1']);
-      const before = load.acknowledged.transfers;
-      await eventually(() => (load.acknowledged.transfers > before ? true : undefined), 20_000);
+      await progress(load, 'transferred');
     }
     await load.stop();
     expectRealLoad(load, workerKills);
