@@ -15,6 +15,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: 'unit',
+          globalSetup: ['test/support/postgres-global-setup.ts'],
           include: [
             'packages/*/src/**/*.test.ts',
             'test/architecture/**/*.test.ts',
@@ -28,6 +29,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: 'e2e',
+          globalSetup: ['test/support/postgres-global-setup.ts'],
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,

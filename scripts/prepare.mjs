@@ -74,7 +74,8 @@ export function prepare() {
 
   const installed = installKey();
   if (!isStamped(installStamp, installed)) {
-    run('installing (once; sqlite3 may compile for two minutes)', 'npm', ['ci', '--no-audit', '--no-fund']);
+    // Not `npm ci`: the lock file lists the prebuilt parts of this project's own platforms only, and `ci` would refuse the others.
+    run('installing (once; sqlite3 may compile for two minutes)', 'npm', ['install', '--no-save', '--no-audit', '--no-fund']);
     writeFileSync(installStamp, installed);
   }
   const built = buildKey();

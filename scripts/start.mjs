@@ -3,6 +3,6 @@ import { join } from 'node:path';
 import { become, prepare, root } from './prepare.mjs';
 
 prepare();
-await become(process.execPath, [join(root, 'packages/cli/bin/stile.js'), 'dev', ...process.argv.slice(2)], {
+await become(process.execPath, [join(root, 'packages/cli/bin/stile.cjs'), 'dev', ...process.argv.slice(2)], {
   cwd: process.env.INIT_CWD ?? process.cwd(),
 });

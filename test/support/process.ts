@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 export const root: string = join(fileURLToPath(import.meta.url), '../../..');
 
 /** The built command line. */
-export const stileBin: string = join(root, 'packages/cli/bin/stile.js');
+export const stileBin: string = join(root, 'packages/cli/bin/stile.cjs');
 
 /** How a process is started. */
 export interface StartOptions {

@@ -9,7 +9,7 @@ import { forgetPid, rememberPid } from './scope.mjs';
 export const root = join(fileURLToPath(import.meta.url), '../../../..');
 
 /** The built command line. */
-export const stileBin = join(root, 'packages/cli/bin/stile.js');
+export const stileBin = join(root, 'packages/cli/bin/stile.cjs');
 
 /** Characters of output that are kept for error texts and for `match`. */
 const maxOutput = 256 * 1024;
