@@ -86,6 +86,9 @@ export class Child {
     this.#process = spawn(program, args, { stdio: 'inherit', env: environment });
     this.exited = new Promise<number>((resolve, reject) => {
       this.#process.once('error', (cause) => {
+        // There is nothing to stop: no timer may keep this process waiting for it.
+        clearTimeout(this.#stopTimer);
+        this.#hasExited = true;
         reject(
           new StileError('notFound', `cannot run ${JSON.stringify(program)}: ${codeOf(cause)}`, { cause }),
         );
