@@ -63,6 +63,9 @@ export interface ProxyEnd {
 /** Errors after which no connection of this client can succeed. */
 const finalErrors: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['tofuTokenNotAllowed', 'sessionNotPending']);
 
+/** How long live connections may take to end in order when the proxy ends, ms. */
+const finishTimeoutMs = 1000;
+
 /** Longest delay of a timer, ms (a signed 32-bit number); a longer wait is cut into several. */
 const longestTimerMs = 2_147_483_647;
 
@@ -230,15 +233,26 @@ export class ClientProxy {
     this.#inactivityTimer?.cancel();
     this.#listener?.close();
     this.#abort.abort();
-    const cut =
-      reason === 'Session has expired'
-        ? new StileError('sessionExpired', 'the session has expired')
-        : new StileError('aborted', 'the proxy ended');
-    const loops = [...this.#loops];
-    for (const loop of loops) loop.stop(cut);
-    void Promise.all(loops.map((loop) => loop.done))
+    void this.#endLoops(reason)
       .then(() => this.#teardown(reason, error))
       .then((teardown) => this.#onClosed({ reason, teardown, ...(error === undefined ? {} : { error }) }));
+  }
+
+  /** Ends the live connections: at the session's end at once, else so that the worker reads a clean end. Never rejects. */
+  async #endLoops(reason: ProxyEndReason): Promise<void> {
+    const loops = [...this.#loops];
+    const all = Promise.all(loops.map((loop) => loop.done));
+    const isExpired = reason === 'Session has expired';
+    const cut = isExpired
+      ? new StileError('sessionExpired', 'the session has expired')
+      : new StileError('aborted', 'the proxy ended');
+    if (isExpired) for (const loop of loops) loop.stop(cut);
+    else for (const loop of loops) loop.finish();
+    const timer = this.#clock.setTimer(finishTimeoutMs, () => {
+      for (const loop of loops) loop.stop(cut);
+    });
+    await all;
+    timer.cancel();
   }
 
   /** Ends the session, unless it is over, or another client's. Never throws. */

@@ -44,7 +44,6 @@ import { openDatabase, type Database } from './store/database.ts';
 import { listSince } from './store/deleted-resource-repository.ts';
 import { isInitialized, migrate, needsMigration } from './store/migrate.ts';
 import { estimateRows } from './store/row-estimate.ts';
-import { notFound } from './store/store-error.ts';
 import { listResolvableAliases } from './target/alias-repository.ts';
 import { lookupTargetView } from './target/target-view-repository.ts';
 import { TargetService } from './target/target-service.ts';
@@ -242,7 +241,7 @@ async function assemble(
 
 /** The use cases as the API calls them; reads go straight to the repositories. */
 function apiServices(parts: ControllerParts, settings: ControllerSettings): ApiServices {
-  const { database, iam, authTokens, endings, clock } = parts;
+  const { database, iam, endings, clock } = parts;
   const { reader } = database;
   return {
     ...parts,
@@ -266,15 +265,7 @@ function apiServices(parts: ControllerParts, settings: ControllerSettings): ApiS
       lookup: (id) => lookupAccount(reader, id),
       list: (authMethodId, page) => listAccounts(reader, authMethodId, page),
     },
-    deleteAuthToken: (id, by) =>
-      database.write(async (tx) => {
-        if (!(await authTokens.end(tx, id))) throw notFound();
-        await endings.endWithin(
-          tx,
-          { column: 'auth_token_id', values: [id] },
-          { reason: 'token revoked', by },
-        );
-      }),
+    deleteAuthToken: (id, by) => endings.deleteAuthToken(id, by),
     lists: {
       keys: parts.keys,
       clock,

@@ -314,6 +314,19 @@ class Maker {
   }
 }
 
+/** A clock that never says the same microsecond twice: lists are ordered by it, and all of this happens within one millisecond. */
+function ticking(clock: Clock): Clock {
+  let last = 0;
+  return {
+    nowUs: () => {
+      last = Math.max(last + 1, clock.nowUs());
+      return last;
+    },
+    monotonicMs: () => clock.monotonicMs(),
+    setTimer: (delayMs, fn) => clock.setTimer(delayMs, fn),
+  };
+}
+
 /**
  * Makes the first resources of an empty, migrated database.
  * @throws {StileError} invalidArgument for a plan that is not legal; storageFull, unavailable
@@ -324,7 +337,7 @@ export function createInitialResources(
   plan: InitialPlan,
 ): Promise<InitialResources> {
   return database.write(async (tx) => {
-    const maker = new Maker(tx, database, { clock, plan });
+    const maker = new Maker(tx, database, { clock: ticking(clock), plan });
     await maker.global();
     await maker.logins();
     await maker.scopes();

@@ -59,6 +59,11 @@ export class CopyLoop {
     this.#far.start(this.#readerOf('far', this.#down, this.#up));
   }
 
+  /** Ends both streams in order: what was read is flushed, and each peer reads a clean end. A peer may take its time; `stop` ends the wait. */
+  finish(): void {
+    this.#close({ by: 'stopped', kind: 'closed' });
+  }
+
   /** Cuts both streams at once. Idempotent. */
   stop(error: StileError): void {
     this.#end ??= { by: 'stopped', kind: 'reset', error };
