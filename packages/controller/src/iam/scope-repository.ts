@@ -1,6 +1,5 @@
 /** SQL of scopes. */
 import { globalScopeId } from '@stile/protocol';
-import { sql } from 'kysely';
 import type { Connection } from '../store/database.ts';
 import { pageOf, type PageRequest } from '../store/page.ts';
 import type { Microseconds, ScopeTable } from '../store/schema.ts';
