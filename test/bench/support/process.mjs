@@ -1,6 +1,7 @@
 // Child processes of a bench: start, await a line, read what they used, stop by process id.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { forgetPid, rememberPid } from './scope.mjs';
