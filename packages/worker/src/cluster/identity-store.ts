@@ -1,6 +1,5 @@
 /** Keeps the worker's own key and certificate in one file (0600), replaced atomically: a crash leaves the old or the new, never half. */
 import {
-  chmodSync,
   mkdirSync,
   openSync,
   closeSync,
@@ -93,7 +92,6 @@ export class IdentityStore {
     const next = `${path}.new`;
     try {
       mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-      chmodSync(this.#folder, 0o700);
       rmSync(next, { force: true });
       const file = openSync(next, 'wx', 0o600);
       try {
@@ -103,11 +101,22 @@ export class IdentityStore {
         closeSync(file);
       }
       renameSync(next, path);
+      syncFolder(this.#folder);
     } catch (cause) {
       throw new StileError('invalidConfig', `the worker's identity cannot be written to ${this.#folder}`, {
         cause,
       });
     }
+  }
+}
+
+/** The rename itself is durable only when the folder is (fsync(2)). */
+function syncFolder(folder: string): void {
+  const handle = openSync(folder, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
   }
 }
 
