@@ -92,7 +92,7 @@ describe('a stopped reader', () => {
       fillFrom(socket);
     });
     const { rss: before } = process.memoryUsage();
-    const tunnels = [];
+    const tunnels: Awaited<ReturnType<typeof tunnel>>[] = [];
     for (let i = 0; i < 30; i += 1) {
       const each = await tunnel(endpoint);
       each.local.pause();

@@ -2,7 +2,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, test } from 'vitest';
-import { StileError } from '@stile/protocol/errors';
 import { StreamBuffers } from './stream-buffers.ts';
 import { TcpStream } from './tcp-stream.ts';
 
@@ -26,22 +25,20 @@ afterEach(() => {
   server.close();
 });
 
-const error = new StileError('aborted', 'the test is over');
-
 test('fresh', async () => {
-  stream.reset(error);
+  stream.reset();
   await stream.closed;
 });
 
 test('after its own end, whose shutdown is on its way or done', async () => {
   stream.end();
-  stream.reset(error);
+  stream.reset();
   await stream.closed;
 });
 
 test('after an orderly close that the peer does not answer', async () => {
   stream.close();
   await once(peer.resume(), 'end');
-  stream.reset(error);
+  stream.reset();
   await stream.closed;
 });

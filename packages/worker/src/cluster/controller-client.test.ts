@@ -1,11 +1,8 @@
 import { createPrivateKey, createPublicKey, verify } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../../../test/support/eventually.ts';
-import {
-  FakeCluster,
-  makeAuthority,
-  type FakeClusterOptions,
-} from '../../../../test/support/fake-cluster.ts';
+import { FakeCluster, fingerprintOf, makeAuthority } from '../../../../test/support/fake-cluster.ts';
+import type { FakeClusterOptions } from '../../../../test/support/fake-cluster.ts';
 import { StileError, encodeActivationToken } from '@stile/protocol';
 import {
   enrollMessage,
