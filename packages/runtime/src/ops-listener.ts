@@ -51,7 +51,13 @@ export class OpsListener {
     this.#log = options.log ?? silentLogger;
     this.registry = options.registry ?? createMetricsRegistry();
     this.#server = createServer(
-      { headersTimeout: requestTimeoutMs, requestTimeout: requestTimeoutMs, maxHeaderSize: 8192 },
+      {
+        headersTimeout: requestTimeoutMs,
+        requestTimeout: requestTimeoutMs,
+        // Node looks every 30 s by default: a slow request would live four times its limit.
+        connectionsCheckingInterval: 2_000,
+        maxHeaderSize: 8192,
+      },
       (request, response) => {
         this.#answer(request, response).catch((error: unknown) => {
           this.#log.error({ err: error }, 'ops request failed');
