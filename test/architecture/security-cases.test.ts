@@ -24,9 +24,9 @@ const slowTls: Cover = [
   hostile,
   '2,000 half-open TLS handshakes and slow upgrades: a good client is served, memory stays bounded',
 ];
-const slowHttp: Cover = [
+const slowEverywhere: Cover = [
   hostile,
-  'slow headers and bodies at the %s listener: others are served, the slow are cut',
+  'slow handshakes, headers and bodies at every listener: others are served, the slow are cut',
 ];
 const closedToStrangers: Cover = [
   matrix,
@@ -73,7 +73,7 @@ const cases: Readonly<Record<string, Row>> = {
     ],
   },
   'Boundary CVE-2026-7776': {
-    coveredBy: [slowTls, [hostile, 'a client that never finishes its handshake is cut']],
+    coveredBy: [slowTls, slowEverywhere],
   },
   'Boundary Client Agent <= 0.21.0': {
     coveredBy: [
@@ -133,7 +133,7 @@ const cases: Readonly<Record<string, Row>> = {
     ],
   },
   'Warpgate GHSA-3c3w-75j2-7h74, CVE-2026-91165': { notYet: 'no page of HTML is served before the console' },
-  'Warpgate GHSA-78rf-vg74-7cr8 (v0.28.2)': { coveredBy: [slowTls, slowHttp] },
+  'Warpgate GHSA-78rf-vg74-7cr8 (v0.28.2)': { coveredBy: [slowTls, slowEverywhere] },
   'Warpgate v0.30.5 GHSA-vv47-j2gq-5g6g': {
     coveredBy: [
       [hostile, 'a login body above 64 KiB is refused with 413, and so is one that never ends'],
