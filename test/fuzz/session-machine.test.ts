@@ -83,6 +83,8 @@ const expectedCodes = new Set([
   'sessionExpired',
   'tofuTokenNotAllowed',
   'notFound',
+  // So much time passed that no worker counts as live.
+  'unavailable',
 ]);
 const tofuTokens = ['aaaaaaaaaaaaaaaaaaaa', 'bbbbbbbbbbbbbbbbbbbb'] as const;
 

@@ -79,17 +79,15 @@ class PoolRunner implements StatementRunner {
   }
 
   async #read<R>(query: NamedQuery): Promise<QueryResult<R>> {
-    try {
-      return await this.#send<R>(query);
-    } catch (error) {
-      const stileError = postgresErrorOf(error);
-      // A restart of the server shows itself to the first statement on each old connection only.
-      if (query.query.kind !== 'SelectQueryNode' || !isLostConnection(stileError)) throw stileError;
-    }
-    try {
-      return await this.#send<R>(query);
-    } catch (error) {
-      throw postgresErrorOf(error);
+    // A restart of the server shows itself to the first statement on each old connection only.
+    const mayRepeat = query.query.kind === 'SelectQueryNode';
+    for (let oldConnections = this.#pool.totalCount; ; oldConnections -= 1) {
+      try {
+        return await this.#send<R>(query);
+      } catch (error) {
+        const stileError = postgresErrorOf(error);
+        if (!mayRepeat || oldConnections <= 0 || !isLostConnection(stileError)) throw stileError;
+      }
     }
   }
 
