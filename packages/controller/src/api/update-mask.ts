@@ -34,6 +34,9 @@ const defaultEmptyMask = {
   description: 'No valid fields provided in the update mask.',
 };
 
+/** Unknown keys that an answer names at most: a body of megabytes would get an answer several times as large. */
+const mostNamedFaults = 100;
+
 /** Paths of a body: objects of the table are descended, everything else is a leaf. */
 function pathsOf(fields: FieldTable, body: JsonObject, errors: FieldError[]): string[] {
   const paths: string[] = [];
@@ -41,6 +44,7 @@ function pathsOf(fields: FieldTable, body: JsonObject, errors: FieldError[]): st
     const field = Object.hasOwn(fields, name) ? fields[name] : undefined;
     if (field === undefined) {
       errors.push({ name: name.slice(0, 100), description: 'This field does not exist.' });
+      if (errors.length >= mostNamedFaults) break;
       continue;
     }
     const value = body[name];
