@@ -1,7 +1,9 @@
 import { systemClock } from '@stile/runtime';
+import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { describeBothEngines } from '../../../../test/support/engines.ts';
 import type { EngineTest } from '../../../../test/support/engines.ts';
+import { eventually } from '../../../../test/support/eventually.ts';
 import {
   addCaller,
   addConnection,
@@ -10,11 +12,16 @@ import {
   addTarget,
   fillDatabase,
   makeWorld,
+  projectScope,
   worldIds,
 } from '../../../../test/support/session-world.ts';
 import type { SessionWorld } from '../../../../test/support/session-world.ts';
+import type { Caller } from '../auth/auth-token-service.ts';
+import type { Database } from '../store/database.ts';
 import { listSince } from '../store/deleted-resource-repository.ts';
+import type { Target } from '../target/target.ts';
 import type { Worker } from '../worker-registry/worker.ts';
+import { SessionService } from './session-service.ts';
 
 async function newWorld(engineTest: EngineTest): Promise<{ world: SessionWorld; worker: Worker }> {
   const database = await engineTest.open();
@@ -27,6 +34,7 @@ interface HostScene {
   readonly catalogId: string;
   readonly setId: string;
   readonly hostId: string;
+  readonly targetId: string;
   /** One that is built on the host and has an open connection. */
   readonly sessionId: string;
   /** One that is built on the address of another target. */
@@ -43,7 +51,26 @@ async function addHostScene(world: SessionWorld, worker: Worker): Promise<HostSc
   const sessionId = await addSession(world, target);
   await addConnection(world, worker, sessionId);
   const bystanderId = await addSession(world, await addTarget(world));
-  return { catalogId: catalog.id, setId: hostSet.id, hostId: host.id, sessionId, bystanderId };
+  return {
+    catalogId: catalog.id,
+    setId: hostSet.id,
+    hostId: host.id,
+    targetId: target.id,
+    sessionId,
+    bystanderId,
+  };
+}
+
+/** Resolves when a statement waits for another transaction; SQLite has one writer, where all of them do. */
+async function waitingStatement(database: Database): Promise<'waits'> {
+  if (database.engine === 'sqlite') return 'waits';
+  return eventually(async () => {
+    const waiting = await sql`
+      select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(
+      database.reader,
+    );
+    return waiting.rows.length > 0 ? ('waits' as const) : undefined;
+  });
 }
 
 const sessionOf = async (world: SessionWorld, id: string): Promise<unknown> =>
@@ -149,6 +176,110 @@ describeBothEngines('what ends sessions along with something else', (engineTest)
       status: 'terminated',
       end_reason: 'target address removed',
     });
+    await world.close();
+  });
+
+  test('no session is added to what has just been deleted, disabled or moved', async () => {
+    const { world } = await newWorld(engineTest);
+    const authorize = async (target: Target, caller: Caller): Promise<unknown> =>
+      world.domain.sessions.authorize({ caller, target, scope: projectScope });
+    const conflict = expect.objectContaining({ code: 'conflict' }) as unknown;
+
+    const deleted = await addTarget(world);
+    await world.domain.ending.deleteTarget(deleted.id, 'u_admin');
+    await expect(authorize(deleted, await addCaller(world))).rejects.toEqual(conflict);
+
+    const moved = await addTarget(world);
+    await world.domain.ending.updateTarget(moved.id, 1, { address: null }, 'u_admin');
+    await expect(authorize(moved, await addCaller(world))).rejects.toEqual(conflict);
+
+    const target = await addTarget(world);
+    const loggedOut = await addCaller(world);
+    await world.domain.ending.deleteAuthToken(loggedOut.authTokenId ?? '', loggedOut.userId);
+    await expect(authorize(target, loggedOut)).rejects.toEqual(conflict);
+
+    const caller = await addCaller(world);
+    await world.database.write((tx) =>
+      tx.updateTable('iam_user').set({ disabled_at: 1 }).where('id', '=', caller.userId).execute(),
+    );
+    await expect(authorize(target, caller)).rejects.toEqual(conflict);
+    await world.close();
+  });
+
+  test.each(['deleteHost', 'deleteHostSet'] as const)(
+    'a session whose host was chosen before %s and that comes after it is refused',
+    async (method) => {
+      const { world, worker } = await newWorld(engineTest);
+      const scene = await addHostScene(world, worker);
+      const caller = await addCaller(world);
+      const { target } = await world.targets.read(scene.targetId);
+      const { hostId, setId } = scene;
+      // Workers are chosen after the host and before the session is added.
+      const sessions = new SessionService({
+        ...world,
+        revocations: world.domain.revocations,
+        selection: {
+          select: async (filter) => {
+            await world.domain.ending[method](method === 'deleteHost' ? hostId : setId, 'u_admin');
+            return world.registry.selection.select(filter);
+          },
+        },
+      });
+      await expect(sessions.authorize({ caller, target, scope: projectScope, hostId })).rejects.toMatchObject(
+        { code: 'conflict' },
+      );
+      await world.close();
+    },
+  );
+
+  test('a session that is added while its target is being deleted ends, whichever comes first', async () => {
+    const { world } = await newWorld(engineTest);
+    const caller = await addCaller(world);
+    for (let round = 0; round < 10; round += 1) {
+      const target = await addTarget(world);
+      const [added] = await Promise.allSettled([
+        world.domain.sessions.authorize({ caller, target, scope: projectScope }),
+        world.domain.ending.deleteTarget(target.id, 'u_admin'),
+      ]);
+      if (added.status === 'rejected') expect(added.reason).toMatchObject({ code: 'conflict' });
+      const living = await world.database.reader
+        .selectFrom('session')
+        .select('id')
+        .where('target_id', '=', target.id)
+        .where('status', '<>', 'terminated')
+        .execute();
+      expect(living).toEqual([]);
+    }
+    await world.close();
+  });
+
+  test('a session waits for the end of a transaction that deletes its auth token, and is refused then', async () => {
+    const { world } = await newWorld(engineTest);
+    const caller = await addCaller(world);
+    const target = await addTarget(world);
+    let finish = (): void => undefined;
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const deleting = await new Promise<{ readonly done: Promise<void> }>((resolve) => {
+      const done = world.database.write(async (tx) => {
+        await tx
+          .deleteFrom('auth_token')
+          .where('id', '=', caller.authTokenId ?? '')
+          .execute();
+        resolve({ done });
+        await finished;
+      });
+    });
+    const adding = world.domain.sessions.authorize({ caller, target, scope: projectScope });
+    const settled = adding.then(
+      () => 'added',
+      () => 'refused',
+    );
+    expect(await Promise.race([settled, waitingStatement(world.database)])).toBe('waits');
+    finish();
+    await deleting.done;
+    await expect(adding).rejects.toMatchObject({ code: 'conflict' });
     await world.close();
   });
 });

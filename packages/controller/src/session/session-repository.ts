@@ -46,11 +46,6 @@ export function* chunksOf<T>(items: readonly T[]): Generator<readonly T[]> {
   for (let start = 0; start < items.length; start += chunkSize) yield items.slice(start, start + chunkSize);
 }
 
-/** Adds a session: the one statement of authorize. */
-export async function insertSession(tx: Connection, row: SessionTable): Promise<void> {
-  await tx.insertInto('session').values(row).execute();
-}
-
 /** The session, or undefined. */
 export function lookupSession(db: Connection, id: string): Promise<SessionRow | undefined> {
   return db.selectFrom('session').select(sessionColumns).where('id', '=', id).executeTakeFirst();

@@ -20,6 +20,7 @@ import * as connections from './connection-repository.ts';
 import type { OpenConnection } from './connection-repository.ts';
 import { chooseEndpoint, sealContexts, sessionStates } from './session.ts';
 import type { SessionDetail, SessionRow, SessionEndpoint } from './session.ts';
+import { insertSession } from './session-creation-repository.ts';
 import { beginEndingAndTell } from './session-ending.ts';
 import { listSessions } from './session-list-repository.ts';
 import type { SessionListRequest } from './session-list-repository.ts';
@@ -86,7 +87,7 @@ export interface SessionServiceOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly keys: KeyService;
-  readonly selection: WorkerSelection;
+  readonly selection: Pick<WorkerSelection, 'select'>;
   readonly revocations: SessionRevocations;
 }
 
@@ -95,7 +96,7 @@ export class SessionService {
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #keys: KeyService;
-  readonly #selection: WorkerSelection;
+  readonly #selection: Pick<WorkerSelection, 'select'>;
   readonly #revocations: SessionRevocations;
 
   constructor(options: SessionServiceOptions) {
@@ -109,7 +110,7 @@ export class SessionService {
   /**
    * A new pending session: host and workers chosen, certificate made, one durable insert.
    * @throws {StileError} permissionDenied (no auth token), notFound, invalidArgument, failedPrecondition (host, filter),
-   * unavailable (no live worker), storageFull
+   * unavailable (no live worker), storageFull, conflict (what it stands on was changed or deleted at the same time)
    */
   async authorize(request: AuthorizeSessionRequest): Promise<SessionAuthorizationResult> {
     const { caller, target, hostId } = request;
@@ -123,7 +124,13 @@ export class SessionService {
       endpoint,
       workers,
     );
-    await this.#database.write((tx) => sessions.insertSession(tx, row));
+    const { engine } = this.#database;
+    if (!(await this.#database.write((tx) => insertSession(tx, engine, row)))) {
+      throw new StileError(
+        'conflict',
+        'the target, its host or the auth token has just been changed: repeat',
+      );
+    }
     return resultOf(request, { row, endpoint, privateKey, workers });
   }
 
