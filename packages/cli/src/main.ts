@@ -6,6 +6,8 @@ for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', () => undefined);
 }
 
+// What counts when nothing is left to wait for and the run has not ended: a fault, never a success.
+process.exitCode = 2;
 const exitCode = await run({
   words: process.argv.slice(2),
   variables: process.env,

@@ -1,4 +1,5 @@
 /** Questions to the person at the terminal: on stderr, so that stdout stays clean; the answer is read without echo where asked. */
+import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import type { ReadStream } from 'node:tty';
 import { StileError } from '@stile/protocol/errors';
@@ -20,16 +21,27 @@ function requireTerminal(streams: CommandStreams, what: string): ReadStream {
   );
 }
 
+/** The person gave up: Ctrl-C, Ctrl-D, or the terminal went away. */
+function givenUp(cause?: unknown): StileError {
+  return new StileError('aborted', 'interrupted', { cause });
+}
+
 /**
  * Asks for a line, shown as it is typed.
- * @throws {StileError} invalidFlag without a terminal
+ * @throws {StileError} invalidFlag without a terminal, aborted on Ctrl-C and Ctrl-D
  */
 export async function ask(streams: CommandStreams, what: string, question: string): Promise<string> {
   const input = requireTerminal(streams, what);
   const lines = createInterface({ input, output: streams.stderr, terminal: true });
+  // A question does not end by itself when the terminal goes away.
+  const closed = once(lines, 'close').then(() => Promise.reject(givenUp()));
   try {
-    return (await lines.question(question)).trim();
+    return (await Promise.race([lines.question(question), closed])).trim();
+  } catch (cause) {
+    streams.stderr.write('\n');
+    throw givenUp(cause);
   } finally {
+    closed.catch(() => undefined);
     lines.close();
   }
 }
@@ -42,7 +54,7 @@ const eraseKeys: ReadonlySet<string> = new Set(['\b', '\u007f']);
 /** Applies typed characters to the answer. @returns the answer when it is complete */
 function takeKeys(answer: string[], text: string): string | undefined {
   for (const key of text) {
-    if (key === interruptKey) throw new StileError('aborted', 'interrupted');
+    if (key === interruptKey) throw givenUp();
     if (key === '\r' || key === '\n' || key === endKey) return answer.join('');
     if (eraseKeys.has(key)) answer.pop();
     else if (answer.length < maxAnswerLength) answer.push(key);
@@ -70,7 +82,9 @@ export async function askSecret(streams: CommandStreams, what: string, question:
           reject(error instanceof Error ? error : new Error('interrupted'));
         }
       });
-      input.once('end', () => reject(new StileError('aborted', 'standard input ended')));
+      input.once('end', () => reject(givenUp()));
+      // A question before this one has paused it.
+      input.resume();
     });
   } finally {
     input.removeAllListeners('data');

@@ -94,6 +94,33 @@ describe('prompts', () => {
     expect(stderr.text).toContain('Name: ');
     expect(stdout.text).toBe('');
   });
+
+  test('a secret can be asked for after a name', async () => {
+    const { streams, stdin } = terminal();
+    const name = ask(streams, 'login name', 'Name: ');
+    stdin.write('admin\r');
+    await name;
+    const secret = askSecret(streams, 'password', 'Password: ');
+    stdin.write('hunter2\r');
+    expect(await secret).toBe('hunter2');
+  });
+
+  test.each([
+    ['Ctrl-C', '\u0003'],
+    ['Ctrl-D', '\u0004'],
+  ])('%s ends the question for a name', async (_name, key) => {
+    const { streams, stdin } = terminal();
+    const name = ask(streams, 'login name', 'Name: ');
+    stdin.write(key);
+    await expect(name).rejects.toMatchObject({ code: 'aborted', message: 'interrupted' });
+  });
+
+  test('a terminal that goes away ends the question', async () => {
+    const { streams, stdin } = terminal();
+    const name = ask(streams, 'login name', 'Name: ');
+    stdin.end();
+    await expect(name).rejects.toMatchObject({ code: 'aborted' });
+  });
 });
 
 describe('layouts', () => {
