@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import {
+  closeReasons,
   decodeClientHandshake,
   encodeHandshakeResult,
   proxyPath,
@@ -13,10 +14,11 @@ import {
 import { acceptUpgrade, StreamBuffers, WebSocketStream, type CloseFrame } from '@stile/runtime';
 import { makeCertificate, type TestCertificate } from './certificates.ts';
 
-/** What the worker does after the first message. `echo` sends a result and then every byte back. */
+/** What the worker does after the first message. `echo` sends a result and then every byte back; `refuse` has no endpoint. */
 export type WorkerScript =
   | { readonly do: 'echo'; readonly connectionsLeft?: number; readonly closeAfterBytes?: number }
   | { readonly do: 'close'; readonly close: CloseFrame }
+  | { readonly do: 'refuse' }
   | { readonly do: 'message'; readonly bytes: Uint8Array }
   | { readonly do: 'nothing' };
 
@@ -159,6 +161,10 @@ export class FakeWorker {
       case 'close':
         stream.closeWith(script.close);
         return;
+      case 'refuse':
+        this.#sendResult(stream, -1);
+        stream.closeWith(closeReasons.proxyFailed);
+        return;
       case 'message':
         stream.sendMessage(script.bytes);
         return;
@@ -169,8 +175,7 @@ export class FakeWorker {
     }
   }
 
-  #echo(stream: WebSocketStream, script: { connectionsLeft?: number; closeAfterBytes?: number }): void {
-    const connectionsLeft = script.connectionsLeft ?? -1;
+  #sendResult(stream: WebSocketStream, connectionsLeft: number): void {
     stream.sendMessage(
       encodeHandshakeResult({
         expiresAt: (Date.now() + 3_600_000) * 1000,
@@ -179,6 +184,10 @@ export class FakeWorker {
         capabilities: [],
       }),
     );
+  }
+
+  #echo(stream: WebSocketStream, script: { connectionsLeft?: number; closeAfterBytes?: number }): void {
+    this.#sendResult(stream, script.connectionsLeft ?? -1);
     let bytes = 0;
     stream.start({
       onBytes: (pieces) => {

@@ -110,6 +110,19 @@ describe('a connection', () => {
     expect(await roundTrip(address, 'again')).toBe('again');
   });
 
+  test('whose endpoint cannot be reached ends, and the reason is told', async () => {
+    worker.script = () => ({ do: 'refuse' });
+    const errors: string[] = [];
+    const { address } = await open({ onConnectionError: ({ code, message }) => errors.push(code, message) });
+    expect(await readAll(await dial(address))).toBe('');
+    await vi.waitFor(() =>
+      expect(errors).toEqual([
+        'endpointUnreachable',
+        'the worker could not connect to the endpoint tcp://127.0.0.1:22',
+      ]),
+    );
+  });
+
   test('carries 20 MB both ways unchanged', async () => {
     const { address } = await open();
     const socket = await dial(address);
@@ -249,12 +262,14 @@ describe('the end', () => {
       index === 0 || handshake.command === 'cancel'
         ? { do: 'echo' }
         : { do: 'close', close: { code: 1011, reason: 'unable to authorize connection' } };
-    const { proxy, address } = await open();
+    const errors: string[] = [];
+    const { proxy, address } = await open({ onConnectionError: (error) => errors.push(error.code) });
     const first = await dial(address);
     first.write('x');
     await once(first, 'data');
     const second = await dial(address);
     await readAll(second);
+    expect(errors).toEqual(['connectionNotAuthorized']);
     first.write('y');
     const [answer] = (await once(first, 'data')) as [Buffer];
     expect(answer.toString()).toBe('y');

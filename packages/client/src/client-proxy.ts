@@ -3,9 +3,11 @@
  * end (session-protocol.md §7). One failed connection does not end it.
  */
 import {
+  errorCodeOfClose,
   randomBase62,
   StileError,
   tofuTokenLength,
+  type CloseReason,
   type ErrorCode,
   type SessionAuthorization,
 } from '@stile/protocol';
@@ -34,7 +36,7 @@ export interface ClientProxyOptions {
   readonly inactivityTimeoutMs?: number;
   /** Told after every new connection of a session with a limit. */
   readonly onConnectionsLeft?: (connectionsLeft: number) => void;
-  /** Told why one local connection could not be served; the proxy goes on. */
+  /** Told why one local connection could not be served, the endpoint's refusal included; the proxy goes on. */
   readonly onConnectionError?: (error: StileError) => void;
   /** Leave the session alive at the end. */
   readonly isTeardownSkipped?: boolean;
@@ -169,6 +171,7 @@ export class ClientProxy {
       else loop.start();
       await loop.done;
       this.#loops.delete(loop);
+      this.#noteRefusal(stream.peerClose);
     } catch (error) {
       this.#pending -= 1;
       local.reset();
@@ -189,8 +192,20 @@ export class ClientProxy {
       this.#end('Session has expired');
       return;
     }
+    const isKnown = error.code === 'connectionNotAuthorized' && this.#isExhausted;
     if (error.code === 'connectionNotAuthorized') this.#stopListening();
-    else this.#options.onConnectionError?.(error);
+    if (!isKnown) this.#options.onConnectionError?.(error);
+  }
+
+  /** A close after the handshake that says more than the end: the local program only saw its connection end. */
+  #noteRefusal(close: CloseReason | undefined): void {
+    if (close === undefined || this.#isEnding) return;
+    const code = errorCodeOfClose(close);
+    if (code !== 'endpointUnreachable') return;
+    const { endpoint } = this.authorization;
+    this.#options.onConnectionError?.(
+      new StileError(code, `the worker could not connect to the endpoint ${endpoint}`),
+    );
   }
 
   #noteLeft(connectionsLeft: number): void {

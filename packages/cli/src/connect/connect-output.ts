@@ -91,6 +91,9 @@ const nextSteps: Partial<Record<ErrorCode, string>> = {
   sessionNotAccepted:
     'the session may have ended, or the worker cannot ask its controller; authorize another session',
   sessionNotPending: 'it was canceled or has expired; authorize another session',
+  connectionNotAuthorized:
+    'the session was canceled, its connections are used up, or the right to it was taken away; authorize another session',
+  endpointUnreachable: "the target's address or port may be wrong, or nothing listens there",
   workerUnreachable: 'check that this machine reaches the worker',
 };
 
