@@ -2,6 +2,7 @@
 import type { ApiClient, SessionAuthorizationAnswer, SessionCredential } from '@stile/client/api';
 import { StileError } from '@stile/protocol/errors';
 import type { CheckFailure, CommandContext } from '../command.ts';
+import { Interruption, interruptedExitCode } from './interruption.ts';
 import { reportFailure, withApi } from '../tokens/api-session.ts';
 import { readIndirect } from '../tokens/token-source.ts';
 
@@ -125,6 +126,7 @@ async function askController(context: CommandContext): Promise<ConnectAuthorizat
   const hostId = flags.text('host-id');
   let granted: ConnectAuthorization | undefined;
   const exitCode = await withApi(context, async ({ client }) => {
+    const interruption = new Interruption();
     try {
       const { body } = await client.authorizeSession({
         target: id || name,
@@ -138,8 +140,12 @@ async function askController(context: CommandContext): Promise<ConnectAuthorizat
         client,
         sessionId: body.session_id ?? '',
       };
-      return 0;
+      if (!interruption.isAsked) return 0;
+      await client.cancelSession(granted.sessionId);
+      granted = undefined;
+      return interruptedExitCode;
     } catch (error) {
+      granted = undefined;
       const code = reportFailure(context, error, {
         verb: 'authorize-session',
         noun: 'against target',
@@ -150,6 +156,8 @@ async function askController(context: CommandContext): Promise<ConnectAuthorizat
         output.warn('\nLog in first: run "stile authenticate".');
       }
       return code;
+    } finally {
+      interruption.close();
     }
   });
   return granted ?? exitCode;

@@ -101,6 +101,11 @@ export class Child {
     });
   }
 
+  /** Whether it runs. */
+  get isRunning(): boolean {
+    return !this.#hasExited;
+  }
+
   /** Passes a signal on. */
   signal(name: NodeJS.Signals): void {
     this.#process.kill(name);

@@ -34,7 +34,7 @@ fs.writeFileSync(process.env.DUMP, JSON.stringify({ name: require('node:path').b
 if (process.env.TALK) {
   const socket = net.connect(Number(process.env.STILE_PROXIED_PORT), process.env.STILE_PROXIED_IP, () => socket.write('ping'));
   socket.on('data', () => process.exit(Number(process.env.EXIT || 0)));
-  socket.on('error', () => process.exit(9));
+  for (const event of ['end', 'error']) socket.on(event, () => process.exit(9));
 } else if (process.env.SIGNAL) process.kill(process.pid, process.env.SIGNAL);
 else process.exit(Number(process.env.EXIT || 0));
 `;
@@ -375,6 +375,22 @@ describe('plain connect', () => {
     expect(done.stderr).toContain('2023-11-14T22:13:20Z');
     expect(done.stderr).toContain('stile authenticate');
     expect(done.stdout).toContain('Reason:   Session has expired');
+  });
+
+  test('a session that expires under a program: its exit status, and the reason on stderr', async () => {
+    await writeFile(join(home.path, 'bin', 'mine'), '#!/bin/sh\nexec /bin/sleep 60\n');
+    const expiresAt = (Date.now() + 300) * 1000;
+    const done = await run([...stdin, '-exec', 'mine'], { change: { expiresAt } });
+    expect(done.exitCode).toBe(143);
+    expect(done.stderr).toContain('Session has expired: it ended at ');
+  });
+
+  test('an endpoint that refuses is told on stderr', async () => {
+    worker.script = ({ command }) => ({ do: command === 'connect' ? 'refuse' : 'echo' });
+    const done = await run([...stdin, '-exec', 'mine'], { variables: { TALK: '1' } });
+    expect(done.stderr).toContain(
+      'Error from proxy client: the worker could not connect to the endpoint tcp://127.0.0.1:22 (',
+    );
   });
 
   test('ends after the time without connections', async () => {

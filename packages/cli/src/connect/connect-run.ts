@@ -18,12 +18,10 @@ import {
   printTermination,
   rfc3339,
 } from './connect-output.ts';
-import type { HostPortLike } from './connect-types.ts';
+import type { HostPortLike, ProxyEnd } from './connect-types.ts';
 import { addressOf, type Helper, type HelperPlan } from './helper.ts';
+import { interruptedExitCode, stopSignals } from './interruption.ts';
 import { SecretFiles } from './secret-files.ts';
-
-/** Exit code after a second signal: 128 and the number of SIGINT, as shells have it. */
-const interruptedExitCode = 130;
 
 /** Where to listen. @returns undefined after the reason was printed */
 function listenAddress(context: CommandContext): HostPortLike | undefined {
@@ -89,37 +87,46 @@ class ConnectRun {
 
   /** @returns the exit code */
   async run(): Promise<number> {
-    const { output } = this.#context;
-    let bound: HostPortLike;
-    try {
-      bound = await this.#proxy.start();
-    } catch (error) {
-      if (!(error instanceof StileError)) throw error;
-      return this.#startFailed(error);
-    }
     const onSignal = (signal: NodeJS.Signals): void => this.#onSignal(signal);
-    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-    for (const signal of signals) process.on(signal, onSignal);
+    for (const signal of stopSignals) process.on(signal, onSignal);
     try {
+      let bound: HostPortLike;
+      try {
+        bound = await this.#proxy.start();
+      } catch (error) {
+        if (!(error instanceof StileError)) throw error;
+        return await this.#startFailed(error);
+      }
       const exitCode = await this.#serve(bound);
       const end = await this.#proxy.close();
       await this.#endSession(end.teardown);
-      if (!this.#hasProgram) printTermination(output, endReason(end, this.#isShutdown));
-      else if (end.reason === 'error' && end.error !== undefined)
-        output.error(`Error from proxy client: ${explain(end.error)}`);
+      this.#sayWhyEnded(end);
       return exitCode;
     } finally {
       await this.#files.remove();
-      for (const signal of signals) process.off(signal, onSignal);
+      for (const signal of stopSignals) process.off(signal, onSignal);
     }
+  }
+
+  /** The termination block; beside a program only what the program cannot know, on stderr. */
+  #sayWhyEnded(end: ProxyEnd): void {
+    const { output } = this.#context;
+    if (!this.#hasProgram) printTermination(output, endReason(end, this.#isShutdown));
+    else if (end.reason === 'error' && end.error !== undefined)
+      output.error(`Error from proxy client: ${explain(end.error)}`);
+    else if (end.reason === 'Session has expired') output.error(this.#expiry);
+    else if (end.reason === 'Inactivity timeout reached') output.error(end.reason);
+  }
+
+  /** That and when the session has expired, and what to do. */
+  get #expiry(): string {
+    return `Session has expired: it ended at ${rfc3339(this.#proxy.authorization.expiresAt)}. Authorize another session; if that fails, run "stile authenticate".`;
   }
 
   async #startFailed(error: StileError): Promise<number> {
     const { output } = this.#context;
     if (error.code === 'sessionExpired') {
-      output.error(
-        `Session has expired: it ended at ${rfc3339(this.#proxy.authorization.expiresAt)}. Authorize another session; if that fails, run "stile authenticate".`,
-      );
+      output.error(this.#expiry);
       if (!this.#hasProgram) printTermination(output, 'Session has expired');
       return this.#hasProgram ? 2 : 0;
     }
@@ -208,17 +215,19 @@ class ConnectRun {
     });
   }
 
-  /** The first signal ends everything in order. A program on our terminal gets its Ctrl-C from the terminal itself. */
+  /**
+   * A running program gets the signal; from a terminal it already has its Ctrl-C. Without one, the first signal ends everything
+   * in order and the second does not wait for the end of the session.
+   */
   #onSignal(signal: NodeJS.Signals): void {
     const child = this.#child;
-    if (child === undefined) {
-      // The second one does not wait for the teardown.
-      if (this.#isShutdown) void this.#files.remove().finally(() => process.exit(interruptedExitCode));
-      this.#isShutdown = true;
-      void this.#proxy.close();
+    if (child?.isRunning === true) {
+      if (signal !== 'SIGINT' || this.#context.streams.stdin.isTTY !== true) child.signal(signal);
       return;
     }
-    if (signal !== 'SIGINT' || this.#context.streams.stdin.isTTY !== true) child.signal(signal);
+    if (this.#isShutdown) void this.#files.remove().finally(() => process.exit(interruptedExitCode));
+    this.#isShutdown = true;
+    void this.#proxy.close();
   }
 
   /** When the worker could not be told, the controller is asked, if this command asked for the session. */

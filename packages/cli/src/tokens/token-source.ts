@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { StileError } from '@stile/protocol/errors';
 import { Secret } from '@stile/runtime/secret';
 import type { CommandContext } from '../command.ts';
+import { localTime, printable } from '../terminal/layout.ts';
 import { tokenPlace } from './token-place.ts';
 
 /** The token of a command and where it is kept. */
@@ -60,6 +61,17 @@ function missingToken(name: string): string {
   return `Token must be provided via STILE_TOKEN env var or -token flag. Reading the token can also be disabled via -keyring-type=none.\nNo token is stored under the name ${JSON.stringify(name)}; run "stile authenticate" to log in.`;
 }
 
+/** Whether a time of the API lies in the past. It is only a hint: the controller decides by its own clock. */
+function hasExpired(time: string | undefined): time is string {
+  return time !== undefined && Date.parse(time) < Date.now();
+}
+
+function expiredToken(name: string, time: string): string {
+  return printable(
+    `The token ${JSON.stringify(name)} expired at ${localTime(time)}; run "stile authenticate" to log in again.`,
+  );
+}
+
 const deprecatedVariable =
   'Direct usage of BOUNDARY_TOKEN env var is deprecated; please use "-token env://<env var name>" format, e.g. "-token env://BOUNDARY_TOKEN" to specify an env var to use.';
 
@@ -90,8 +102,10 @@ export async function findToken(context: CommandContext): Promise<TokenSource> {
   const stored = { type: store.type, name };
   try {
     const found = await store.lookup(name);
-    if (found?.token !== undefined)
+    if (found?.token !== undefined) {
+      if (hasExpired(found.expiration_time)) output.warn(expiredToken(name, found.expiration_time));
       return { token: checked(new Secret(found.token), 'the token store'), stored };
+    }
     output.warn(missingToken(name));
   } catch (error) {
     if (!(error instanceof StileError)) throw error;

@@ -191,6 +191,17 @@ describe('commands', () => {
     for (const type of ['auto', 'file', 'pass', 'none']) expect(done.stderr).toContain(`"${type}"`);
   });
 
+  test('a stored token that has expired is told with its time and the next step', async () => {
+    const folder = join(home.path, '.config');
+    const expired = new FileTokenStore(new Environment({ XDG_CONFIG_HOME: folder }));
+    await expired.write('default', { ...token, expiration_time: '2023-11-14T22:13:20Z' });
+    const variables = { HOME: home.path, TZ: 'UTC', STILE_ADDR: api.address };
+    const done = await runCli(['targets', 'read', '-id', 'ttcp_1'], variables);
+    expect(done.stderr).toMatch(
+      /The token "default" expired at Tue, 14 Nov 2023 22:13:20 UTC; run "stile authenticate"/,
+    );
+  });
+
   test('a stored token that others can read is not sent', async () => {
     await run(login);
     await chmod(fileOf(), 0o644);
