@@ -2,6 +2,7 @@
 // connection with the client library; beside it the same with `stile connect`, which starts one more process.
 import { Api } from './support/api.mjs';
 import { atMost, figure } from './support/figure.mjs';
+import { withoutDisturbedRounds } from './support/machine.mjs';
 import { startStile } from './support/process.mjs';
 import { sharedClockMs } from './support/concurrency.mjs';
 import { startProgram } from './support/remote-program.mjs';
@@ -24,31 +25,38 @@ export async function run(context) {
   const clients = startProgram(whole, 'session-clients');
   const load = startProgram(whole, 'tcp-load');
   const endpointPort = await endpoint.call('listen');
-  const values = { ready: [], firstByte: [], viaConnect: [] };
-  for (let round = 0; round < rounds + 1; round += 1) {
+  const startOnce = async () => {
     const scope = new Scope();
     whole.defer(() => scope.close());
-    await quiet.wait();
     const result = await measure(scope, { endpointPort, clients, load });
     await scope.close();
-    // The first start fills the file cache.
-    if (round === 0) continue;
-    for (const key of Object.keys(values)) values[key].push(result[key]);
-    progress(`round ${round} of ${rounds}: ${Math.round(result.firstByte)} ms`);
+    return result;
+  };
+  // The first start fills the file cache.
+  await startOnce();
+  const measured = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const { value, foreignCores } = await quiet.measure(startOnce);
+    measured.push({ round, foreignCores, ...value });
+    progress(`round ${round + 1} of ${rounds}: ${Math.round(value.firstByte)} ms`);
   }
+  const { kept, rounds: counted } = withoutDisturbedRounds(measured);
+  const pick = (key) => kept.map((each) => each[key]);
   return {
+    rounds: counted,
+    measured,
     figures: [
       figure({
         name: 'stile dev to the first byte through a session',
         unit: 'ms',
-        values: values.firstByte,
+        values: pick('firstByte'),
         goal: atMost(1500),
       }),
-      figure({ name: 'stile dev to its last banner line', unit: 'ms', values: values.ready }),
+      figure({ name: 'stile dev to its last banner line', unit: 'ms', values: pick('ready') }),
       figure({
         name: 'stile dev to the first byte through stile connect',
         unit: 'ms',
-        values: values.viaConnect,
+        values: pick('viaConnect'),
       }),
     ],
   };

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { copyFileSync } from 'node:fs';
 import { check, headersOf } from './support/api-load.mjs';
 import { atMost, figure } from './support/figure.mjs';
+import { withoutDisturbedRounds } from './support/machine.mjs';
 import { startProgram } from './support/remote-program.mjs';
 import { runSql } from './support/sqlite-file.mjs';
 import { percentile, rotated } from './support/statistics.mjs';
@@ -34,7 +35,8 @@ export async function run({ scope, isQuick, quiet, progress }) {
     }
     progress(`round ${round + 1} of ${rounds}`);
   }
-  return { figures: kinds.flatMap((kind) => figuresOf(kind, stores, measured)), measured };
+  const { kept, rounds: counted } = withoutDisturbedRounds(measured);
+  return { figures: kinds.flatMap((kind) => figuresOf(kind, stores, kept)), rounds: counted, measured };
 }
 
 function kindsOf(projectId) {

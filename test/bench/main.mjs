@@ -33,13 +33,14 @@ const benches = [
   expiry,
 ];
 
-/** Waiting for a quiet machine, in all of a run, milliseconds. */
-const quietBudgetMs = 180_000;
+/** Waiting for a quiet machine, in all of a run, unless `--wait` says otherwise. */
+const defaultWaitSeconds = 180;
 
-const usage = `Usage: node test/bench/main.mjs [--quick] [name…]
+const usage = `Usage: node test/bench/main.mjs [--quick] [--wait=seconds] [name…]
 
-  --quick   fewer and smaller rounds, for work on a bench; nothing is kept
-  name      ${benches.map((bench) => bench.name).join(' ')}
+  --quick         fewer and smaller rounds, for work on a bench; nothing is kept
+  --wait=seconds  longest wait for a quiet machine in all of the run (${defaultWaitSeconds})
+  name            ${benches.map((bench) => bench.name).join(' ')}
 `;
 
 /** What owns the processes and folders of the bench that runs now. */
@@ -66,14 +67,17 @@ async function main(words) {
     return 0;
   }
   const isQuick = words.includes('--quick');
-  const names = words.filter((word) => word !== '--quick');
+  const waitSeconds = Number(
+    words.find((word) => word.startsWith('--wait='))?.slice(7) ?? defaultWaitSeconds,
+  );
+  const names = words.filter((word) => word !== '--quick' && !word.startsWith('--wait='));
   const unknown = names.filter((each) => benches.every((bench) => bench.name !== each));
   if (unknown.length > 0) {
     console.error(`no bench is called ${unknown.join(', ')}\n\n${usage}`);
     return 1;
   }
   const chosen = names.length === 0 ? benches : benches.filter((bench) => names.includes(bench.name));
-  const quiet = new Quiet(isQuick ? 5_000 : quietBudgetMs);
+  const quiet = new Quiet(isQuick ? 5_000 : waitSeconds * 1000);
   const results = [];
   for (const bench of chosen) {
     if (isEnding) break;

@@ -1,5 +1,6 @@
 // Bench: 64-byte round trips on one connection while another of the same session runs bulk through the same worker.
 import { atMost, figure } from './support/figure.mjs';
+import { withoutDisturbedRounds } from './support/machine.mjs';
 import { startProgram } from './support/remote-program.mjs';
 import { missingSshPrograms, startSshTunnel } from './support/ssh-peer.mjs';
 import { percentile, rotated } from './support/statistics.mjs';
@@ -37,8 +38,10 @@ export async function run({ scope, isQuick, quiet, progress }) {
     }
     progress(`round ${round + 1} of ${rounds}`);
   }
+  const { kept, rounds: counted } = withoutDisturbedRounds(measured);
   return {
-    figures: figuresOf(measured, missing),
+    figures: figuresOf(kept, missing),
+    rounds: counted,
     measured,
     ...(missing.length === 0
       ? {}

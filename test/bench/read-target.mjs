@@ -25,6 +25,7 @@ export async function run({ scope, isQuick, quiet, progress }) {
       figure({ name: 'read one target, p50', unit: 'ms', values: result.p50 }),
       figure({ name: 'read one target, p99', unit: 'ms', values: result.p99 }),
     ],
-    measured: result,
+    rounds: result.rounds,
+    measured: result.measured,
   };
 }

@@ -1,6 +1,7 @@
 // Bench: setting up a connection over a live session, the controller's permission included: connect to the local port of
 // `stile connect`, send a byte, await its echo.
 import { atLeast, atMost, figure } from './support/figure.mjs';
+import { withoutDisturbedRounds } from './support/machine.mjs';
 import { cpuSeconds } from './support/process-usage.mjs';
 import { startProgram } from './support/remote-program.mjs';
 import { percentile, rotated } from './support/statistics.mjs';
@@ -43,12 +44,13 @@ export async function run({ scope, isQuick, quiet, progress }) {
         rate: wideCount / wide.value.seconds,
         widep50: percentile(wide.value.times, 0.5),
         cpu: wide.value.cpu,
-        foreignCores: [one.foreignCores, wide.foreignCores],
+        foreignCores: Math.max(one.foreignCores, wide.foreignCores),
       });
     }
     progress(`round ${round + 1} of ${rounds}`);
   }
-  const pick = (peer, key) => measured.filter((each) => each.peer === peer).map((each) => each[key]);
+  const { kept, rounds: counted } = withoutDisturbedRounds(measured);
+  const pick = (peer, key) => kept.filter((each) => each.peer === peer).map((each) => each[key]);
   const shown = (label, key, { unit, goal }) =>
     figure({
       name: label,
@@ -71,6 +73,7 @@ export async function run({ scope, isQuick, quiet, progress }) {
         }),
       ),
     ],
+    rounds: counted,
     measured,
   };
 }

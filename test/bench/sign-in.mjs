@@ -57,7 +57,8 @@ export async function run({ scope, isQuick, quiet, progress }) {
       }),
       figure({ name: 'controller memory before', unit: 'MB', values: [atRest / 1e6] }),
     ],
-    measured: result,
+    rounds: result.rounds,
+    measured: result.measured,
   };
 }
 

@@ -1,5 +1,6 @@
 // Bench: one stream client -> worker -> endpoint, each way, against `ssh -L` in the same run; CPU seconds per GB beside it.
 import { atLeast, figure } from './support/figure.mjs';
+import { withoutDisturbedRounds } from './support/machine.mjs';
 import { cpuSeconds } from './support/process-usage.mjs';
 import { startProgram } from './support/remote-program.mjs';
 import { missingSshPrograms, startSshTunnel } from './support/ssh-peer.mjs';
@@ -51,7 +52,8 @@ export async function run({ scope, isQuick, quiet, progress }) {
     }
     progress(`round ${round + 1} of ${rounds}`);
   }
-  return { figures: figuresOf(measured), measured };
+  const { kept, rounds: counted } = withoutDisturbedRounds(measured);
+  return { figures: figuresOf(kept), rounds: counted, measured };
 }
 
 /** One transfer: MB/s, and CPU seconds per GB of the tunnel's two processes. */

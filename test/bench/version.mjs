@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { atMost, figure } from './support/figure.mjs';
+import { withoutDisturbedRounds } from './support/machine.mjs';
 import { cleanEnvironment, stileBin } from './support/process.mjs';
 
 export const name = 'version';
@@ -10,20 +11,18 @@ export const deadlineMs = 120_000;
 
 export async function run({ isQuick, quiet }) {
   const rounds = isQuick ? 5 : 15;
-  const values = { stile: [], node: [] };
-  for (let round = 0; round < rounds + 1; round += 1) {
-    const pair = [
-      ['stile', [stileBin, 'version']],
-      ['node', ['-e', '0']],
-    ];
-    await quiet.wait();
-    for (const [who, args] of round % 2 === 0 ? pair : pair.reverse()) {
-      const ms = await wallMs(args);
-      // The first pair fills the file cache.
-      if (round > 0) values[who].push(ms);
-    }
+  // The first pair fills the file cache.
+  await measurePair(0);
+  const measured = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const { value, foreignCores } = await quiet.measure(() => measurePair(round));
+    measured.push({ round, foreignCores, ...value });
   }
+  const { kept, rounds: counted } = withoutDisturbedRounds(measured);
+  const values = { stile: kept.map((each) => each.stile), node: kept.map((each) => each.node) };
   return {
+    rounds: counted,
+    measured,
     figures: [
       figure({
         name: 'stile version, ratio to node -e 0',
@@ -39,6 +38,16 @@ export async function run({ isQuick, quiet }) {
       }),
     ],
   };
+}
+
+async function measurePair(round) {
+  const pair = [
+    ['stile', [stileBin, 'version']],
+    ['node', ['-e', '0']],
+  ];
+  const result = {};
+  for (const [who, args] of round % 2 === 0 ? pair : pair.reverse()) result[who] = await wallMs(args);
+  return result;
 }
 
 async function wallMs(args) {

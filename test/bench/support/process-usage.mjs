@@ -6,12 +6,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 const ticksPerSecond = 100;
 const isLinux = process.platform === 'linux';
 
-/** Parent, CPU ticks (the waited-for children's too) and resident pages of a process, or undefined when it is gone. */
+/** Parent, CPU ticks, and those of its children that have ended; undefined when the process is gone. */
 function readStat(pid) {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return { parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) };
+    const [user, system, endedUser, endedSystem] = fields.slice(11, 15).map(Number);
+    return { parent: Number(fields[1]), ticks: user + system, endedTicks: endedUser + endedSystem };
   } catch {
     return undefined;
   }
@@ -42,6 +43,12 @@ export function cpuSeconds(pid) {
     for (const [child, stat] of table) if (stat.parent === next) open.push(child);
   }
   return ticks / ticksPerSecond;
+}
+
+/** CPU seconds of this process and of all it ever started. */
+export function ownCpuSeconds() {
+  const ended = isLinux ? (readStat(process.pid)?.endedTicks ?? 0) / ticksPerSecond : 0;
+  return cpuSeconds(process.pid) + ended;
 }
 
 /** Resident memory of a process in bytes. */

@@ -9,8 +9,10 @@ import { forgetPid, rememberPid } from './scope.mjs';
 /** Folder of the checkout. */
 export const root = join(fileURLToPath(import.meta.url), '../../../..');
 
-/** The built command line. */
-export const stileBin = join(root, 'packages/cli/bin/stile.cjs');
+const { bin } = JSON.parse(readFileSync(join(root, 'packages/cli/package.json'), 'utf8'));
+
+/** The built command line, as npm would run it. */
+export const stileBin = join(root, 'packages/cli', bin.stile);
 
 /** Characters of output that are kept for error texts and for `match`. */
 const maxOutput = 256 * 1024;

@@ -57,9 +57,19 @@ async function renewTable() {
   await writeFormatted(readme, `${kept}\n\n${blocks.join('\n\n')}\n\n${text.slice(end)}`);
 }
 
-function headingOf({ name, title, measuredAt, machine, skipped }) {
-  const [load] = machine.loadBefore;
-  const when = measuredAt.slice(0, 16).replace('T', ' ');
-  const where = `${machine.cpu}, ${machine.cores} cores, Node ${machine.node.slice(1)}`;
-  return `### ${name}: ${title}\n\n${when} UTC, ${where}, load before ${load}${skipped === undefined ? '' : ', skipped'}`;
+function headingOf({ name, title, measuredAt, machine, rounds, note }) {
+  const facts = [
+    `${measuredAt.slice(0, 16).replace('T', ' ')} UTC`,
+    `${machine.cpu}, ${machine.cores} cores, Node ${machine.node.slice(1)}`,
+    `load before ${machine.loadBefore[0]}`,
+  ];
+  if (rounds !== undefined) facts.push(disturbanceOf(rounds));
+  if (note !== undefined) facts.push(note);
+  return `### ${name}: ${title}\n\n${facts.join('; ')}`;
+}
+
+/** How much others disturbed the rounds that count. */
+function disturbanceOf({ kept, leftOut, foreignCores }) {
+  const left = leftOut === 0 ? '' : `, ${leftOut} disturbed ones left out`;
+  return `${kept} rounds${left}, others used at most ${foreignCores} cores in them`;
 }
