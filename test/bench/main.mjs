@@ -81,7 +81,7 @@ async function main(words) {
   const results = [];
   for (const bench of chosen) {
     if (isEnding) break;
-    const result = await runBench(bench, { isQuick, quiet });
+    const result = await runBench(bench, { isQuick, quiet, waitSeconds });
     results.push(result);
     console.log(`\n${tableOf([result])}`);
     // Kept at once: a run that is broken off later has not measured in vain.
@@ -94,7 +94,7 @@ async function main(words) {
 }
 
 /** One bench with all it started ended again, however it went. */
-async function runBench(bench, { isQuick, quiet }) {
+async function runBench(bench, { isQuick, quiet, waitSeconds }) {
   const machine = describeMachine();
   const start = Date.now();
   const result = {
@@ -109,11 +109,9 @@ async function runBench(bench, { isQuick, quiet }) {
   progress(`${bench.title}; load ${machine.loadBefore.join(' ')}`);
   let timer;
   try {
+    const deadlineMs = bench.deadlineMs + waitSeconds * 1000;
     const late = new Promise((_resolve, reject) => {
-      timer = setTimeout(
-        () => reject(new Error(`did not end within ${bench.deadlineMs / 1000} s`)),
-        bench.deadlineMs,
-      );
+      timer = setTimeout(() => reject(new Error(`did not end within ${deadlineMs / 1000} s`)), deadlineMs);
     });
     Object.assign(result, await Promise.race([bench.run({ scope, isQuick, quiet, progress }), late]));
   } catch (error) {
