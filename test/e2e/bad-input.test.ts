@@ -216,7 +216,7 @@ describe('stile connect', () => {
   });
 
   test('a session that expires ends the proxy with its reason', async () => {
-    const target = await createTarget(dev.api, { port: echo.port, maxSeconds: 3 });
+    const target = await createTarget(dev.api, { port: echo.port, maxSeconds: 8 });
     const item = await authorizeSession(dev.api, target);
     const child = connectWith(item.authorization_token);
     const socket = await openLocal(await listening(child));

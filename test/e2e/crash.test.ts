@@ -206,7 +206,7 @@ describe('killed at random instants of a mixed load', () => {
     await checkRecords(load);
     const [sample = ''] = load.acknowledged.canceled;
     expect((await terminated(api, sample)).states.length).toBeGreaterThan(1);
-  }, 150_000);
+  }, 300_000);
 
   test(`a worker, ${workerKills} times`, async () => {
     const load = await startLoad();

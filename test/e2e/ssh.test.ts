@@ -25,7 +25,7 @@ describe.skipIf(mustSkipWithout('sshd', 'ssh', 'ssh-keygen'))('ssh through stile
 
   /** Words of `stile connect ssh` for a target, with ssh's own options behind `--`. */
   function connectWords(remoteCommand: string, knownHosts: string, targetId = 'ttcp_1234567890'): string[] {
-    const known = ['-o', `UserKnownHostsFile=${join(sshd.folder, knownHosts)}`];
+    const known = ['-o', `UserKnownHostsFile=${join(sshd.folder, knownHosts)}`, '-o', 'HashKnownHosts=no'];
     const options = [
       ...known,
       '-o',
