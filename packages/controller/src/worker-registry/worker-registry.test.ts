@@ -11,6 +11,7 @@ import type { SessionWorld } from '../../../../test/support/session-world.ts';
 import { encodeSpki, generateEd25519 } from '../pki/ed25519.ts';
 import type { Ed25519KeyPair } from '../pki/ed25519.ts';
 import { ClusterAuthority } from './cluster-authority.ts';
+import { WorkerFilters } from './worker-filter.ts';
 import { canonicalTags, requireLegalStatement } from './worker.ts';
 import { shuffled } from './worker-selection.ts';
 
@@ -234,6 +235,46 @@ test('what a hostile worker says of itself is bounded', () => {
   refuse({ tags: { type: [''] } });
   refuse({ tags: { type: ['x'.repeat(513)] } });
   refuse({ tags: { type: Array.from({ length: 300 }, String) } });
+  refuse({ tags: { 'a\0': ['x'] } });
+  refuse({ tags: { type: ['\u001b[2J'] } });
+  refuse({ releaseVersion: 'v1\0' });
+  refuse({ description: 'two\u001b' });
+  requireLegalStatement({ ...statement, description: 'two\nlines' });
+});
+
+test('the address of a worker must be one that fits into a session certificate: it stands there for all workers', () => {
+  const isLegal = (address: string): boolean => {
+    try {
+      requireLegalStatement({ ...statement, address });
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const legal = ['10.0.0.7:1', '[::1]:1', 'w-1.example.com:1', 'w_1:1', 'w.example.:1'];
+  expect(legal.filter((address) => !isLegal(address))).toEqual([]);
+  const illegal = [
+    'ü:1',
+    '\0:1',
+    '\u001b[31m:1',
+    '-o:1',
+    '*.a:1',
+    'a..b:1',
+    `${'a'.repeat(64)}:1`,
+    '[::1%eth0]:1',
+  ];
+  expect(illegal.filter(isLegal)).toEqual([]);
+});
+
+test('tags may have the names of what every object has', () => {
+  const json = '{"__proto__":["a"],"constructor":["b"],"toString":["c"]}';
+  const worker = { config_tags: json, api_tags: '{"toString":["d"]}' };
+  expect(JSON.stringify(canonicalTags(worker))).toBe(
+    '{"__proto__":["a"],"constructor":["b"],"toString":["c","d"]}',
+  );
+  const filters = new WorkerFilters();
+  expect(filters.matches('"b" in "/tags/constructor"', { ...worker, name: 'w' })).toBe(true);
+  expect(filters.matches('"b" in "/tags/valueOf"', { ...worker, name: 'w' })).toBe(false);
 });
 
 test('tags of configuration and API are shown together', () => {

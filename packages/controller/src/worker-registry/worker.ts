@@ -2,6 +2,7 @@
  * Rules of workers (http-api.md §2.16): names, tags, what a worker may say about itself, and when it counts as live. Pure;
  * SQL is in worker-repository.ts.
  */
+import { isIP } from 'node:net';
 import { StileError } from '@stile/protocol';
 import { parseHostPort } from '@stile/runtime';
 import type { WorkerTable } from '../store/schema.ts';
@@ -25,6 +26,12 @@ const mostTagValues = 256;
 /** Longest `host:port`: a DNS name of 253 characters, brackets and a port fit. */
 const longestAddress = 262;
 const longestText = 1024;
+/** A label of a host name; underscores are no DNS but in use. */
+const hostLabel = /^[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/;
+/** What neither a log nor the database takes: control characters and halves of surrogate pairs. */
+const illegalText = /[\p{Cc}\p{Surrogate}]/u;
+/** The same for descriptions, which may have lines. */
+const illegalDescription = /[^\P{Cc}\t\n\r]|\p{Surrogate}/u;
 
 /** What a worker says of itself when its link opens. */
 export interface WorkerStatement {
@@ -44,19 +51,39 @@ export function requireLegalStatement(statement: WorkerStatement): void {
   if (statement.address.length > longestAddress) {
     throw new StileError('invalidArgument', 'the address of the worker is too long');
   }
-  const { port } = parseHostPort(statement.address);
+  const { host, port } = parseHostPort(statement.address);
   if (port === 0) throw new StileError('invalidArgument', 'the address of the worker has no port');
+  // It goes into the certificate of every session that the worker may serve: a host that cannot stand there would spoil
+  // those sessions for the other workers too.
+  if (!isDialable(host)) {
+    throw new StileError(
+      'invalidArgument',
+      'the address of the worker is neither a host name in ASCII nor an IP address without a zone',
+    );
+  }
   if (statement.releaseVersion.length > longestText || statement.description.length > longestText) {
     throw new StileError('invalidArgument', 'version or description of the worker is too long');
   }
+  if (illegalText.test(statement.releaseVersion) || illegalDescription.test(statement.description)) {
+    throw new StileError('invalidArgument', 'version or description of the worker has control characters');
+  }
   const entries = Object.entries(statement.tags);
   const texts = entries.flatMap(([key, values]) => [key, ...values]);
-  if (texts.length > mostTagValues || texts.some((text) => text.length < 1 || text.length > longestTag)) {
+  const isWrong = (text: string): boolean =>
+    text.length < 1 || text.length > longestTag || illegalText.test(text);
+  if (texts.length > mostTagValues || texts.some(isWrong)) {
     throw new StileError(
       'invalidArgument',
-      `tags of the worker: at most ${mostTagValues} keys and values of 1 to ${longestTag} characters`,
+      `tags of the worker: at most ${mostTagValues} keys and values of 1 to ${longestTag} printable characters`,
     );
   }
+}
+
+/** Whether a host can be dialed by clients and named in a certificate. */
+function isDialable(host: string): boolean {
+  if (isIP(host) !== 0) return !host.includes('%');
+  const name = host.endsWith('.') ? host.slice(0, -1) : host;
+  return name.length <= 253 && name.split('.').every((label) => hostLabel.test(label));
 }
 
 /** @throws {StileError} invalidArgument naming `name` (http-api.md §2.16) */
@@ -71,12 +98,12 @@ export function requireLegalWorkerName(name: string | null | undefined): void {
 export function parseTags(json: string): Tags {
   const parsed: unknown = JSON.parse(json);
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return {};
-  const tags: Record<string, string[]> = {};
-  for (const [key, values] of Object.entries(parsed)) {
-    if (!Array.isArray(values)) continue;
-    tags[key] = values.filter((value): value is string => typeof value === 'string');
-  }
-  return tags;
+  // Not by assignment: a key may be the name of a property that every object inherits.
+  return Object.fromEntries(
+    Object.entries(parsed)
+      .filter((entry): entry is [string, unknown[]] => Array.isArray(entry[1]))
+      .map(([key, values]) => [key, values.filter((value) => typeof value === 'string')]),
+  );
 }
 
 /** Tags for a column: sorted and without duplicates, so that equal tags are equal text. */
@@ -87,13 +114,13 @@ export function encodeTags(tags: Tags): string {
 
 /** Tags of the worker's configuration and those set over the API, together. */
 export function canonicalTags(worker: Pick<Worker, 'config_tags' | 'api_tags'>): Tags {
-  const all: Record<string, string[]> = {};
+  const all = new Map<string, readonly string[]>();
   for (const tags of [parseTags(worker.config_tags), parseTags(worker.api_tags)]) {
     for (const [key, values] of Object.entries(tags)) {
-      all[key] = [...new Set([...(all[key] ?? []), ...values])].sort();
+      all.set(key, [...new Set([...(all.get(key) ?? []), ...values])].sort());
     }
   }
-  return all;
+  return Object.fromEntries(all);
 }
 
 /** What a worker filter is evaluated on (session-protocol.md §4.10). */
