@@ -3,6 +3,7 @@ import type { Selectable } from 'kysely';
 import type { Connection } from '../store/database.ts';
 import { pageOf } from '../store/page.ts';
 import type { PageRequest } from '../store/page.ts';
+import { PreparedQuery } from '../store/prepared-query.ts';
 import { permittedRows } from '../store/permitted-rows.ts';
 import type { ListPermission, ListPermissions } from '../store/permitted-rows.ts';
 import type { HostSetTable, HostTable } from '../store/schema.ts';
@@ -155,17 +156,21 @@ export interface EndpointCandidate {
   readonly address: string;
 }
 
-/** Every (set, host) entry of a target's host sources, ordered by set and host (session-protocol.md §6.3). */
-export async function listEndpointCandidates(db: Connection, targetId: string): Promise<EndpointCandidate[]> {
-  const rows = await db
+/** Runs at every authorize-session of a target without an address. */
+const endpointCandidates = new PreparedQuery((db, input: { targetId: string }) =>
+  db
     .selectFrom('target_host_source')
     .innerJoin('host_set_host', 'host_set_host.host_set_id', 'target_host_source.host_set_id')
     .innerJoin('host', 'host.id', 'host_set_host.host_id')
     .select(['host.id as host_id', 'host_set_host.host_set_id', 'host.address'])
-    .where('target_host_source.target_id', '=', targetId)
+    .where('target_host_source.target_id', '=', input.targetId)
     .orderBy('host_set_host.host_set_id')
-    .orderBy('host.id')
-    .execute();
+    .orderBy('host.id'),
+);
+
+/** Every (set, host) entry of a target's host sources, ordered by set and host (session-protocol.md §6.3). */
+export async function listEndpointCandidates(db: Connection, targetId: string): Promise<EndpointCandidate[]> {
+  const rows = await endpointCandidates.execute(db, { targetId });
   return rows.map((row) => ({ hostId: row.host_id, hostSetId: row.host_set_id, address: row.address }));
 }
 

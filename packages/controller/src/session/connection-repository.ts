@@ -5,12 +5,34 @@ import type { ConnectionEndReason } from '@stile/protocol';
 import type { ConnectionClose, ConnectionReport } from '@stile/protocol/rpc';
 import type { Connection } from '../store/database.ts';
 import { isOpenConnection } from '../store/page.ts';
+import { PreparedQuery } from '../store/prepared-query.ts';
 import type { SessionConnection } from './session.ts';
 import { chunkSize, chunksOf } from './session-repository.ts';
 
+/** Runs at every new connection. */
+const insertion = new PreparedQuery((db, row: SessionConnection) =>
+  db.insertInto('session_connection').values({
+    id: row.id,
+    session_id: row.session_id,
+    worker_id: row.worker_id,
+    status: row.status,
+    client_address: row.client_address,
+    client_port: row.client_port,
+    endpoint_address: row.endpoint_address,
+    endpoint_port: row.endpoint_port,
+    bytes_up: row.bytes_up,
+    bytes_down: row.bytes_down,
+    created_at: row.created_at,
+    connected_at: row.connected_at,
+    closed_at: row.closed_at,
+    end_reason: row.end_reason,
+    updated_at: row.updated_at,
+  }),
+);
+
 /** Adds an authorized connection, in the same unit that took it of the limit. */
 export async function insertConnection(tx: Connection, row: SessionConnection): Promise<void> {
-  await tx.insertInto('session_connection').values(row).execute();
+  await insertion.execute(tx, row);
 }
 
 /** A session's connections, newest first. */
@@ -24,18 +46,18 @@ export function listConnections(db: Connection, sessionId: string): Promise<Sess
     .execute();
 }
 
-/** authorized → connected, by the worker whose it is and while the session is active. False otherwise. */
-export async function connectConnection(
-  tx: Connection,
-  change: {
-    readonly id: string;
-    readonly workerId: string;
-    readonly endpointAddress: string;
-    readonly endpointPort: number;
-    readonly nowUs: number;
-  },
-): Promise<boolean> {
-  const rows = await tx
+/** A connection that has reached its endpoint. */
+export interface ConnectedChange {
+  readonly id: string;
+  readonly workerId: string;
+  readonly endpointAddress: string;
+  readonly endpointPort: number;
+  readonly nowUs: number;
+}
+
+/** Runs at every new connection. */
+const connectedChange = new PreparedQuery((db, change: ConnectedChange) =>
+  db
     .updateTable('session_connection')
     .set({
       status: 'connected',
@@ -57,9 +79,12 @@ export async function connectConnection(
           .where('session.expires_at', '>', change.nowUs),
       ),
     )
-    .returning('id')
-    .execute();
-  return rows.length > 0;
+    .returning('id'),
+);
+
+/** authorized → connected, by the worker whose it is and while the session is active. False otherwise. */
+export async function connectConnection(tx: Connection, change: ConnectedChange): Promise<boolean> {
+  return (await connectedChange.first(tx, change)) !== undefined;
 }
 
 /** Where a connection stands, when it is the worker's. */

@@ -7,6 +7,7 @@ import type { Expression, SqlBool } from 'kysely';
 import type { SessionEndReason } from '@stile/protocol';
 import type { Connection, Database } from '../store/database.ts';
 import { isLivingSession, isOpenConnection } from '../store/page.ts';
+import { PreparedQuery } from '../store/prepared-query.ts';
 import type { SessionTable } from '../store/schema.ts';
 import type { SessionRow } from './session.ts';
 
@@ -95,26 +96,30 @@ export async function activateSession(
   return rows.length > 0;
 }
 
-/** Takes one connection of the limit: design.md §4. Undefined when the session is not active, expired or at its limit. */
-export function takeConnection(
-  tx: Connection,
-  id: string,
-  nowUs: number,
-): Promise<Pick<SessionTable, 'connections_used' | 'connection_limit'> | undefined> {
-  return tx
+/** Runs at every new connection. */
+const connectionOfLimit = new PreparedQuery((db, input: { id: string; nowUs: number }) =>
+  db
     .updateTable('session')
     .set({ connections_used: sql`connections_used + 1` })
-    .where('id', '=', id)
+    .where('id', '=', input.id)
     .where('status', '=', 'active')
-    .where('expires_at', '>', nowUs)
+    .where('expires_at', '>', input.nowUs)
     .where((where) =>
       where.or([
         where('connection_limit', '=', -1),
         where('connections_used', '<', where.ref('connection_limit')),
       ]),
     )
-    .returning(['connections_used', 'connection_limit'])
-    .executeTakeFirst();
+    .returning(['connections_used', 'connection_limit']),
+);
+
+/** Takes one connection of the limit: design.md §4. Undefined when the session is not active, expired or at its limit. */
+export function takeConnection(
+  tx: Connection,
+  id: string,
+  nowUs: number,
+): Promise<Pick<SessionTable, 'connections_used' | 'connection_limit'> | undefined> {
+  return connectionOfLimit.first(tx, { id, nowUs });
 }
 
 /** Why, when and by whom sessions begin to end. */
@@ -303,12 +308,9 @@ export interface ConnectionSubject {
   readonly isCallerGood: boolean;
 }
 
-/** Session, target, user and auth token of a session in one statement; undefined when there is no such session. */
-export async function lookupConnectionSubject(
-  db: Connection,
-  id: string,
-): Promise<ConnectionSubject | undefined> {
-  const row = await db
+/** Runs at every new connection. */
+const connectionSubject = new PreparedQuery((db, input: { id: string }) =>
+  db
     .selectFrom('session')
     .leftJoin('target', 'target.id', 'session.target_id')
     .leftJoin('scope', 'scope.id', 'target.scope_id')
@@ -329,8 +331,15 @@ export async function lookupConnectionSubject(
       'auth_token.account_id',
       'account.user_id as account_user_id',
     ])
-    .where('session.id', '=', id)
-    .executeTakeFirst();
+    .where('session.id', '=', input.id),
+);
+
+/** Session, target, user and auth token of a session in one statement; undefined when there is no such session. */
+export async function lookupConnectionSubject(
+  db: Connection,
+  id: string,
+): Promise<ConnectionSubject | undefined> {
+  const row = await connectionSubject.first(db, { id });
   if (row === undefined) return undefined;
   return {
     status: row.status,

@@ -18,10 +18,11 @@ class Placeholder {
 
 /**
  * Made once, as a constant of a repository. `build` gets the input's properties as placeholders: each may stand where a bound
- * value may, and must not be looked into.
+ * value may, and must not be looked into. Columns are named one by one: PostgreSQL refuses a kept statement whose `*` has come
+ * to mean other columns, by a migration under a running controller.
  *
  * ```ts
- * const byId = new PreparedQuery((db, input: { id: string }) => db.selectFrom('target').selectAll().where('id', '=', input.id));
+ * const byId = new PreparedQuery((db, input: { id: string }) => db.selectFrom('target').select(['id', 'name']).where('id', '=', input.id));
  * const target = await byId.first(db, { id });
  * ```
  */
