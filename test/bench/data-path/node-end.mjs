@@ -35,9 +35,14 @@ const acceptTls = (socket, secureContext) =>
   new Promise((resolve) => {
     socket.setNoDelay(true);
     socket.on('error', () => undefined);
-    const tls = new TLSSocket(socket, { isServer: true, secureContext });
-    tls.on('error', () => undefined);
-    tls.once('secure', () => resolve(tls));
+    // As the worker does: the ClientHello is read first and put back.
+    socket.once('data', (hello) => {
+      socket.pause();
+      socket.unshift(hello);
+      const tls = new TLSSocket(socket, { isServer: true, secureContext });
+      tls.on('error', () => undefined);
+      tls.once('secure', () => resolve(tls));
+    });
   });
 
 async function stileClient(socket) {

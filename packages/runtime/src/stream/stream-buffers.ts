@@ -3,8 +3,20 @@
  * A stream may use the buffers only within one synchronous step, so that a thousand idle streams cost nothing.
  */
 
-/** Bytes of one read, and the most that one stream hands on in a turn of the event loop (performance.md: 256 KiB). */
+/** Most bytes that one stream hands on in a turn of the event loop; the rest waits in the kernel, so that others get theirs. */
 export const turnBytes = 262_144;
+
+/**
+ * Bytes of one read of a dialed socket, which become one frame. Node keeps memory of about a TLS write's size for the life of a connection
+ * (`set_allocate_tls_hint`): this sets what a connection of the worker costs after it has carried bulk (ADR 0001). Four TLS records.
+ */
+export const frameBytes = 65_520;
+/** Bytes of an accepted socket joined into one frame: the user's own machine, where few connections are and each costs twice the copying. */
+export const joinedBytes = 131_072;
+/** Bytes of a frame while a connection is young: below one TLS record, so that nothing is kept. */
+export const firstFrameBytes = 16_360;
+/** A connection is young until it has carried this many bytes in one direction. */
+export const youthBytes = 2_097_152;
 
 /** Free bytes in front of what is read from TCP: room for the longest WebSocket header (RFC 6455 §5.2: 2 + 8 + 4). */
 export const headroomBytes = 14;
@@ -17,17 +29,18 @@ export interface TurnMember {
 
 /** One a thread; made by the composition root and handed to every stream. */
 export class StreamBuffers {
-  readonly #memory: Buffer;
   readonly #members: TurnMember[] = [];
   /** Where TCP is read to; `headroomBytes` are free in front of it. Valid until the callback of the read returns. */
   readonly readBuffer: Buffer;
+  /** The beginning of `readBuffer`, for young connections. */
+  readonly firstReadBuffer: Buffer;
   /** Where a frame is put together; valid until `write` returns. */
   readonly frameBuffer: Buffer;
 
   constructor() {
     // allocUnsafeSlow: memory of its own, not a slice of Node's pool.
-    this.#memory = Buffer.allocUnsafeSlow(headroomBytes + turnBytes);
-    this.readBuffer = this.#memory.subarray(headroomBytes);
+    this.readBuffer = Buffer.allocUnsafeSlow(headroomBytes + frameBytes).subarray(headroomBytes);
+    this.firstReadBuffer = this.readBuffer.subarray(0, firstFrameBytes);
     this.frameBuffer = Buffer.allocUnsafeSlow(headroomBytes + turnBytes);
   }
 

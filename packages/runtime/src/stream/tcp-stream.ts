@@ -7,7 +7,7 @@ import { StileError } from '@stile/protocol/errors';
 import type { ByteStream, StreamReader, WriteResult } from './byte-stream.ts';
 import { formatHostPort } from '../listen.ts';
 import type { StreamBuffers, TurnMember } from './stream-buffers.ts';
-import { headroomBytes, turnBytes } from './stream-buffers.ts';
+import { headroomBytes, joinedBytes, youthBytes } from './stream-buffers.ts';
 
 /** Where and how to dial. */
 export interface TcpDialOptions {
@@ -81,7 +81,8 @@ export class TcpStream implements ByteStream, TurnMember {
    */
   static async dial(options: TcpDialOptions): Promise<TcpStream> {
     if (options.signal?.aborted === true) throw stopped(options);
-    const { readBuffer } = options.buffers;
+    const { readBuffer, firstReadBuffer } = options.buffers;
+    let readBytes = 0;
     const socket = connect({
       host: options.host,
       port: options.port,
@@ -92,8 +93,10 @@ export class TcpStream implements ByteStream, TurnMember {
       autoSelectFamily: true,
       autoSelectFamilyAttemptTimeout: attemptTimeoutMs,
       onread: {
-        buffer: readBuffer,
+        // Asked before every read: a connection gets the whole buffer when it has shown that it carries bulk.
+        buffer: () => (readBytes < youthBytes ? firstReadBuffer : readBuffer),
         callback: (length: number): boolean => {
+          readBytes += length;
           stream.#onBytes(readBuffer.subarray(0, length), headroomBytes);
           return true;
         },
@@ -185,12 +188,12 @@ export class TcpStream implements ByteStream, TurnMember {
     if (!this.#isOver) this.#reader?.onBytes([bytes], headroom);
   }
 
-  /** Node's chunks of one turn, joined: a write of 256 KiB costs little more than one of 64. */
+  /** Node's chunks of one turn, joined. */
   #collect(bytes: Buffer): void {
     if (this.#isOver) return;
     if (this.#batch.push(bytes) === 1) this.#buffers.atTurnEnd(this);
     this.#batchBytes += bytes.length;
-    if (this.#batchBytes >= turnBytes) this.#socket.pause();
+    if (this.#batchBytes >= joinedBytes) this.#socket.pause();
   }
 
   #deliver(): void {
