@@ -68,8 +68,9 @@ function takeKeys(answer: string[], text: string): string | undefined {
  */
 export async function askSecret(streams: CommandStreams, what: string, question: string): Promise<string> {
   const input = requireTerminal(streams, what);
-  streams.stderr.write(question);
+  // Before the question is seen: what is typed at once must not be echoed either.
   input.setRawMode(true);
+  streams.stderr.write(question);
   input.setEncoding('utf8');
   const answer: string[] = [];
   try {

@@ -10,14 +10,18 @@ function quoted(path: string): string {
   return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }
 
-const zshLoader = 'autoload -U +X bashcompinit && bashcompinit';
-
-function bashLine(program: string): string {
-  return `complete -C ${quoted(program)} stile`;
+/** bash and zsh read the argument of `-C` as a command line once more. */
+function commandOf(program: string): string {
+  return quoted(quoted(program));
 }
 
+function bashLine(program: string): string {
+  return `complete -C ${commandOf(program)} stile`;
+}
+
+/** Loads what `complete` needs in zsh, unless the start-up file has done so: without it every new shell would print an error. */
 function zshLine(program: string): string {
-  return `complete -o nospace -C ${quoted(program)} stile`;
+  return `(( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }; autoload -U +X bashcompinit && bashcompinit; complete -o nospace -C ${commandOf(program)} stile`;
 }
 
 function fishScript(program: string): string {
@@ -71,19 +75,20 @@ function lines(text: string): string[] {
   return text.split('\n');
 }
 
-async function append(path: string, wanted: readonly string[]): Promise<boolean> {
+async function append(path: string, wanted: string): Promise<boolean> {
   const text = await readFile(path, 'utf8');
-  const missing = wanted.filter((line) => !lines(text).includes(line));
-  if (missing.length === 0) return false;
+  if (lines(text).includes(wanted)) return false;
   const start = text === '' || text.endsWith('\n') ? text : `${text}\n`;
-  await writeFile(path, `${start}${missing.join('\n')}\n`);
+  await writeFile(path, `${start}${wanted}\n`);
   return true;
 }
 
 /** Takes out every completion line of `stile`, whichever program path it names. */
 async function take(path: string): Promise<boolean> {
   const text = await readFile(path, 'utf8');
-  const kept = lines(text).filter((line) => !/^complete (?:-o nospace )?-C .+ stile$/.test(line));
+  const kept = lines(text).filter(
+    (line) => !/(?:^|bashcompinit; )complete (?:-o nospace )?-C .+ stile$/.test(line),
+  );
   if (kept.length === lines(text).length) return false;
   await writeFile(path, kept.join('\n'));
   return true;
@@ -100,9 +105,8 @@ export async function installCompletion(
 ): Promise<readonly string[]> {
   const files = await findFiles(environment);
   const changed: string[] = [];
-  if (files.bash !== undefined && (await append(files.bash, [bashLine(program)]))) changed.push(files.bash);
-  if (files.zsh !== undefined && (await append(files.zsh, [zshLoader, zshLine(program)])))
-    changed.push(files.zsh);
+  if (files.bash !== undefined && (await append(files.bash, bashLine(program)))) changed.push(files.bash);
+  if (files.zsh !== undefined && (await append(files.zsh, zshLine(program)))) changed.push(files.zsh);
   if (files.fish !== undefined && !(await exists(files.fish))) {
     await mkdir(dirname(files.fish), { recursive: true });
     await writeFile(files.fish, fishScript(program));
