@@ -2,7 +2,7 @@
  * Tables in the documents are made from the code: error codes, options of the configuration file, flags of `stile dev`.
  * `npm run docs` writes them (STILE_WRITE_DOCS=1); this test fails when they are out of date.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorTable } from '@stile/protocol/errors';
 import { describe, expect, test } from 'vitest';
@@ -86,5 +86,16 @@ describe('documents', () => {
         flag.help,
       ]);
     expectBlock('README.md', 'options', table(['flag', 'type', 'default', 'environment', 'meaning'], rows));
+  });
+
+  test('docs/status.md names files that exist', () => {
+    const text = readFileSync(join(root, 'docs/status.md'), 'utf8');
+    const named = [...text.matchAll(/`((?:test|packages|docs)\/[\w./*-]+|SECURITY\.md|\.ci\/run)`/g)].map(
+      (match) => match[1] ?? '',
+    );
+    expect(named.length).toBeGreaterThan(40);
+    // A pattern stands for the folder before it.
+    const missing = named.filter((path) => !existsSync(join(root, path.replace(/\/[^/]*\*.*$/, ''))));
+    expect(missing).toEqual([]);
   });
 });
