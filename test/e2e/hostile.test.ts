@@ -17,10 +17,11 @@ import {
   readAuthorization,
   splitAddress,
 } from '../support/foreign-client.ts';
+import { encodeFrame } from '../support/foreign-frames.ts';
 import { refusal } from '../support/foreign-lab.ts';
 import type { ForeignAuthorization } from '../support/foreign-messages.ts';
 import { cleanEnvironment, startStile, type RunningProcess } from '../support/process.ts';
-import { residentBytes, watchMemory } from '../support/resident-memory.ts';
+import { boundMemory, type MemoryBound } from '../support/resident-memory.ts';
 import { makeTempDir, type TempDir } from '../support/temp-dir.ts';
 import { startWireTap } from '../support/wire-tap.ts';
 import { whenClosed } from '../support/when-closed.ts';
@@ -114,8 +115,7 @@ describe('half-open connections', () => {
     const address = cluster.address('w1', 'proxy');
     const auth = await newSession();
     const hello = await clientHello(auth);
-    const before = residentBytes(pid('w1'));
-    const watch = watchMemory(pid('w1'));
+    const memory = boundMemory(pid('w1'), 250 * mebibyte);
     const kinds: ((socket: Socket) => void)[] = [
       () => undefined,
       (socket) => socket.write(hello.subarray(0, 5)),
@@ -138,7 +138,7 @@ describe('half-open connections', () => {
     expect(sockets.length).toBeGreaterThan(1900);
     await goodClient();
     await goodClient();
-    expect(watch.stop() - before).toBeLessThan(250 * mebibyte);
+    memory.stop();
     await goodClient();
   });
 
@@ -202,8 +202,7 @@ describe('sizes before authentication', () => {
     const usual = await fetch(url, { method: 'POST', body: filler(60_000) });
     expect(usual.status).not.toBe(413);
 
-    const before = residentBytes(pid('c1'));
-    const watch = watchMemory(pid('c1'));
+    const memory = boundMemory(pid('c1'), 100 * mebibyte);
     const endless = await Promise.all(Array.from({ length: 20 }, () => raw(cluster.address('c1', 'api'))));
     const ends = endless.map(async (socket) => {
       let answer = '';
@@ -226,7 +225,7 @@ describe('sizes before authentication', () => {
       if (answer !== '') expect(answer).toMatch(/^HTTP\/1\.1 413 /);
       expect(sent).toBeLessThan(64 * mebibyte);
     }
-    expect(watch.stop() - before).toBeLessThan(100 * mebibyte);
+    memory.stop();
   });
 
   test.each<[string, string]>([
@@ -414,8 +413,7 @@ describe('peers that never stop sending', () => {
     try {
       const auth = await newSession(await newTarget(flood.port));
       await goodClient();
-      const before = residentBytes(pid('w1'));
-      const watch = watchMemory(pid('w1'));
+      const memory = boundMemory(pid('w1'), (pairs + 60) * mebibyte);
       const first = await connected(auth);
       first.socket.pause();
       for (let count = 1; count < pairs; count += 1) {
@@ -426,9 +424,9 @@ describe('peers that never stop sending', () => {
         connection.socket.pause();
       }
       // All is still when what the endpoints could send stands still.
-      await standstill(() => flood.sockets.reduce((sum, socket) => sum + socket.bytesWritten, 0));
+      await standstill(memory, () => flood.sockets.reduce((sum, socket) => sum + socket.bytesWritten, 0));
       expect(flood.sockets).toHaveLength(pairs);
-      expect(watch.stop() - before).toBeLessThan((pairs + 60) * mebibyte);
+      memory.stop();
       await goodClient();
     } finally {
       await flood.close();
@@ -440,8 +438,7 @@ describe('peers that never stop sending', () => {
     try {
       const auth = await newSession(await newTarget(deaf.port));
       await goodClient();
-      const before = residentBytes(pid('w1'));
-      const watch = watchMemory(pid('w1'));
+      const memory = boundMemory(pid('w1'), (pairs + 60) * mebibyte);
       const first = await connected(auth);
       const all = [first];
       for (let count = 1; count < pairs; count += 1) {
@@ -462,8 +459,8 @@ describe('peers that never stop sending', () => {
         connection.socket.on('drain', push);
         push();
       }
-      await standstill(() => all.reduce((sum, each) => sum + each.socket.bytesWritten, 0));
-      expect(watch.stop() - before).toBeLessThan((pairs + 60) * mebibyte);
+      await standstill(memory, () => all.reduce((sum, each) => sum + each.socket.bytesWritten, 0));
+      memory.stop();
       await goodClient();
     } finally {
       await deaf.close();
@@ -474,28 +471,27 @@ describe('peers that never stop sending', () => {
     const deaf = await startTcpServer((socket) => socket.pause());
     try {
       const connection = await connected(await newSession(await newTarget(deaf.port)));
-      const before = residentBytes(pid('w1'));
-      const watch = watchMemory(pid('w1'));
-      const { encodeFrame } = await import('../support/foreign-frames.ts');
+      const memory = boundMemory(pid('w1'), 80 * mebibyte);
       const many = Buffer.concat(Array.from({ length: 5000 }, () => encodeFrame(Buffer.from('x'))));
       const push = (): void => {
         while (!connection.socket.destroyed && connection.socket.write(many));
       };
       connection.socket.on('drain', push);
       push();
-      await standstill(() => connection.socket.bytesWritten);
-      expect(watch.stop() - before).toBeLessThan(80 * mebibyte);
+      await standstill(memory, () => connection.socket.bytesWritten);
+      memory.stop();
     } finally {
       await deaf.close();
     }
   });
 });
 
-/** Waits until a number that only grows has not grown for a second. */
-async function standstill(read: () => number): Promise<void> {
+/** Waits until a number that only grows has not grown for a second; the memory must stay within its bound meanwhile. */
+async function standstill(memory: MemoryBound, read: () => number): Promise<void> {
   let last = -1;
   let since = Date.now();
   await eventually(() => {
+    memory.check();
     const now = read();
     if (now !== last) {
       last = now;

@@ -8,17 +8,32 @@ export function residentBytes(pid: number): number {
   return Number(found) * 1024;
 }
 
-/** Watches the resident memory of a process until `stop`, which gives the highest value seen. */
-export function watchMemory(pid: number): { readonly stop: () => number } {
-  let most = residentBytes(pid);
-  const timer = setInterval(() => {
-    most = Math.max(most, residentBytes(pid));
-  }, 20);
+/** A bound on the growth of a process. */
+export interface MemoryBound {
+  /** Fails when the process has grown beyond the bound at any time. */
+  check(): void;
+  /** Ends the watch, and fails likewise. Idempotent. */
+  stop(): void;
+}
+
+/** Watches a process from now on; it may grow by so many bytes. */
+export function boundMemory(pid: number, mostBytes: number): MemoryBound {
+  const before = residentBytes(pid);
+  let most = 0;
+  const look = (): void => {
+    most = Math.max(most, residentBytes(pid) - before);
+  };
+  const check = (): void => {
+    look();
+    if (most > mostBytes)
+      throw new Error(`process ${pid} has grown by ${most} bytes, more than ${mostBytes}`);
+  };
+  const timer = setInterval(look, 20);
   return {
+    check,
     stop: () => {
       clearInterval(timer);
-      most = Math.max(most, residentBytes(pid));
-      return most;
+      check();
     },
   };
 }
