@@ -291,6 +291,10 @@ export class ClusterListener implements WorkerLinks {
     this.#links.set(workerId, link);
     this.#log.info({ workerId }, 'a worker is linked');
     if (older !== undefined && older !== link) {
+      this.#log.warn(
+        { workerId },
+        'a newer link replaces a living one: if this goes on, two machines use the same auth_storage_path of one worker',
+      );
       void older.close(new StileError('aborted', 'the worker has a newer link'));
     }
   }
