@@ -7,16 +7,17 @@
 export const turnBytes = 262_144;
 
 /**
- * Bytes of one read of a dialed socket, which become one frame. Node keeps memory of about a TLS write's size for the life of a connection
- * (`set_allocate_tls_hint`): this sets what a connection of the worker costs after it has carried bulk (ADR 0001). Four TLS records.
+ * Bytes of one read of a dialed socket, which become one frame, by how much the connection has carried already. Node keeps memory of about the
+ * size of a TLS write for the life of a connection (`set_allocate_tls_hint`; nothing below one TLS record): a connection pays for large frames
+ * only when it has shown that it carries bulk (ADR 0001).
  */
-export const frameBytes = 65_520;
-/** Bytes of an accepted socket joined into one frame: the user's own machine, where few connections are and each costs twice the copying. */
+export const frameSteps: readonly { readonly fromBytes: number; readonly frameBytes: number }[] = [
+  { fromBytes: 0, frameBytes: 16_360 },
+  { fromBytes: 2 * 2 ** 20, frameBytes: 65_520 },
+  { fromBytes: 32 * 2 ** 20, frameBytes: 131_056 },
+];
+/** Bytes of an accepted socket joined into one frame: that is the user's own machine, with few connections. */
 export const joinedBytes = 131_072;
-/** Bytes of a frame while a connection is young: below one TLS record, so that nothing is kept. */
-export const firstFrameBytes = 16_360;
-/** A connection is young until it has carried this many bytes in one direction. */
-export const youthBytes = 2_097_152;
 
 /** Free bytes in front of what is read from TCP: room for the longest WebSocket header (RFC 6455 §5.2: 2 + 8 + 4). */
 export const headroomBytes = 14;
@@ -32,16 +33,24 @@ export class StreamBuffers {
   readonly #members: TurnMember[] = [];
   /** Where TCP is read to; `headroomBytes` are free in front of it. Valid until the callback of the read returns. */
   readonly readBuffer: Buffer;
-  /** The beginning of `readBuffer`, for young connections. */
-  readonly firstReadBuffer: Buffer;
+  readonly #readSteps: readonly { readonly fromBytes: number; readonly buffer: Buffer }[];
   /** Where a frame is put together; valid until `write` returns. */
   readonly frameBuffer: Buffer;
 
   constructor() {
     // allocUnsafeSlow: memory of its own, not a slice of Node's pool.
-    this.readBuffer = Buffer.allocUnsafeSlow(headroomBytes + frameBytes).subarray(headroomBytes);
-    this.firstReadBuffer = this.readBuffer.subarray(0, firstFrameBytes);
+    const largest = Math.max(...frameSteps.map((step) => step.frameBytes));
+    this.readBuffer = Buffer.allocUnsafeSlow(headroomBytes + largest).subarray(headroomBytes);
+    this.#readSteps = frameSteps
+      .map(({ fromBytes, frameBytes }) => ({ fromBytes, buffer: this.readBuffer.subarray(0, frameBytes) }))
+      .toReversed();
     this.frameBuffer = Buffer.allocUnsafeSlow(headroomBytes + turnBytes);
+  }
+
+  /** The part of `readBuffer` that a connection which has carried so many bytes reads to. */
+  readBufferFor(carriedBytes: number): Buffer {
+    const step = this.#readSteps.find(({ fromBytes }) => carriedBytes >= fromBytes);
+    return step?.buffer ?? this.readBuffer;
   }
 
   /** Calls `onTurnEnd` after the events that are due now. The caller remembers that it is scheduled. */

@@ -7,7 +7,7 @@ import { StileError } from '@stile/protocol/errors';
 import type { ByteStream, StreamReader, WriteResult } from './byte-stream.ts';
 import { formatHostPort } from '../listen.ts';
 import type { StreamBuffers, TurnMember } from './stream-buffers.ts';
-import { headroomBytes, joinedBytes, youthBytes } from './stream-buffers.ts';
+import { headroomBytes, joinedBytes } from './stream-buffers.ts';
 
 /** Where and how to dial. */
 export interface TcpDialOptions {
@@ -81,7 +81,8 @@ export class TcpStream implements ByteStream, TurnMember {
    */
   static async dial(options: TcpDialOptions): Promise<TcpStream> {
     if (options.signal?.aborted === true) throw stopped(options);
-    const { readBuffer, firstReadBuffer } = options.buffers;
+    const { buffers } = options;
+    const { readBuffer } = buffers;
     let readBytes = 0;
     const socket = connect({
       host: options.host,
@@ -93,8 +94,8 @@ export class TcpStream implements ByteStream, TurnMember {
       autoSelectFamily: true,
       autoSelectFamilyAttemptTimeout: attemptTimeoutMs,
       onread: {
-        // Asked before every read: a connection gets the whole buffer when it has shown that it carries bulk.
-        buffer: () => (readBytes < youthBytes ? firstReadBuffer : readBuffer),
+        // Asked before every read.
+        buffer: () => buffers.readBufferFor(readBytes),
         callback: (length: number): boolean => {
           readBytes += length;
           stream.#onBytes(readBuffer.subarray(0, length), headroomBytes);
