@@ -31,8 +31,12 @@ export class HalfOpenSockets {
   /** Takes a socket that has just connected. */
   add(socket: Socket): void {
     const key = keyOf(socket);
-    const [oldest] = this.#sockets.values();
-    if (this.#sockets.size >= this.#limits.mostSockets) oldest?.socket.destroy();
+    const [oldest] = this.#sockets;
+    if (this.#sockets.size >= this.#limits.mostSockets && oldest !== undefined) {
+      // Its close event comes later, and more sockets may come before it: each of them must find another oldest one.
+      this.#remove(...oldest);
+      oldest[1].socket.destroy();
+    }
     const timer = this.#clock.setTimer(this.#limits.deadlineMs, () => socket.destroy());
     const entry = { socket, timer };
     this.#sockets.set(key, entry);
