@@ -113,6 +113,20 @@ describe('RpcPeer', () => {
     expect(Buffer.concat(sent).toString()).not.toContain('secret');
   });
 
+  it('tells its own side of a fault of its own that the handler has named', async () => {
+    const seen: unknown[] = [];
+    const fault = new StileError('internal', 'a sealed value cannot be opened', {
+      cause: new Error('bad tag'),
+    });
+    const { peer } = peerWith(
+      { drain: () => Promise.reject(fault) },
+      { send: () => undefined, onInternalError: (error) => seen.push(error) },
+    );
+    peer.receive(encodeRequest(1, 'drain', {}));
+    await new Promise(setImmediate);
+    expect(seen).toEqual([fault]);
+  });
+
   it('answers a call it does not serve with unsupported', async () => {
     const { left } = pairOf({}, {});
     expect((await errorOf(left.call('drain', {}))).code).toBe('unsupported');

@@ -37,7 +37,7 @@ export interface RpcPeerOptions {
   readonly maxOpenCalls?: number;
   /** Largest frame read, bytes; default 1 MiB. */
   readonly maxFrameBytes?: number;
-  /** Told of every error of a handler that is no StileError, for the log. */
+  /** Told of every error of a handler that is a fault of this side, for the log: the caller learns no more than `internal`. */
   onInternalError?(error: unknown, method: ClusterMethod): void;
 }
 
@@ -206,8 +206,9 @@ export class RpcPeer {
       this.#send(encodeResponse(frame.id, frame.method, response));
     } catch (error) {
       this.#serving.delete(frame.id);
-      if (!(error instanceof StileError)) this.#options.onInternalError?.(error, frame.method);
-      this.#answerError(frame.id, toStileError(error));
+      const answer = toStileError(error);
+      if (answer.code === 'internal') this.#options.onInternalError?.(error, frame.method);
+      this.#answerError(frame.id, answer);
     }
   }
 
