@@ -21,6 +21,8 @@ import {
 
 /** Between two rounds, milliseconds; shorter when a session expires before. */
 const roundMs = 1000;
+/** The shortest time between two rounds, milliseconds: sessions that expire one after the other end in one of them. */
+const shortestRoundMs = 50;
 /** Between two purges, milliseconds. */
 const purgeMs = 30_000;
 /** An ended session is kept this long, microseconds: an hour (session-protocol.md §5.6). */
@@ -127,7 +129,7 @@ export class SessionReaper {
       await this.runOnce();
       const nowUs = this.#clock.nowUs();
       const expiresAt = await nextExpiry(this.#database.reader, nowUs);
-      if (expiresAt !== undefined) delayMs = Math.min(roundMs, Math.ceil((expiresAt - nowUs) / 1000));
+      if (expiresAt !== undefined) delayMs = delayUntil(expiresAt, nowUs);
     } catch (error) {
       const { code } = toStileError(error);
       this.#log.error({ err: error, code }, 'a round of the session reaper failed; the next one tries again');
@@ -137,4 +139,9 @@ export class SessionReaper {
       this.#round = this.#loop();
     });
   }
+}
+
+/** Milliseconds until the round for a session that expires then; both in epoch microseconds. */
+function delayUntil(expiresAt: number, nowUs: number): number {
+  return Math.min(roundMs, Math.max(shortestRoundMs, Math.ceil((expiresAt - nowUs) / 1000)));
 }
