@@ -282,6 +282,24 @@ describeBothEngines('serving sessions', (engineTest) => {
     await scene.world.close();
   });
 
+  test('addresses that a hostile worker reports are kept without control characters', async () => {
+    const scene = await newScene(engineTest);
+    const { serving, sessions } = scene.world.domain;
+    await serving.activate(scene.worker, scene.sessionId, 't'.repeat(20));
+    const { connectionId } = await serving.authorizeConnection(scene.worker, {
+      sessionId: scene.sessionId,
+      clientAddress: '192.0.2.1\0\u001b[2J\ud800',
+      clientPort: 1,
+    });
+    const endpoint = { endpointAddress: '::1\0\u009b', endpointPort: 2 };
+    await serving.connectConnection(scene.worker, { connectionId, ...endpoint });
+    expect((await sessions.read(scene.sessionId))?.connections[0]).toMatchObject({
+      client_address: '192.0.2.1[2J',
+      endpoint_address: '::1',
+    });
+    await scene.world.close();
+  });
+
   test('a client that ends its own session ends it in its own name, and may do so again', async () => {
     const scene = await newScene(engineTest);
     const { world, worker, sessionId } = scene;

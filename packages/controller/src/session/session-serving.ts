@@ -131,7 +131,7 @@ export class SessionServing {
         session_id: sessionId,
         worker_id: worker.id,
         status: 'authorized',
-        client_address: request.clientAddress.slice(0, longestAddress),
+        client_address: legalAddress(request.clientAddress),
         client_port: legalPort(request.clientPort),
         endpoint_address: null,
         endpoint_port: null,
@@ -158,7 +158,7 @@ export class SessionServing {
     const change = {
       id: request.connectionId,
       workerId: worker.id,
-      endpointAddress: request.endpointAddress.slice(0, longestAddress),
+      endpointAddress: legalAddress(request.endpointAddress),
       endpointPort: legalPort(request.endpointPort),
       nowUs: this.#clock.nowUs(),
     };
@@ -229,6 +229,11 @@ export class SessionServing {
 function isSameToken(a: string, b: string): boolean {
   const [left, right] = [Buffer.from(a), Buffer.from(b)];
   return left.length === right.length && timingSafeEqual(left, right);
+}
+
+/** Without control characters and halves of surrogate pairs: PostgreSQL refuses some, and terminals obey others. */
+function legalAddress(address: string): string {
+  return address.slice(0, longestAddress).replaceAll(/[\p{Cc}\p{Surrogate}]/gu, '');
 }
 
 function legalPort(port: number): number {
