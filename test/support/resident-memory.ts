@@ -28,7 +28,14 @@ export function boundMemory(pid: number, mostBytes: number): MemoryBound {
     if (most > mostBytes)
       throw new Error(`process ${pid} has grown by ${most} bytes, more than ${mostBytes}`);
   };
-  const timer = setInterval(look, 20);
+  const timer = setInterval(() => {
+    try {
+      look();
+    } catch {
+      // The process is gone; `check` says so.
+      clearInterval(timer);
+    }
+  }, 20);
   return {
     check,
     stop: () => {
