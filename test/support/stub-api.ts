@@ -18,13 +18,16 @@ export interface StubAnswer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** Says what to answer, at once or later. */
+export type Answering = (request: SeenRequest) => StubAnswer | Promise<StubAnswer>;
+
 /** A running stub. */
 export class StubApi {
   readonly requests: SeenRequest[] = [];
   readonly #server: Server;
-  #answer: (request: SeenRequest) => StubAnswer;
+  #answer: Answering;
 
-  private constructor(answer: (request: SeenRequest) => StubAnswer) {
+  private constructor(answer: Answering) {
     this.#answer = answer;
     this.#server = createServer((message, response) => {
       const pieces: Buffer[] = [];
@@ -37,15 +40,16 @@ export class StubApi {
           body: Buffer.concat(pieces).toString('utf8'),
         };
         this.requests.push(request);
-        const { status, body, headers } = this.#answer(request);
-        response.writeHead(status, { 'content-type': 'application/json', ...headers });
-        response.end(body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body));
+        void Promise.resolve(this.#answer(request)).then(({ status, body, headers }) => {
+          response.writeHead(status, { 'content-type': 'application/json', ...headers });
+          response.end(body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body));
+        });
       });
     });
   }
 
   /** Starts listening. The caller closes. */
-  static async start(answer: (request: SeenRequest) => StubAnswer): Promise<StubApi> {
+  static async start(answer: Answering): Promise<StubApi> {
     const stub = new StubApi(answer);
     await new Promise<void>((resolve) => stub.#server.listen(0, '127.0.0.1', resolve));
     return stub;
@@ -58,7 +62,7 @@ export class StubApi {
   }
 
   /** Changes what is answered from now on. */
-  answerWith(answer: (request: SeenRequest) => StubAnswer): void {
+  answerWith(answer: Answering): void {
     this.#answer = answer;
   }
 
