@@ -106,6 +106,29 @@ describe('a fault is named with its line', () => {
       legal.replace('    tls_disable: true\n', ''),
       'needs tls_cert_file and tls_key_file, or tls_disable: true',
     ],
+    [
+      'a plain API listener with a certificate',
+      legal.replace('    tls_disable: true\n', '    tls_disable: true\n    tls_cert_file: c.pem\n'),
+      'has both tls_disable and a certificate',
+    ],
+    [
+      'TLS on the ops listener, which it does not serve',
+      legal.replace(
+        'kms:',
+        '  - purpose: ops\n    address: 127.0.0.1:0\n    tls_cert_file: c.pem\n    tls_key_file: k.pem\nkms:',
+      ),
+      'listener with purpose ops serves plain HTTP only',
+    ],
+    [
+      'a certificate for the cluster listener, which makes its own',
+      legal.replace('kms:', '    tls_cert_file: c.pem\nkms:'),
+      'listener with purpose cluster makes its own certificates',
+    ],
+    [
+      'a second cluster listener, which would not be served',
+      legal.replace('kms:', '  - purpose: cluster\n    address: 127.0.0.1:0\nkms:'),
+      'there may be only one listener with purpose cluster',
+    ],
   ])('%s', (_name, text, expected) => {
     expect(faultOf(text)).toContain(expected);
   });

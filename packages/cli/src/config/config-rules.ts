@@ -14,6 +14,7 @@ export function checkSections(config: Partial<FileConfig>, name: string): FileCo
     ...roleFaults(whole),
     ...controllerFaults(whole),
     ...workerFaults(whole),
+    ...repeated(listener),
     ...listener.flatMap(listenerFaults),
     ...kms.flatMap(keyFaults),
   ];
@@ -53,13 +54,36 @@ function workerFaults(config: FileConfig): string[] {
   return knowsController ? faults : [...faults, 'worker.initial_upstreams must name at least one controller'];
 }
 
+/** Only the API is served on several addresses: a second listener of another purpose would be left out without a word. */
+function repeated(listeners: readonly ListenerSection[]): string[] {
+  return (['cluster', 'proxy', 'ops'] as const)
+    .filter((purpose) => listeners.filter((each) => each.purpose === purpose).length > 1)
+    .map((purpose) => `there may be only one listener with purpose ${purpose}`);
+}
+
+/** A setting that would not be used is a fault: whoever asks for TLS must not get something else. */
 function listenerFaults(listener: ListenerSection): string[] {
-  const { purpose, tls_disable: isPlain } = listener;
+  const { purpose, tls_disable: isPlain, tls_cert_file: certificate, tls_key_file: key } = listener;
+  const hasFiles = certificate !== undefined || key !== undefined;
   if (purpose === 'cluster' || purpose === 'proxy') {
-    return isPlain ? [`listener with purpose ${purpose} always uses TLS; remove tls_disable`] : [];
+    return [
+      ...(isPlain ? [`listener with purpose ${purpose} always uses TLS; remove tls_disable`] : []),
+      ...(hasFiles
+        ? [
+            `listener with purpose ${purpose} makes its own certificates; remove tls_cert_file and tls_key_file`,
+          ]
+        : []),
+    ];
   }
-  const hasCertificate = listener.tls_cert_file !== undefined && listener.tls_key_file !== undefined;
-  return isPlain || hasCertificate
+  if (purpose === 'ops') {
+    return isPlain && !hasFiles
+      ? []
+      : [
+          'listener with purpose ops serves plain HTTP only; set tls_disable: true, without tls_cert_file and tls_key_file',
+        ];
+  }
+  if (isPlain && hasFiles) return [`listener with purpose ${purpose} has both tls_disable and a certificate`];
+  return isPlain || (certificate !== undefined && key !== undefined)
     ? []
     : [`listener with purpose ${purpose} needs tls_cert_file and tls_key_file, or tls_disable: true`];
 }
