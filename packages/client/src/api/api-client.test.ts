@@ -191,6 +191,14 @@ describe('changes', () => {
 });
 
 describe('retries', () => {
+  test('do not wait for days because the server says so', async () => {
+    const stub = await serve(() => ({ status: 429, headers: { 'retry-after': '999999' } }));
+    await expect(client(stub, { maxRetries: 2 }).resource('targets').read('x')).rejects.toMatchObject({
+      code: 'tooManyRequests',
+    });
+    expect(stub.requests).toHaveLength(1);
+  });
+
   test('repeat a read after 503 with Retry-After, as often as allowed', async () => {
     const stub = await serve((_request, index) =>
       index < 2 ? { status: 503, headers: { 'retry-after': '0' } } : { status: 200, body: { id: 'x' } },

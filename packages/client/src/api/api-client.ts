@@ -43,6 +43,9 @@ export interface AuthorizeRequest extends CallOptions {
 /** Shortest wait before a retry, ms; half as much again is added at random (http-api.md §5). */
 const retryDelayMs = 1000;
 
+/** Longest wait that a server may ask for before a retry, seconds; the caller hears of a longer one at once. */
+const longestRetryAfterSeconds = 60;
+
 /** Where a retry cannot do the same thing twice: the server did not take the request. */
 const refusedStatuses: ReadonlySet<number> = new Set([429, 503]);
 
@@ -123,7 +126,7 @@ export class ApiClient {
 
   /**
    * One call, with retries (http-api.md §5): after 429 and 503, where the server took nothing; of GET also after other 5xx but
-   * 501 and after no answer.
+   * 501 and after no answer. Not when the server asks for a wait of more than a minute.
    * @throws {StileError} the code of the answer (`details.answer` holds it), or controllerUnreachable, deadlineExceeded
    */
   async call<T>(call: ApiCall): Promise<ApiAnswer<T>> {
@@ -134,6 +137,7 @@ export class ApiClient {
       } catch (error) {
         if (!(error instanceof StileError) || attempt >= maxRetries || !canRepeat(error, call.method))
           throw error;
+        if ((error.details?.retryAfterSeconds ?? 0) > longestRetryAfterSeconds) throw error;
         await this.#wait(error.details?.retryAfterSeconds, call.signal);
       }
     }
