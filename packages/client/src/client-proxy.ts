@@ -2,15 +2,11 @@
  * The local proxy of one session: listens, opens a worker connection for every local one, copies, and ends the session at the
  * end (session-protocol.md §7). One failed connection does not end it.
  */
-import {
-  errorCodeOfClose,
-  randomBase62,
-  StileError,
-  tofuTokenLength,
-  type CloseReason,
-  type ErrorCode,
-  type SessionAuthorization,
-} from '@stile/protocol';
+import { errorCodeOfClose, type CloseReason } from '@stile/protocol/close-reason';
+import { StileError, type ErrorCode } from '@stile/protocol/errors';
+import { tofuTokenLength } from '@stile/protocol/handshake';
+import { randomBase62 } from '@stile/protocol/ids';
+import type { SessionAuthorization } from '@stile/protocol/session-authorization';
 import {
   CopyLoop,
   StreamBuffers,
@@ -19,7 +15,7 @@ import {
   type HostPort,
   type TcpStream,
   type Timer,
-} from '@stile/runtime';
+} from '@stile/runtime/streams';
 import { LocalListener } from './local-listener.ts';
 import { openAuthorization, type SessionCredentials } from './session-authorization.ts';
 import { WorkerConnector, type WorkerConnection } from './worker-connection.ts';

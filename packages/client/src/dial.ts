@@ -1,7 +1,10 @@
 /** The two ends of the library for programs: ask for a session, and open one stream to its endpoint as a node Duplex. */
 import { Duplex } from 'node:stream';
-import { randomBase62, StileError, tofuTokenLength, type SessionAuthorization } from '@stile/protocol';
-import { Secret, StreamBuffers, type ByteStream } from '@stile/runtime';
+import { StileError } from '@stile/protocol/errors';
+import { tofuTokenLength } from '@stile/protocol/handshake';
+import { randomBase62 } from '@stile/protocol/ids';
+import type { SessionAuthorization } from '@stile/protocol/session-authorization';
+import { Secret, StreamBuffers, type ByteStream } from '@stile/runtime/streams';
 import type { ApiClient, AuthorizeRequest } from './api/api-client.ts';
 import type { SessionAuthorizationAnswer } from './api/api-types.ts';
 import { openAuthorization } from './session-authorization.ts';

@@ -1,7 +1,7 @@
 /** The listener on the user's machine: accepts, hands each connection on as a byte stream, and closes (step 5 of the flow). */
 import { createServer, type Server, type Socket } from 'node:net';
 import { StileError } from '@stile/protocol/errors';
-import { listen, TcpStream, type HostPort, type StreamBuffers } from '@stile/runtime';
+import { listen, TcpStream, type HostPort, type StreamBuffers } from '@stile/runtime/streams';
 
 /** How to listen. */
 export interface LocalListenerOptions {

@@ -4,7 +4,8 @@
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { decodeAuthorizationToken, StileError, type SessionAuthorization } from '@stile/protocol';
+import { StileError } from '@stile/protocol/errors';
+import { decodeAuthorizationToken, type SessionAuthorization } from '@stile/protocol/session-authorization';
 
 /** What a connection to a worker needs. Holds the session's private key: never log it. */
 export interface SessionCredentials {

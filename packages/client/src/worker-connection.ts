@@ -2,14 +2,14 @@
  * A connection of a session: the first worker of the list that can be used, and the handshake with it (session-protocol.md §3).
  * Also the other use of the handshake, ending the session.
  */
+import { errorCodeOfClose } from '@stile/protocol/close-reason';
+import { StileError } from '@stile/protocol/errors';
 import {
   decodeHandshakeResult,
   encodeClientHandshake,
-  errorCodeOfClose,
-  StileError,
   type HandshakeResultMessage,
-} from '@stile/protocol';
-import { withDeadline, type StreamBuffers, type WebSocketStream } from '@stile/runtime';
+} from '@stile/protocol/handshake';
+import { withDeadline, type StreamBuffers, type WebSocketStream } from '@stile/runtime/streams';
 import type { SessionCredentials } from './session-authorization.ts';
 import { dialWorker } from './worker-dial.ts';
 

@@ -4,7 +4,8 @@
  */
 import { isIP } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
-import { proxyPath, proxySubprotocol, StileError } from '@stile/protocol';
+import { StileError } from '@stile/protocol/errors';
+import { proxyPath, proxySubprotocol } from '@stile/protocol/handshake';
 import {
   formatHostPort,
   parseHostPort,
@@ -12,7 +13,7 @@ import {
   WebSocketStream,
   type HostPort,
   type StreamBuffers,
-} from '@stile/runtime';
+} from '@stile/runtime/streams';
 import type { SessionCredentials } from './session-authorization.ts';
 
 /** How to dial one worker. */
