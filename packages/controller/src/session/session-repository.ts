@@ -9,6 +9,7 @@ import type { Connection, Database } from '../store/database.ts';
 import { isLivingSession, isOpenConnection } from '../store/page.ts';
 import { PreparedQuery } from '../store/prepared-query.ts';
 import type { SessionTable } from '../store/schema.ts';
+import { hasVersion } from '../store/versioned-update.ts';
 import type { SessionRow } from './session.ts';
 
 /** Ids in one statement; far below the parameter limits of both engines. */
@@ -142,7 +143,7 @@ export type SessionSelector =
 
 function selected(selector: SessionSelector): Expression<SqlBool> {
   if ('id' in selector) {
-    const version = selector.version === undefined ? sql`` : sql` and version = ${selector.version}`;
+    const version = selector.version === undefined ? sql`` : sql` and ${hasVersion(selector.version)}`;
     return sql<SqlBool>`id = ${selector.id}${version}`;
   }
   if ('ids' in selector) return sql<SqlBool>`id in (${sql.join(selector.ids)})`;

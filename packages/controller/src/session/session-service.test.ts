@@ -167,9 +167,11 @@ describeBothEngines('session service', (engineTest) => {
     const caller = await addCaller(world);
     const target = await addTarget(world);
     const { sessionId } = await world.domain.sessions.authorize({ caller, target, scope: projectScope });
-    await expect(
-      world.domain.sessions.cancel({ sessionId, version: 7, by: caller.userId, waitMs: 0 }),
-    ).rejects.toEqual(refused('notFound'));
+    for (const version of [7, 4_294_967_295]) {
+      await expect(
+        world.domain.sessions.cancel({ sessionId, version, by: caller.userId, waitMs: 0 }),
+      ).rejects.toEqual(refused('notFound'));
+    }
     const first = await world.domain.sessions.cancel({ sessionId, version: 1, by: 'u_admin', waitMs: 5000 });
     expect(first.revocation).toEqual({ workers: 0, confirmed: 0 });
     expect(first.detail.session).toMatchObject({

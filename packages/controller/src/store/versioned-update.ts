@@ -3,7 +3,7 @@
  * `version` and `updated_at` alone (http-api.md §1.8, §1.9). Used by every repository with a PATCH.
  */
 import { sql } from 'kysely';
-import type { Selectable } from 'kysely';
+import type { RawBuilder, Selectable, SqlBool } from 'kysely';
 import type { Connection } from './database.ts';
 import type { Schema } from './schema.ts';
 
@@ -23,6 +23,14 @@ export interface VersionedUpdate<Table extends VersionedTable> {
   readonly nowUs: number;
 }
 
+/**
+ * A condition on the column `version`. Requests name versions up to 2^32 − 1, the column holds 31 bits: PostgreSQL takes a bare
+ * parameter for the column's type and fails on a larger one, where the answer is that no row has that version.
+ */
+export function hasVersion(version: number): RawBuilder<SqlBool> {
+  return sql<SqlBool>`version = cast(${version} as bigint)`;
+}
+
 /** The row after the update, or undefined when no such row has that version. */
 export async function updateVersioned<Table extends VersionedTable>(
   tx: Connection,
@@ -30,7 +38,7 @@ export async function updateVersioned<Table extends VersionedTable>(
   update: VersionedUpdate<Table>,
 ): Promise<Selectable<Schema[Table]> | undefined> {
   const changes = Object.entries(update.changes).filter(([, value]) => value !== undefined);
-  const row = sql`id = ${update.id} and version = ${update.version}`;
+  const row = sql`id = ${update.id} and ${hasVersion(update.version)}`;
   if (changes.length > 0) {
     const assignments = changes.map(([column, value]) => sql`${sql.ref(column)} = ${value}`);
     const differences = changes.map(([column, value]) => sql`${sql.ref(column)} is distinct from ${value}`);
@@ -55,6 +63,6 @@ export async function bumpVersion(
 ): Promise<boolean> {
   const updated = await sql`
     update ${sql.table(table)} set version = version + 1, updated_at = ${row.nowUs}
-    where id = ${row.id} and version = ${row.version} returning id`.execute(tx);
+    where id = ${row.id} and ${hasVersion(row.version)} returning id`.execute(tx);
   return updated.rows.length > 0;
 }

@@ -150,7 +150,10 @@ describeBothEngines('worker registry', (engineTest) => {
     expect(await isLive()).toBe(true);
     await world.registry.heartbeat(linked, { activeConnections: 3, isDraining: true }, 'ctrl_1');
     expect(await isLive()).toBe(false);
-    await world.registry.heartbeat(linked, { activeConnections: 0, isDraining: false }, 'ctrl_2');
+    const boast = { activeConnections: 4_294_967_295, isDraining: false };
+    expect(await world.registry.heartbeat(linked, boast, 'ctrl_2')).toMatchObject({
+      active_connections: 2_147_483_647,
+    });
     await world.registry.unlinked(worker.id, 'ctrl_1');
     expect(await isLive()).toBe(true);
     await world.registry.unlinked(worker.id, 'ctrl_2');

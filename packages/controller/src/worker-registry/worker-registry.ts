@@ -32,6 +32,9 @@ import { WorkerSelection } from './worker-selection.ts';
 /** A worker should renew its certificate when less than this is left, seconds: a third of 14 days. */
 export const renewBeforeSeconds: number = Math.floor((14 * 86_400) / 3);
 
+/** What the column of a worker's connections holds, 31 bits; a hostile worker may say more. */
+const mostConnections = 2_147_483_647;
+
 /** A worker as its link knows it. */
 export interface LinkedWorker {
   readonly workerId: string;
@@ -184,7 +187,7 @@ export class WorkerRegistry {
   ): Promise<Worker> {
     const sighting = { ...linked, controllerId, nowUs: this.#clock.nowUs() };
     const columns = {
-      active_connections: state.activeConnections,
+      active_connections: Math.min(state.activeConnections, mostConnections),
       draining: state.isDraining ? 1 : 0,
     } as const;
     const worker = await this.#database.write((tx) => repository.recordHeartbeat(tx, sighting, columns));
