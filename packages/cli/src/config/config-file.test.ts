@@ -56,6 +56,24 @@ describe('a legal file', () => {
     expect(config.kms[0]?.key.reveal()).toBe(key);
   });
 
+  test('goes without the activation token when its variable is gone: it was used once', () => {
+    const worker = `worker:
+  auth_storage_path: keys
+  initial_upstreams: ["127.0.0.1:9201"]
+  controller_generated_activation_token: env://TOKEN
+listener:
+  - { purpose: proxy, address: "127.0.0.1:0" }
+`;
+    expect(
+      parseConfig(worker, 'w.yaml', {
+        TOKEN: 'stwa_x',
+      }).worker?.controller_generated_activation_token?.reveal(),
+    ).toBe('stwa_x');
+    expect(parseConfig(worker, 'w.yaml', {}).worker).not.toHaveProperty(
+      'controller_generated_activation_token',
+    );
+  });
+
   test('never shows a secret when it is printed', () => {
     const config = parseConfig(legal, 'stile.yaml', { DB: 'postgresql://u:hunter2@h/d' });
     expect(JSON.stringify(config)).not.toContain('hunter2');

@@ -202,6 +202,7 @@ function resolveSecrets(
     try {
       return new Secret(resolveSecretText(value, source.env));
     } catch (cause) {
+      if (schema['x-used-once'] === true) return undefined;
       throw source.fail(path, cause);
     }
   }
@@ -213,5 +214,9 @@ function resolveSecrets(
     key,
     resolveSecrets(item, schema?.properties?.[key], [...path, key], source),
   ];
-  return Object.fromEntries(Object.entries(value).map(resolve));
+  return Object.fromEntries(
+    Object.entries(value)
+      .map(resolve)
+      .filter(([, item]) => item !== undefined),
+  );
 }

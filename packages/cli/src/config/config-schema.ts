@@ -19,6 +19,8 @@ export interface OptionSchema {
   readonly format?: 'duration' | 'address';
   readonly default?: string | number | boolean;
   readonly 'x-secret'?: true;
+  /** A secret that counts once: when its variable or file is gone later, the option counts as absent. */
+  readonly 'x-used-once'?: true;
 }
 
 const text = (description: string, more: Partial<OptionSchema> = {}): OptionSchema => ({
@@ -98,9 +100,12 @@ const worker = group(
       '`host:port` of the cluster listeners of one or more controllers, tried in turn.',
       text('host:port', { format: 'address' }),
     ),
-    controller_generated_activation_token: secret(
-      'One-time token of `stile workers create controller-led`; used once, then the key in `auth_storage_path` counts.',
-    ),
+    controller_generated_activation_token: {
+      ...secret(
+        'One-time token of `stile workers create controller-led`; used once, then the key in `auth_storage_path` counts.',
+      ),
+      'x-used-once': true,
+    },
     auth_storage_path: text('Folder (0700) where the worker keeps its own key and certificate.'),
     tags: {
       type: 'object',
