@@ -19,6 +19,7 @@ describe('ops listener', () => {
     expect(await metrics.text()).toContain('process_cpu_seconds_total');
     expect((await fetch(`${base}/metrics`, { method: 'POST' })).status).toBe(405);
     expect((await fetch(`${base}/debug`)).status).toBe(404);
+    expect((await fetch(`${base}//`)).status).toBe(404);
     listener.markStopping();
     expect((await fetch(`${base}/health`)).status).toBe(503);
   });

@@ -91,7 +91,9 @@ export class OpsListener {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = new URL(request.url ?? '/', 'http://ops');
+    const target = request.url ?? '/';
+    // A path such as `//` is no URL; it is not found, like any other.
+    const url = new URL(URL.canParse(target, 'http://ops') ? target : '/not-found', 'http://ops');
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.writeHead(405, { Allow: 'GET' }).end();
       return;
