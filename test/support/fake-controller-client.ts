@@ -43,6 +43,8 @@ export class FakeControllerClient implements ControllerClient {
   isLinked = true;
   /** Awaited by every cancel: a test holds it back. */
   cancelGate: Promise<void> = Promise.resolve();
+  /** Awaited by every report that an endpoint was reached. */
+  connectGate: Promise<void> = Promise.resolve();
   #wake: (() => void)[] = [];
 
   /** Adds a session with a certificate of its own. */
@@ -124,6 +126,7 @@ export class FakeControllerClient implements ControllerClient {
   async connectConnection(request: ConnectConnectionRequest): Promise<void> {
     if (this.failing.connectConnection !== undefined) throw this.failing.connectConnection;
     this.connects.push(request);
+    await this.connectGate;
   }
 
   async closeConnection(close: ConnectionClose): Promise<void> {

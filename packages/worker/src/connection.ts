@@ -153,18 +153,28 @@ export class ProxiedConnection implements LiveConnection {
     });
     try {
       const { host, port } = far.remoteAddress;
-      await controller.connectConnection({
+      const connected = controller.connectConnection({
         connectionId: this.id,
         endpointAddress: host,
         endpointPort: port,
       });
-      signal.throwIfAborted();
+      // A cut does not wait for the controller's answer.
+      await Promise.race([connected, rejectedBy(signal)]);
     } catch (error) {
       far.reset();
       throw error;
     }
     return new CopyLoop(stream, far);
   }
+}
+
+/** Rejects with the signal's reason when it aborts; else stays as it is. */
+function rejectedBy(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const onAbort = (): void => reject(toStileError(signal.reason));
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
 }
 
 function reasonOfCopy(end: CopyEnd): ConnectionEndReason {

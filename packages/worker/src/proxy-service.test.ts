@@ -396,13 +396,20 @@ describe('the end of a session', () => {
     expect(lab.sessions.connectionCount).toBe(0);
   });
 
-  it('cuts a connection whose endpoint is still being dialed', async () => {
-    // A listener that never accepts: its backlog is full, so that the next dial hangs.
-    const session = newSession({ endpoint: 'tcp://192.0.2.1:9' });
+  it('cuts a connection that is on its way to its endpoint, with the socket there', async () => {
+    const session = newSession();
+    let release: () => void = () => undefined;
+    lab.controller.connectGate = new Promise((resolve) => (release = resolve));
+    const accepted = echo.nextSocket();
     const connection = await lab.connected(session);
-    const closes = await lab.sessions.revoke([{ sessionId: session.id, reason: 'canceled' }]);
-    expect(await connection.ended()).toMatchObject({ kind: expect.stringMatching(/dropped|close/) });
-    expect([...closes, ...lab.controller.closes]).not.toEqual([]);
+    const endpoint = await accepted;
+    await eventually(() => (lab.controller.connects.length > 0 ? true : undefined));
+    const gone = new Promise((resolve) => endpoint.once('close', resolve));
+    const closing = lab.sessions.revoke([{ sessionId: session.id, reason: 'canceled' }]);
+    expect(await connection.ended()).toEqual({ kind: 'dropped' });
+    expect(await closing).toMatchObject([{ bytesUp: 0, bytesDown: 0, reason: 'session canceled' }]);
+    await gone;
+    release();
   });
 
   it('by expiry cuts a busy and an idle connection at its time, not before', async () => {
