@@ -49,6 +49,9 @@ class Rows implements ListSource<Row> {
   readonly deleted: { id: string; at: number }[] = [];
   nowUs = 1_800_000_000_000_000;
   pages = 0;
+  /** What looking at a row costs, milliseconds. */
+  rowMs = 0;
+  #workedMs = 0;
 
   add(id: string, more: Partial<Row> = {}): Row {
     this.nowUs += 1000;
@@ -81,6 +84,7 @@ class Rows implements ListSource<Row> {
   }
 
   stamps(row: Row): Row {
+    this.#workedMs += this.rowMs;
     return row;
   }
 
@@ -99,7 +103,7 @@ class Rows implements ListSource<Row> {
   get services(): ListServices {
     const clock: Clock = {
       nowUs: () => this.nowUs,
-      monotonicMs: () => 0,
+      monotonicMs: () => this.#workedMs,
       setTimer: () => ({ cancel: () => undefined }),
     };
     return {
@@ -216,6 +220,29 @@ describe('the first pass', () => {
     } while (token !== undefined);
     expect(seen.map((page) => page.response_type)).toEqual(['delta', 'delta', 'complete']);
     expect(seen.flatMap(idsOf)).toEqual(['t_000000']);
+  });
+
+  test('a costly filter shares the event loop, ends after a second of work, and goes on with the token', async () => {
+    const rows = rowsOf(490);
+    rows.rowMs = 10;
+    let turns = 0;
+    let isDone = false;
+    const takeTurn = (): void => {
+      turns += 1;
+      if (!isDone) setImmediate(takeTurn);
+    };
+    setImmediate(takeTurn);
+    const filter = '"/item/id" == "t_000000"';
+    let page = await rows.list({ filter });
+    isDone = true;
+    expect(turns).toBeGreaterThan(40);
+    expect(page).toMatchObject({ response_type: 'delta' });
+    let requests = 1;
+    for (; page.response_type === 'delta'; requests += 1) {
+      page = await rows.list({ filter, list_token: page.list_token ?? '' });
+    }
+    expect(idsOf(page)).toEqual(['t_000000']);
+    expect(requests).toBe(5);
   });
 
   test('a filter that does not parse is 400 and names the field', async () => {

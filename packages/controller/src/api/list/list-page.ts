@@ -15,6 +15,7 @@ import {
   type ListState,
   type TokenMac,
 } from './list-token.ts';
+import { WorkTime } from './work-time.ts';
 
 /** A part of a list as the store gives it (store/page.ts). */
 export interface PageRequest {
@@ -167,14 +168,37 @@ function nextState(start: Start, walk: Walk, nowUs: number): ListState {
   return { phase: 'refreshing', startedAt, after: walk.last, since: start.since, deletedSince: nowUs };
 }
 
-/** Walks rows until the page is full and one more visible row is seen, the rows end, or the budget is used up. */
+/** Puts a row where it belongs; false, and nothing is done, when it is to be shown and the page is full. */
+function takeRow<Row>(
+  { row, item }: { readonly row: Row; readonly item: object | undefined },
+  walk: Walk,
+  list: {
+    readonly source: ListSource<Row>;
+    readonly start: Start;
+    readonly parameters: ListParameters;
+  },
+): boolean {
+  const { source, start, parameters } = list;
+  const stamps = source.stamps(row);
+  const isRemoved = start.since !== undefined && source.hasLeft?.(row) === true;
+  const isShown = !isRemoved && item !== undefined && (parameters.filter?.matches({ item }) ?? true);
+  if (isShown && walk.items.length === parameters.pageSize) return false;
+  if (isRemoved) walk.removedIds.push(stamps.id);
+  if (isShown) walk.items.push(item);
+  walk.last = { at: start.phase === 'created' ? stamps.created_at : stamps.updated_at, id: stamps.id };
+  return true;
+}
+
+/** Walks rows until the page is full and one more visible row is seen, the rows end, or the rows or the time of one request are used up. */
 async function walkRows<Row>(
   source: ListSource<Row>,
   start: Start,
   parameters: ListParameters,
+  clock: Clock,
 ): Promise<Walk> {
   const { pageSize, filter } = parameters;
   const walk: Walk = { items: [], removedIds: [], last: start.after, isComplete: false };
+  const time = new WorkTime(clock);
   let scanned = 0;
   while (scanned < maxScannedRows) {
     const missing = pageSize + 1 - walk.items.length;
@@ -186,15 +210,10 @@ async function walkRows<Row>(
       ...(start.since === undefined ? {} : { updatedSince: start.since }),
     });
     const shown = await source.render(rows);
+    time.begin();
     for (const [index, row] of rows.entries()) {
-      const item = shown[index];
-      const stamps = source.stamps(row);
-      const isRemoved = start.since !== undefined && source.hasLeft?.(row) === true;
-      const isShown = !isRemoved && item !== undefined && (filter?.matches({ item }) ?? true);
-      if (isShown && walk.items.length === pageSize) return walk;
-      if (isRemoved) walk.removedIds.push(stamps.id);
-      if (isShown) walk.items.push(item);
-      walk.last = { at: start.phase === 'created' ? stamps.created_at : stamps.updated_at, id: stamps.id };
+      if (!takeRow({ row, item: shown[index] }, walk, { source, start, parameters })) return walk;
+      if (time.isTurnOver && !(await time.goesOn())) return walk;
     }
     scanned += rows.length;
     if (rows.length < limit) {
@@ -237,7 +256,7 @@ export async function listPage<Row>(
   const deletedSince = start.deletedSince;
   // Deletions first: what is deleted in between shows up in the next call, since that looks back.
   const deleted = deletedSince === undefined ? [] : await services.deletedSince(resource, deletedSince);
-  const walk = await walkRows(source, start, parameters);
+  const walk = await walkRows(source, start, parameters, services.clock);
   const estimate = token?.estimate ?? (await estimateOf(source, walk, services));
   const isNothing = token === undefined && walk.isComplete && walk.items.length === 0;
   const state = nextState(start, walk, nowUs);
