@@ -15,6 +15,8 @@ export default defineConfig({
         ...shared,
         test: {
           name: 'unit',
+          sequence: { groupOrder: 0 },
+          maxWorkers: 2,
           globalSetup: ['test/support/postgres-global-setup.ts'],
           include: [
             'packages/*/src/**/*.test.ts',
@@ -29,6 +31,8 @@ export default defineConfig({
         ...shared,
         test: {
           name: 'e2e',
+          // After the unit tests: real processes want the machine for themselves.
+          sequence: { groupOrder: 1 },
           globalSetup: ['test/support/postgres-global-setup.ts'],
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 120_000,
