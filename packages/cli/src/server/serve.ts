@@ -7,7 +7,7 @@ import type { Output } from '../terminal/output.ts';
 import { version } from '../version.ts';
 import { renderBanner, type BannerListener } from './banner.ts';
 import { whenAskedToStop } from './signals.ts';
-import { startWorkerThread } from './worker-host.ts';
+import { WorkerThreadHost } from './worker-host.ts';
 import type { WorkerPlan } from './worker-plan.ts';
 
 /** What is run. */
@@ -50,9 +50,17 @@ export async function serve(plan: ServePlan, output: Output): Promise<number> {
   void asked.then(() => stopping.abort());
   const log = createLogger({ level: plan.logLevel });
   const shutdown = new Shutdown({ log });
+  const thread =
+    plan.controller === undefined || plan.worker === undefined ? undefined : new WorkerThreadHost();
+  if (thread !== undefined) shutdown.add('worker thread', () => thread.discard());
   try {
     const { part: controllerPart, running } = await startControllerPart(plan, log, shutdown);
-    const workerPart = await startWorkerPart(plan, running, { log, shutdown, signal: stopping.signal });
+    const workerPart = await startWorkerPart(plan, running, {
+      log,
+      shutdown,
+      signal: stopping.signal,
+      thread,
+    });
     const parts = [controllerPart, workerPart].filter((part) => part !== undefined);
     const facts = { ...plan.facts, 'log level': plan.logLevel, version: `Stile v${version}` };
     output.print(
@@ -119,12 +127,17 @@ async function startControllerPart(
 async function startWorkerPart(
   plan: ServePlan,
   controller: RunningController | undefined,
-  around: { readonly log: Logger; readonly shutdown: Shutdown; readonly signal: AbortSignal },
+  around: {
+    readonly log: Logger;
+    readonly shutdown: Shutdown;
+    readonly signal: AbortSignal;
+    readonly thread: WorkerThreadHost | undefined;
+  },
 ): Promise<Part | undefined> {
   if (plan.worker === undefined) return undefined;
   const workerPlan = await plan.worker(controller);
   const worker =
-    controller === undefined ? await runAlone(workerPlan, around) : await startWorkerThread(workerPlan);
+    around.thread === undefined ? await runAlone(workerPlan, around) : await around.thread.start(workerPlan);
   around.shutdown.add('worker', () => worker.stop());
   const listeners: BannerListener[] = [{ purpose: 'proxy', address: worker.address }];
   if (controller === undefined && plan.workerOpsAddress !== undefined) {

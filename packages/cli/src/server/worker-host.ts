@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { StileError, isErrorCode } from '@stile/protocol/errors';
 import { withDeadline } from '@stile/runtime';
-import type { StopMessage, WorkerMessage, WorkerPlan } from './worker-plan.ts';
+import type { HostMessage, WorkerMessage, WorkerPlan } from './worker-plan.ts';
 
 /** Longest wait for the worker's own end, milliseconds; then the thread is ended from outside. */
 const stopTimeoutMs = 10_000;
@@ -20,44 +20,58 @@ export interface WorkerThread {
   stop(): Promise<void>;
 }
 
-/**
- * Starts the thread and waits until the worker listens and is linked to its controller.
- * @throws {StileError} what the worker failed with; deadlineExceeded
- */
-export async function startWorkerThread(plan: WorkerPlan): Promise<WorkerThread> {
-  const thread = new Worker(new URL('./worker-thread.js', import.meta.url), { workerData: plan });
-  let death: StileError | undefined;
-  const ready = new Promise<string>((resolve, reject) => {
-    thread.on('message', (message: WorkerMessage) => {
-      if (message.type === 'ready') resolve(message.address);
-      if (message.type === 'failed') {
-        const code = isErrorCode(message.code) ? message.code : 'internal';
-        reject(new StileError(code, message.message));
-      }
+/** A thread that loads the worker's code while its controller starts, and waits for a plan. */
+export class WorkerThreadHost {
+  readonly #thread: Worker;
+  readonly #ready: Promise<string>;
+  readonly #exited: Promise<StileError | undefined>;
+  #death: StileError | undefined;
+
+  constructor() {
+    const thread = new Worker(new URL('./worker-thread.js', import.meta.url));
+    this.#thread = thread;
+    this.#ready = new Promise<string>((resolve, reject) => {
+      thread.on('message', (message: WorkerMessage) => {
+        if (message.type === 'ready') resolve(message.address);
+        if (message.type === 'failed') {
+          const code = isErrorCode(message.code) ? message.code : 'internal';
+          reject(new StileError(code, message.message));
+        }
+      });
+      thread.on('error', (cause) => {
+        this.#death = new StileError('internal', 'the worker died', { cause });
+        reject(this.#death);
+      });
+      thread.on('exit', () =>
+        reject(this.#death ?? new StileError('aborted', 'the worker ended before it was ready')),
+      );
     });
-    thread.on('error', (cause) => {
-      death = new StileError('internal', 'the worker died', { cause });
-      reject(death);
-    });
-    thread.on('exit', () =>
-      reject(death ?? new StileError('aborted', 'the worker ended before it was ready')),
-    );
-  });
-  const exited = once(thread, 'exit').then(() => death);
-  // Nobody may be waiting for it any more when the thread ends; `ended` is what is watched then.
-  ready.catch(() => undefined);
-  try {
+    // Nobody may be waiting for it, before the start and after the end; `ended` is what is watched then.
+    this.#ready.catch(() => undefined);
+    this.#exited = once(thread, 'exit').then(() => this.#death);
+    this.#exited.catch(() => undefined);
+  }
+
+  /**
+   * Starts the worker and waits until it listens and is linked to its controller.
+   * @throws {StileError} what the worker failed with; deadlineExceeded
+   */
+  async start(plan: WorkerPlan): Promise<WorkerThread> {
+    const message: HostMessage = { type: 'start', plan };
+    this.#thread.postMessage(message);
     const late = (): StileError => new StileError('deadlineExceeded', 'the worker was not ready within 30 s');
-    const address = await withDeadline(ready, startTimeoutMs, late);
-    return { address, ended: exited, stop: () => stopThread(thread, exited) };
-  } catch (error) {
-    await thread.terminate();
-    throw error;
+    const address = await withDeadline(this.#ready, startTimeoutMs, late);
+    return { address, ended: this.#exited, stop: () => stopThread(this.#thread, this.#exited) };
+  }
+
+  /** Ends the thread from outside, whatever it does. Idempotent. */
+  async discard(): Promise<void> {
+    await this.#thread.terminate();
   }
 }
 
 async function stopThread(thread: Worker, exited: Promise<unknown>): Promise<void> {
-  const stop: StopMessage = { type: 'stop' };
+  const stop: HostMessage = { type: 'stop' };
   thread.postMessage(stop);
   try {
     await withDeadline(

@@ -23,7 +23,5 @@ export type WorkerMessage =
   | { readonly type: 'failed'; readonly code: string; readonly message: string }
   | { readonly type: 'stopped' };
 
-/** What the host tells its thread. */
-export interface StopMessage {
-  readonly type: 'stop';
-}
+/** What the host tells its thread: first to start, later to stop. */
+export type HostMessage = { readonly type: 'start'; readonly plan: WorkerPlan } | { readonly type: 'stop' };
