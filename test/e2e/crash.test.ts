@@ -221,5 +221,5 @@ describe('killed at random instants of a mixed load', () => {
     await checkRecords(load);
     await endEverything();
     await checkRecords(load);
-  }, 120_000);
+  }, 180_000);
 });

@@ -103,11 +103,13 @@ describe('TLS', () => {
   });
 
   test('bytes that are no TLS are closed', async () => {
+    const begun = Date.now();
     const socket = connectTcp(splitAddress(lab.dev.proxyAddress));
     lab.keep(socket);
     socket.on('error', () => undefined);
     socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
     await whenClosed(socket.resume());
+    expect(Date.now() - begun).toBeLessThan(5000);
   });
 });
 
