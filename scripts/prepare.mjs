@@ -54,7 +54,7 @@ function buildKey() {
   const hash = createHash('sha256');
   const files = [...sourceFiles(join(root, 'packages')), ...sourceFiles(join(root, 'proto'))];
   files.push(...['tsconfig.base.json', 'tsconfig.json', 'scripts/gen.mjs'].map((name) => join(root, name)));
-  for (const file of files.sort()) {
+  for (const file of files.sort((a, b) => (a < b ? -1 : 1))) {
     const { size, mtimeMs } = statSync(file);
     hash.update(`${relative(root, file)} ${size} ${mtimeMs}\n`);
   }
@@ -75,7 +75,12 @@ export function prepare() {
   const installed = installKey();
   if (!isStamped(installStamp, installed)) {
     // Not `npm ci`: the lock file lists the prebuilt parts of this project's own platforms only, and `ci` would refuse the others.
-    run('installing (once; sqlite3 may compile for two minutes)', 'npm', ['install', '--no-save', '--no-audit', '--no-fund']);
+    run('installing (once; sqlite3 may compile for two minutes)', 'npm', [
+      'install',
+      '--no-save',
+      '--no-audit',
+      '--no-fund',
+    ]);
     writeFileSync(installStamp, installed);
   }
   const built = buildKey();

@@ -18,14 +18,14 @@ function expectBlock(document: string, name: string, lines: readonly string[]): 
   const close = `<!-- /${name} -->`;
   const from = text.indexOf(open);
   const to = text.indexOf(close);
-  expect(from, `${document} has no ${open}`).toBeGreaterThanOrEqual(0);
-  expect(to, `${document} has no ${close}`).toBeGreaterThan(from);
+  if (from < 0 || to < from) throw new Error(`${document} has no ${open} … ${close}`);
   const wanted = `\n\n${lines.join('\n')}\n\n`;
   if (process.env.STILE_WRITE_DOCS === '1') {
     writeFileSync(path, text.slice(0, from + open.length) + wanted + text.slice(to));
     return;
   }
-  expect(text.slice(from + open.length, to), `${document}: run npm run docs`).toBe(wanted);
+  const place = `${document}, written by npm run docs`;
+  expect({ place, text: text.slice(from + open.length, to) }).toEqual({ place, text: wanted });
 }
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');

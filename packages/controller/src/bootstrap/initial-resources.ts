@@ -136,7 +136,7 @@ class Maker {
   /** The suffix read backwards: ids of the second user. */
   #reversedId(prefix: string): { readonly id?: string } {
     const { suffix } = this.#plan;
-    return suffix === undefined ? {} : { id: `${prefix}_${[...suffix].toReversed().join('')}` };
+    return suffix === undefined ? {} : { id: `${prefix}_${Array.from(suffix).toReversed().join('')}` };
   }
 
   async role(text: RoleText, principalId: string, scopeId: string = globalScopeId): Promise<MadeResource> {
