@@ -12,7 +12,7 @@ import { encodeSpki, generateEd25519 } from '../pki/ed25519.ts';
 import type { Ed25519KeyPair } from '../pki/ed25519.ts';
 import { ClusterAuthority } from './cluster-authority.ts';
 import { WorkerFilters } from './worker-filter.ts';
-import { canonicalTags, requireLegalStatement } from './worker.ts';
+import { canonicalTags, requireLegalStatement, type WorkerStatement } from './worker.ts';
 import { shuffled } from './worker-selection.ts';
 
 async function newWorld(engineTest: EngineTest): Promise<{ world: SessionWorld; clock: ManualClock }> {
@@ -224,7 +224,7 @@ describeBothEngines('worker registry', (engineTest) => {
 });
 
 test('what a hostile worker says of itself is bounded', () => {
-  const refuse = (change: Partial<typeof statement>): void => {
+  const refuse = (change: Partial<WorkerStatement>): void => {
     expect(() => requireLegalStatement({ ...statement, ...change })).toThrow(
       expect.objectContaining({ code: 'invalidArgument' }),
     );
