@@ -102,6 +102,11 @@ export async function become(program, args, options = {}) {
     // A Ctrl-C in the terminal already reached the child; other signals do not.
     process.on(signal, () => (signal === 'SIGINT' && process.stdin.isTTY ? undefined : child.kill(signal)));
   }
+  // npm starts us through a shell, and a signal to npm may end that shell only: without a parent we end too.
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) child.kill('SIGTERM');
+  }, 500).unref();
   child.on('error', (error) => fail(error.message));
   child.on('exit', (code, signal) =>
     process.exit(signal ? 128 + ({ SIGINT: 2, SIGTERM: 15, SIGKILL: 9 }[signal] ?? 1) : (code ?? 1)),

@@ -16,6 +16,7 @@ import {
   type Finished,
   type RunningProcess,
 } from '../support/process.ts';
+import { eventually } from '../support/eventually.ts';
 import { findProgram, mustSkipWithout } from '../support/required.ts';
 import { startSshd, type Sshd } from '../support/sshd.ts';
 
@@ -74,7 +75,16 @@ describe('npm start', () => {
       await child.match(/server started!/, 60_000);
       expect(child.stdout).toMatch(/Generated Admin Login Name: root2/);
       expect(child.stderr).not.toMatch(/==> (installing|building)/);
-      expect((await fetch(`http://${listenerAddress(child.stdout, 'ops')}/health`)).status).toBe(200);
+      const health = `http://${listenerAddress(child.stdout, 'ops')}/health`;
+      expect((await fetch(health)).status).toBe(200);
+      // A signal to npm ends the broker too, though npm hands it to a shell only.
+      child.child.kill('SIGTERM');
+      await eventually(() =>
+        fetch(health).then(
+          () => undefined,
+          () => true,
+        ),
+      );
     } finally {
       await stopServer(child);
     }
