@@ -174,7 +174,11 @@ describe('a signal', () => {
     expect(Date.now() - startedAt).toBeLessThan(5000);
   });
 
-  test('while the controller is asked does not leave a session behind', async () => {
+  // Stopped while question, answer and signal cross, the client finds both waiting when it goes on, whatever the machine's load.
+  test.each([
+    ['before the answer', ['signal', 'answer']],
+    ['with the answer', ['answer', 'signal']],
+  ] as const)('while the controller is asked, %s, does not leave a session behind', async (_when, order) => {
     const { session_id: sessionId, authorization_token: token } = await authorizeSession(
       dev.api,
       'ttcp_1234567890',
@@ -182,7 +186,14 @@ describe('a signal', () => {
     let child: RunningProcess | undefined;
     const api = await StubApi.start(async (request) => {
       if (request.url.endsWith(':authorize-session')) {
-        child?.child.kill('SIGINT');
+        const process = child?.child;
+        process?.kill('SIGSTOP');
+        if (order[0] === 'signal') process?.kill('SIGINT');
+        // The answer is on its way when this turn is over.
+        setImmediate(() => {
+          if (order[0] === 'answer') process?.kill('SIGINT');
+          process?.kill('SIGCONT');
+        });
         return { status: 200, body: { session_id: sessionId, authorization_token: token } };
       }
       const sent: unknown = request.body === '' ? undefined : JSON.parse(request.body);

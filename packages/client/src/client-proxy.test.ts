@@ -71,6 +71,24 @@ async function roundTrip(address: HostPort, text: string): Promise<string> {
   return answer.toString();
 }
 
+describe('a close that comes early', () => {
+  test('before the start: the session is ended and start is refused', async () => {
+    const proxy = new ClientProxy({ authorization: authorization() });
+    proxies.push(proxy);
+    expect(await proxy.close()).toMatchObject({ reason: 'closed', teardown: 'done' });
+    await expect(proxy.start()).rejects.toMatchObject({ code: 'aborted' });
+  });
+
+  test('with the start: start is refused, and nothing is left that keeps a process alive', async () => {
+    const proxy = new ClientProxy({ authorization: authorization() });
+    proxies.push(proxy);
+    const starting = proxy.start();
+    const ending = proxy.close();
+    await expect(starting).rejects.toMatchObject({ code: 'aborted' });
+    expect(await ending).toMatchObject({ reason: 'closed', teardown: 'done' });
+  });
+});
+
 describe('a connection', () => {
   test('is carried to the worker and back', async () => {
     const { address } = await open();

@@ -114,9 +114,10 @@ export class ClientProxy {
   /**
    * Starts to listen.
    * @returns the bound address
-   * @throws {StileError} listenFailed; sessionExpired when the token's time is over already
+   * @throws {StileError} listenFailed; sessionExpired when the token's time is over already; aborted when `close` came first
    */
   async start(): Promise<HostPort> {
+    if (this.#isEnding) throw new StileError('aborted', 'the proxy ended');
     if (this.#clock.nowUs() >= this.authorization.expiresAt) {
       this.#onClosed({ reason: 'Session has expired', teardown: 'skipped' });
       throw new StileError('sessionExpired', 'Session has expired');
@@ -133,6 +134,8 @@ export class ClientProxy {
     });
     try {
       const bound = await this.#listener.open();
+      // An end that came with the opening has closed the listener; a timer now would outlive it.
+      if (this.#isEnding) throw new StileError('aborted', 'the proxy ended');
       this.#armExpiry();
       return bound;
     } catch (error) {

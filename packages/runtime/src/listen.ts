@@ -55,19 +55,26 @@ const listenProblems: Readonly<Record<string, string>> = {
 /**
  * Listens and gives the bound address (the real port where 0 was asked for). The server stays the caller's.
  * `backlog` = connections the kernel keeps until they are accepted; default Node's 511.
- * @throws {StileError} listenFailed, naming the address and why
+ * @throws {StileError} listenFailed, naming the address and why; aborted when the server was closed meanwhile
  */
 export async function listen(server: Server, address: HostPort, backlog?: number): Promise<HostPort> {
   await new Promise<void>((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException): void => {
       const where = formatHostPort(address.host, address.port);
       const why = listenProblems[error.code ?? ''] ?? error.code ?? 'unknown error';
+      server.off('close', onClose);
       reject(new StileError('listenFailed', `cannot listen on ${where}: ${why}`, { cause: error }));
     };
+    const onClose = (): void => {
+      server.off('error', onError);
+      reject(new StileError('aborted', 'the listener was closed before it was open'));
+    };
     server.once('error', onError);
+    server.once('close', onClose);
     const pending = backlog === undefined ? {} : { backlog };
     server.listen({ host: address.host, port: address.port, ...pending }, () => {
       server.off('error', onError);
+      server.off('close', onClose);
       resolve();
     });
   });

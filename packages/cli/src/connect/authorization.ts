@@ -2,7 +2,7 @@
 import type { ApiClient, SessionAuthorizationAnswer, SessionCredential } from '@stile/client/api';
 import { StileError } from '@stile/protocol/errors';
 import type { CheckFailure, CommandContext } from '../command.ts';
-import { Interruption, interruptedExitCode } from './interruption.ts';
+import { interruptedExitCode, type Interruption } from './interruption.ts';
 import { reportFailure, withApi } from '../tokens/api-session.ts';
 import { readIndirect } from '../tokens/token-source.ts';
 
@@ -120,13 +120,16 @@ async function handedOver(context: CommandContext, value: string): Promise<Conne
 }
 
 /** Asks the controller. @returns the session, or the exit code after the reason was printed */
-async function askController(context: CommandContext): Promise<ConnectAuthorization | number> {
+async function askController(
+  context: CommandContext,
+  interruption: Interruption,
+): Promise<ConnectAuthorization | number> {
   const { flags, output } = context;
   const { id, name, scopeId, scopeName } = choice(context);
   const hostId = flags.text('host-id');
   let granted: ConnectAuthorization | undefined;
   const exitCode = await withApi(context, async ({ client }) => {
-    const interruption = new Interruption();
+    interruption.open();
     try {
       const { body } = await client.authorizeSession({
         target: id || name,
@@ -156,8 +159,6 @@ async function askController(context: CommandContext): Promise<ConnectAuthorizat
         output.warn('\nLog in first: run "stile authenticate".');
       }
       return code;
-    } finally {
-      interruption.close();
     }
   });
   return granted ?? exitCode;
@@ -168,10 +169,13 @@ async function askController(context: CommandContext): Promise<ConnectAuthorizat
  * @returns the session, or the exit code after the reason was printed
  * @throws {StileError} invalidFlag, invalidAuthorizationToken for an unusable `-authz-token`
  */
-export async function obtainAuthorization(context: CommandContext): Promise<ConnectAuthorization | number> {
+export async function obtainAuthorization(
+  context: CommandContext,
+  interruption: Interruption,
+): Promise<ConnectAuthorization | number> {
   const { id, name } = choice(context);
   const value = context.flags.text('authz-token');
   // A token from the environment yields to a target on the command line, as a scope does.
   const isOverruled = context.flags.origin('authz-token') === 'environment' && (id !== '' || name !== '');
-  return value === '' || isOverruled ? askController(context) : handedOver(context, value);
+  return value === '' || isOverruled ? askController(context, interruption) : handedOver(context, value);
 }

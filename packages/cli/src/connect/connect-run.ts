@@ -20,7 +20,7 @@ import {
 } from './connect-output.ts';
 import type { HostPortLike, ProxyEnd } from './connect-types.ts';
 import { addressOf, type Helper, type HelperPlan } from './helper.ts';
-import { interruptedExitCode, stopSignals } from './interruption.ts';
+import { Interruption, interruptedExitCode } from './interruption.ts';
 import { SecretFiles } from './secret-files.ts';
 
 /** Where to listen. @returns undefined after the reason was printed */
@@ -86,16 +86,16 @@ class ConnectRun {
   }
 
   /** @returns the exit code */
-  async run(): Promise<number> {
-    const onSignal = (signal: NodeJS.Signals): void => this.#onSignal(signal);
-    for (const signal of stopSignals) process.on(signal, onSignal);
+  async run(interruption: Interruption): Promise<number> {
+    interruption.handOver((signal) => this.#onSignal(signal));
     try {
+      if (this.#isShutdown) return await this.#interrupted();
       let bound: HostPortLike;
       try {
         bound = await this.#proxy.start();
       } catch (error) {
         if (!(error instanceof StileError)) throw error;
-        return await this.#startFailed(error);
+        return this.#isShutdown ? await this.#interrupted() : await this.#startFailed(error);
       }
       const exitCode = await this.#serve(bound);
       const end = await this.#proxy.close();
@@ -104,8 +104,14 @@ class ConnectRun {
       return exitCode;
     } finally {
       await this.#files.remove();
-      for (const signal of stopSignals) process.off(signal, onSignal);
     }
+  }
+
+  /** A signal came before there was anything to serve. */
+  async #interrupted(): Promise<number> {
+    const end = await this.#proxy.closed;
+    await this.#endSession(end.teardown);
+    return interruptedExitCode;
   }
 
   /** The termination block; beside a program only what the program cannot know, on stderr. */
@@ -255,7 +261,20 @@ class ConnectRun {
 export async function runConnect(context: CommandContext, helper: Helper | undefined): Promise<number> {
   const listen = listenAddress(context);
   if (listen === undefined) return 2;
-  const authorization = await obtainAuthorization(context);
+  const interruption = new Interruption();
+  try {
+    return await authorizeAndRun(context, helper, { listen, interruption });
+  } finally {
+    interruption.close();
+  }
+}
+
+async function authorizeAndRun(
+  context: CommandContext,
+  helper: Helper | undefined,
+  { listen, interruption }: { listen: HostPortLike; interruption: Interruption },
+): Promise<number> {
+  const authorization = await obtainAuthorization(context, interruption);
   if (typeof authorization === 'number') return authorization;
   let run: ConnectRun;
   try {
@@ -267,5 +286,5 @@ export async function runConnect(context: CommandContext, helper: Helper | undef
     await authorization.client?.cancelSession(authorization.sessionId).catch(() => undefined);
     return 3;
   }
-  return run.run();
+  return run.run(interruption);
 }

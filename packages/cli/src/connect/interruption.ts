@@ -1,6 +1,6 @@
 /**
- * Signals while `connect` waits for the controller's answer: a session that is granted meanwhile is ended again, not left behind
- * for hours. Without it the signal would end the process between the grant and the proxy.
+ * Signals of one `connect`, from the question to the controller to the end of the session. They are listened for without a gap:
+ * libuv drops a signal that came for a listener which is gone by the time the loop looks, so one listener stays and what it does changes.
  */
 
 /** Signals that ask `connect` to end. */
@@ -9,28 +9,47 @@ export const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** Exit code after a signal that cut something short: 128 and the number of SIGINT, as shells have it. */
 export const interruptedExitCode = 130;
 
-/** How long the answer is still waited for after a signal, ms. */
+/** How long the controller's answer is still waited for after a signal, ms. */
 const answerTimeoutMs = 2000;
 
-/** Listens for signals until it is closed. */
+/** Owns the signals from `open` or `handOver` to `close`. Before that a signal ends the process, as it ends any other. */
 export class Interruption {
+  #isOpen = false;
+  #first: NodeJS.Signals | undefined;
   #timer: NodeJS.Timeout | undefined;
-  readonly #onSignal = (): void => {
+  #listener: ((signal: NodeJS.Signals) => void) | undefined;
+  readonly #onSignal = (signal: NodeJS.Signals): void => {
+    if (this.#listener !== undefined) {
+      this.#listener(signal);
+      return;
+    }
     // A second signal does not wait.
     if (this.isAsked) process.exit(interruptedExitCode);
+    this.#first = signal;
     this.#timer = setTimeout(() => process.exit(interruptedExitCode), answerTimeoutMs);
   };
 
-  constructor() {
+  /** Whether a signal came before `handOver`. */
+  get isAsked(): boolean {
+    return this.#first !== undefined;
+  }
+
+  /** Starts to listen: the first signal is remembered, a session that is granted meanwhile must be ended. */
+  open(): void {
+    if (this.#isOpen) return;
+    this.#isOpen = true;
     for (const signal of stopSignals) process.on(signal, this.#onSignal);
   }
 
-  /** Whether a signal came. */
-  get isAsked(): boolean {
-    return this.#timer !== undefined;
+  /** From here on `listener` gets every signal, a remembered one at once. */
+  handOver(listener: (signal: NodeJS.Signals) => void): void {
+    this.open();
+    clearTimeout(this.#timer);
+    this.#listener = listener;
+    if (this.#first !== undefined) listener(this.#first);
   }
 
-  /** Stops listening; whoever goes on listens from here on. */
+  /** Stops listening. */
   close(): void {
     clearTimeout(this.#timer);
     for (const signal of stopSignals) process.off(signal, this.#onSignal);
