@@ -40,11 +40,14 @@ export function renderError(cause: unknown, log: Logger, request: RequestFacts):
   let message = error.message;
   if (status >= 500) {
     const logId = request.correlationId ?? randomUUID();
-    log.error(
-      { err: error, code: error.code, logId, method: request.method, route: request.route },
-      'request failed',
-    );
-    if (status === 500) message = `internal error; the log of the controller has it under ${logId}`;
+    const facts = { code: error.code, logId, method: request.method, route: request.route };
+    if (status === 500) {
+      log.error({ err: error, ...facts }, 'request failed');
+      message = `internal error; the log of the controller has it under ${logId}`;
+    } else {
+      // An outage is known by its sentence; a stack would only hide what caused it.
+      log.warn({ reason: message, err: error.cause, ...facts }, 'request not served');
+    }
   }
   const op = error.details?.op;
   const body = { kind, ...(op === undefined ? {} : { op }), message, ...detailsOf(error) };

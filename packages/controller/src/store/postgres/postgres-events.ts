@@ -44,6 +44,7 @@ export class PostgresEvents implements StoreEvents {
   readonly #backoff = new Backoff({ minMs: 50, maxMs: 2000 });
   #client: pg.Client | undefined;
   #timer: Timer | undefined;
+  #retryTimer: Timer | undefined;
   #reading: Promise<void> = Promise.resolve();
   #startedAtUs = 0;
   #isStarted = false;
@@ -83,6 +84,7 @@ export class PostgresEvents implements StoreEvents {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();
+    this.#retryTimer?.cancel();
     const client = this.#client;
     this.#client = undefined;
     if (client !== undefined) await client.end();
@@ -104,9 +106,7 @@ export class PostgresEvents implements StoreEvents {
       this.#client = undefined;
       this.#options.log.warn({ err: error }, 'lost the connection that hears of events; trying again');
       void client.end().catch(() => undefined); // it is broken already
-      this.#options.clock.setTimer(this.#backoff.next(), () => {
-        if (!this.#isClosed) void this.#listen();
-      });
+      this.#retryTimer = this.#options.clock.setTimer(this.#backoff.next(), () => void this.#listen());
     };
     client.on('error', again);
     client.on('end', () => again(new Error('connection ended')));
