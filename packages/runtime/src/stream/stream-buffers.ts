@@ -3,6 +3,8 @@
  * A stream may use the buffers only within one synchronous step, so that a thousand idle streams cost nothing.
  */
 
+import { ReadSlabs } from './read-batch.ts';
+
 /** Most bytes that one stream hands on in a turn of the event loop; the rest waits in the kernel, so that others get theirs. */
 export const turnBytes = 262_144;
 
@@ -18,6 +20,9 @@ export const frameSteps: readonly { readonly fromBytes: number; readonly frameBy
 ];
 /** Bytes of an accepted socket joined into one frame: that is the user's own machine, with few connections. */
 export const joinedBytes = 131_072;
+
+/** Most plain bytes of one TLS record (RFC 8446 §5.1). */
+const recordBytes = 16_384;
 
 /** Free bytes in front of what is read from TCP: room for the longest WebSocket header (RFC 6455 §5.2: 2 + 8 + 4). */
 export const headroomBytes = 14;
@@ -36,6 +41,10 @@ export class StreamBuffers {
   readonly #readSteps: readonly { readonly fromBytes: number; readonly buffer: Buffer }[];
   /** Where a frame is put together; valid until `write` returns. */
   readonly frameBuffer: Buffer;
+  /** Where one TLS record is read to; valid until the callback of the read returns. */
+  readonly recordBuffer: Buffer = Buffer.allocUnsafeSlow(recordBytes);
+  /** What streams have read and not handed on. */
+  readonly slabs: ReadSlabs = new ReadSlabs();
 
   constructor() {
     // allocUnsafeSlow: memory of its own, not a slice of Node's pool.

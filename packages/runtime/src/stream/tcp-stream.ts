@@ -1,6 +1,6 @@
 /**
- * A TCP connection as a ByteStream. A dialed one reads into the thread's shared buffer (`onread`), an accepted one gets
- * Node's own chunks, since Node offers `onread` for outgoing sockets only.
+ * A TCP connection as a ByteStream. It reads into the thread's shared buffer: a dialed one by Node's `onread`, an accepted one by
+ * read-into.ts, or, where this Node has no such way, from Node's own chunks.
  */
 import { connect, type Socket } from 'node:net';
 import { StileError } from '@stile/protocol/errors';
@@ -8,6 +8,7 @@ import type { ByteStream, StreamReader, WriteResult } from './byte-stream.ts';
 import { formatHostPort } from '../listen.ts';
 import type { StreamBuffers, TurnMember } from './stream-buffers.ts';
 import { headroomBytes, joinedBytes } from './stream-buffers.ts';
+import { readInto } from './read-into.ts';
 
 /** Where and how to dial. */
 export interface TcpDialOptions {
@@ -71,7 +72,11 @@ export class TcpStream implements ByteStream, TurnMember {
     const stream = new TcpStream(socket, buffers);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, keepAliveMs);
-    socket.on('data', (bytes: Buffer) => stream.#collect(bytes));
+    const { readBuffer } = buffers;
+    const isDirect = readInto(socket, readBuffer, (length) =>
+      stream.#onBytes(readBuffer.subarray(0, length), headroomBytes),
+    );
+    if (!isDirect) socket.on('data', (bytes: Buffer) => stream.#collect(bytes));
     return stream;
   }
 

@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import WebSocket, { WebSocketServer } from 'ws';
 import { tlsPair } from '../../../../test/support/tls-pair.ts';
 import type { StreamReader, WriteResult } from './byte-stream.ts';
+import { lengthOf } from './byte-stream.ts';
 import { StreamBuffers } from './stream-buffers.ts';
 import { WebSocketStream } from './websocket-stream.ts';
 import { acceptUpgrade, requestUpgrade } from './websocket-upgrade.ts';
@@ -94,6 +95,35 @@ class Collector implements StreamReader {
     return Buffer.concat(this.pieces);
   }
 }
+
+describe('bytes that Node has read before the byte stream begins', () => {
+  it.each([
+    ['a server', serverPair, -1],
+    ['a client', clientPair, -2],
+  ] as const)('come once and in order to %s', async (_role, makePair, at) => {
+    const { foreign, ours } = await makePair();
+    const own = sockets.at(at);
+    const sent = randomBytes(200_000);
+    for (let from = 0; from < sent.length; from += 1000) foreign.send(sent.subarray(from, from + 1000));
+    // They lie in Node's own buffer now.
+    own?.read(0);
+    await expect.poll(() => own?.readableLength ?? 0).toBeGreaterThan(0);
+    const pieces: Buffer[] = [];
+    let length = 0;
+    ours.start({
+      onBytes: (given) => {
+        for (const piece of given) pieces.push(Buffer.from(piece));
+        length = lengthOf(pieces);
+        return 'ready';
+      },
+      onEnd: () => undefined,
+      onReset: () => undefined,
+      onWritable: () => undefined,
+    });
+    await expect.poll(() => length).toBeGreaterThanOrEqual(sent.length);
+    expect(Buffer.concat(pieces).equals(sent)).toBe(true);
+  });
+});
 
 describe.each([
   ['as server', serverPair],

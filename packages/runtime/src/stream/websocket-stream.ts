@@ -6,6 +6,8 @@ import type { TLSSocket } from 'node:tls';
 import { StileError, toStileError } from '@stile/protocol/errors';
 import type { ByteStream, StreamReader, WriteResult } from './byte-stream.ts';
 import { lengthOf } from './byte-stream.ts';
+import { ReadBatch } from './read-batch.ts';
+import { readInto } from './read-into.ts';
 import type { StreamBuffers, TurnMember } from './stream-buffers.ts';
 import { turnBytes } from './stream-buffers.ts';
 import type { CloseFrame, ControlOpcode, FrameHandler } from './websocket-frame.ts';
@@ -60,7 +62,7 @@ export class WebSocketStream implements ByteStream, FrameHandler, TurnMember {
   #waiter: MessageWaiter | undefined;
   #message: Buffer[] = [];
   #messageBytes = 0;
-  #batch: Buffer[] = [];
+  readonly #batch: ReadBatch;
   #readInTurn = 0;
   #isScheduled = false;
   #isPaused = false;
@@ -79,6 +81,7 @@ export class WebSocketStream implements ByteStream, FrameHandler, TurnMember {
   constructor(options: WebSocketStreamOptions) {
     this.#socket = options.socket;
     this.#buffers = options.buffers;
+    this.#batch = new ReadBatch(options.buffers.slabs);
     this.#isClient = options.role === 'client';
     this.#closeTimeoutMs = options.closeTimeoutMs ?? 5_000;
     this.#parser = new FrameParser(this, {
@@ -140,6 +143,7 @@ export class WebSocketStream implements ByteStream, FrameHandler, TurnMember {
       return;
     }
     this.#guard(() => this.#parser.release());
+    this.#readByRecord();
     if (!this.#isPaused) this.#socket.resume();
   }
 
@@ -152,7 +156,8 @@ export class WebSocketStream implements ByteStream, FrameHandler, TurnMember {
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    if (this.#batch.length > 0) this.#schedule();
+    this.#batch.release();
+    if (!this.#batch.isEmpty) this.#schedule();
     else this.#socket.resume();
   }
 
@@ -256,6 +261,15 @@ export class WebSocketStream implements ByteStream, FrameHandler, TurnMember {
     if (!this.#closeSent) this.#reader?.onWritable();
   };
 
+  /** From the byte stream on, reads go to the thread's record buffer; what Node has read before comes first. */
+  #readByRecord(): void {
+    const socket = this.#socket;
+    const { recordBuffer } = this.#buffers;
+    // `read` gives it to the 'data' listener.
+    while (socket.read() !== null);
+    readInto(socket, recordBuffer, (length) => this.#onData(recordBuffer.subarray(0, length)));
+  }
+
   #guard(step: () => void): void {
     if (this.#failure !== undefined) return;
     try {
@@ -338,20 +352,19 @@ export class WebSocketStream implements ByteStream, FrameHandler, TurnMember {
   }
 
   #deliver(): void {
-    if (this.#batch.length === 0 || this.#reader === undefined) return;
+    if (this.#batch.isEmpty || this.#reader === undefined) return;
     const isEnding = this.#peerClose !== undefined || this.#hasTransportEnded || this.#failure !== undefined;
     // A reader that is full gets its bytes later, except the last ones, which it must take before the end.
     if (this.#isPaused && !isEnding) return;
-    const batch = this.#batch;
-    this.#batch = [];
-    if (!this.#isOver) this.#reader.onBytes(batch, 0);
+    const reader = this.#reader;
+    this.#batch.hand((pieces) => (this.#isOver ? 'ready' : reader.onBytes(pieces, 0)));
   }
 
   /** From now on what arrives is read only to find the peer's close frame, or, where frames make no sense, thrown away. */
   #drop(): void {
     if (this.#isDropping) return;
     this.#isDropping = true;
-    this.#batch = [];
+    this.#batch.clear();
     this.#isPaused = false;
     this.#parser.maxMessageBytes = Infinity;
     this.#guard(() => this.#parser.release());
