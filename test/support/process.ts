@@ -1,6 +1,7 @@
 /** Real processes for end-to-end tests: start, read lines as they come, await one with a deadline, stop by process id. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -28,6 +29,9 @@ export interface Finished {
   readonly stdout: string;
   readonly stderr: string;
 }
+
+/** After a deadline, what has happened meanwhile is still taken in for so long, milliseconds. */
+const lookAgainMs = 1000;
 
 const signalNumbers: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 };
 
@@ -127,11 +131,18 @@ export class RunningProcess {
   async finished(deadlineMs = 60_000): Promise<Finished> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => {
+      const giveUp = (): void => {
+        const doing = whatThreadsDo(this.child.pid);
         this.child.kill('SIGKILL');
         reject(
-          new Error(`${this.#name} did not end within ${deadlineMs} ms:\n${this.#stdout}\n${this.#stderr}`),
+          new Error(
+            `${this.#name} did not end within ${deadlineMs} ms (${doing}):\n${this.#stdout}\n${this.#stderr}`,
+          ),
         );
+      };
+      // Timers come before the news of an end: on a machine that stood still this process must look first.
+      timer = setTimeout(() => {
+        timer = setTimeout(giveUp, lookAgainMs);
       }, deadlineMs);
     });
     try {
@@ -167,4 +178,22 @@ export function startStile(args: readonly string[], options: StartOptions = {}):
 /** Runs `stile` to its end. */
 export function runStile(args: readonly string[], options: StartOptions = {}): Promise<Finished> {
   return startStile(args, options).finished();
+}
+
+/** State, waiting place and CPU time of every thread of a process, for the message of one that hangs (Linux). */
+function whatThreadsDo(pid: number | undefined): string {
+  if (pid === undefined) return 'it never started';
+  try {
+    const tasks = `/proc/${pid}/task`;
+    return readdirSync(tasks)
+      .map((task) => {
+        const [, name = '', rest = ''] =
+          /\((.*)\) (.*)/s.exec(readFileSync(`${tasks}/${task}/stat`, 'utf8')) ?? [];
+        const [state, , , , , , , , , , , user, system] = rest.split(' ');
+        return `${name} ${state} ${readFileSync(`${tasks}/${task}/wchan`, 'utf8')} cpu ${user}+${system}`;
+      })
+      .join('; ');
+  } catch (error) {
+    return `no /proc: ${String(error)}`;
+  }
 }
