@@ -198,20 +198,19 @@ describe('a scope', () => {
     }
   });
 
-  test('that is deleted is reported to whoever refreshes a list', async () => {
-    const org = await send('POST', '/v1/scopes', { scope_id: 'global' });
+  test('that is deleted is reported, with all that was in it, to whoever refreshes a list', async () => {
+    const skips = 'skip_admin_role_creation=true&skip_default_role_creation=true';
+    const org = await send('POST', `/v1/scopes?${skips}`, { scope_id: 'global' });
     const role = await send('POST', '/v1/roles', { scope_id: idOf(org) });
-    const list = async (path: string, token = ''): Promise<Json> =>
-      send('GET', `${path}${token === '' ? '' : `&list_token=${token}`}`);
-    const scopes = await list('/v1/scopes?scope_id=global');
-    const roles = await list('/v1/roles?scope_id=global&recursive=true');
+    const paths = ['/v1/scopes?scope_id=global', '/v1/roles?scope_id=global&recursive=true'];
+    const tokens: string[] = [];
+    for (const path of paths) tokens.push(String((await send('GET', path))['list_token']));
     await send('DELETE', `/v1/scopes/${idOf(org)}`);
-    const after = await list('/v1/scopes?scope_id=global', String(scopes['list_token']));
-    expect(after['removed_ids']).toContain(idOf(org));
-    // The grants of the deleted org’s own roles were the caller’s too, so the token of roles is no longer good.
-    const path = `/v1/roles?scope_id=global&recursive=true&list_token=${String(roles['list_token'])}`;
-    const stale = await stile.send('GET', path, undefined, stile.admin);
-    expect([200, 400]).toContain(stale.status);
+    const removed: unknown[] = [];
+    for (const [at, path] of paths.entries()) {
+      removed.push((await send('GET', `${path}&list_token=${tokens[at] ?? ''}`))['removed_ids']);
+    }
+    expect(removed).toEqual([expect.arrayContaining([idOf(org)]), expect.arrayContaining([idOf(role)])]);
     expect(await refusal('GET', `/v1/roles/${idOf(role)}`)).toEqual([404]);
   });
 });
@@ -235,7 +234,7 @@ describe('a user', () => {
     expect((await stile.send('GET', '/v1/sessions?scope_id=p_1234567890', undefined, token)).status).toBe(
       401,
     );
-    await stile.login('user', 'password');
+    stile = { ...stile, user: await stile.login('user', 'password') };
     expect(enabled['authorized_actions']).not.toContain('disable');
   });
 
@@ -249,6 +248,68 @@ describe('a user', () => {
       expect(await refusal('DELETE', `/v1/users/${id}`)).toEqual([400]);
       expect(await refusal('PATCH', `/v1/users/${id}`, { version: 1, name: 'x' })).toEqual([400]);
     }
+  });
+});
+
+describe('the keys', () => {
+  const versionsOf = async (scopeId: string): Promise<readonly Json[]> => {
+    const { items } = await send('GET', `/v1/scopes/${scopeId}:list-keys`);
+    const ring = (items as readonly Json[]).find((key) => key['type'] === 'dek');
+    return ring?.['versions'] as readonly Json[];
+  };
+
+  test('are rotated and destroyed; what the old one had sealed is still read, and its tokens end', async () => {
+    const [first] = await versionsOf('global');
+    const made = await send('POST', `/v1/targets/${targetId}:authorize-session`, {}, stile.user);
+    const destroy = { scope_id: 'global', key_version_id: first?.['id'] };
+    expect(await refusal('POST', '/v1/scopes:destroy-key-version', destroy)).toEqual([400]);
+    expect((await stile.send('POST', '/v1/scopes:rotate-keys', { rewrap: true }, stile.admin)).status).toBe(
+      204,
+    );
+    expect(await versionsOf(projectId)).toHaveLength(2);
+    const admin = await stile.login('admin', 'password');
+    const fresh = await stile.login('user', 'password');
+    const later = await send('POST', `/v1/targets/${targetId}:authorize-session`, {}, fresh);
+    expect(await send('POST', '/v1/scopes:destroy-key-version', destroy, admin)).toEqual({
+      state: 'completed',
+    });
+    expect((await stile.send('GET', '/v1/scopes/global', undefined, stile.admin)).status).toBe(401);
+    const session = async (id: unknown): Promise<Json> =>
+      send('GET', `/v1/sessions/${String(id)}`, undefined, admin);
+    expect(await session(made['session_id'])).toMatchObject({ end_reason: 'token revoked' });
+    expect(await session(later['session_id'])).toMatchObject({ status: 'pending' });
+    const { parts } = stile.controller;
+    const sealed = await parts.database.reader
+      .selectFrom('session')
+      .select(['id', 'private_key_sealed'])
+      .execute();
+    for (const row of sealed) {
+      expect(parts.keys.open(row.private_key_sealed, `session/private_key/${row.id}`)).toHaveLength(64);
+    }
+    stile = { ...stile, admin, user: fresh };
+    expect(await versionsOf('global')).toHaveLength(1);
+    expect(await refusal('POST', '/v1/scopes:destroy-key-version', destroy)).toEqual([400, 'key_version_id']);
+    expect(await send('GET', '/v1/scopes/global:list-key-version-destruction-jobs')).toEqual({});
+  });
+
+  test('are changed in global alone, by who may there, and the root key not at all', async () => {
+    const { items } = await send('GET', '/v1/scopes/global:list-keys');
+    const root = (items as readonly { versions: readonly Json[]; type: string }[]).find(
+      (key) => key.type === 'kek',
+    );
+    for (const [body, token, ...expected] of [
+      [{ scope_id: projectId, key_version_id: 'kdkv_1' }, stile.admin, 400],
+      [{ key_version_id: root?.versions[0]?.['id'] }, stile.admin, 400],
+      [{ key_version_id: 'kdkv_0000000000' }, stile.admin, 400, 'key_version_id'],
+      [{ key_version_id: 'zzz' }, stile.admin, 400, 'key_version_id'],
+      [{ key_version_id: 'kdkv_0000000000' }, stile.user, 403],
+      [{ key_version_id: 'kdkv_0000000000' }, '', 401],
+    ] as const) {
+      expect(await refusal('POST', '/v1/scopes:destroy-key-version', body, token)).toEqual(expected);
+    }
+    expect(await refusal('POST', '/v1/scopes:rotate-keys', { scope_id: projectId })).toEqual([400]);
+    expect(await refusal('POST', '/v1/scopes:rotate-keys', {}, stile.user)).toEqual([403]);
+    expect(await refusal('GET', '/v1/scopes/global:list-keys', undefined, stile.user)).toEqual([403]);
   });
 });
 
