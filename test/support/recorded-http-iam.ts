@@ -180,6 +180,15 @@ const userChain: ReplayChain = {
     step('users-update', { ids: user }),
     step('users-list', { loose: ['est_item_count', 'version'] }),
     step('users-add-accounts-bad-id', { ids: user }),
+    step('users-add-accounts-owned-by-other', {
+      ids: user,
+      before: async (ground) => {
+        const id = await idByName(ground, '/v1/users?scope_id=global', 'fixture user 2');
+        await send(ground, 'PATCH', `/v1/users/${id}`, { version: 2, description: 'e' });
+        return {};
+      },
+      instead: { status: 400, kind: 'FailedPrecondition' },
+    }),
   ],
 };
 
