@@ -155,6 +155,29 @@ describe('explaining a right', () => {
   });
 });
 
+describe('a role', () => {
+  test('takes so many grants at once that nobody waits for them', async () => {
+    const role = await send('POST', '/v1/roles', { scope_id: projectId });
+    const path = `/v1/roles/${idOf(role)}:set-grants`;
+    const grants = (count: number): string[] =>
+      Array.from({ length: count }, (_, at) => `ids=ttcp_${at};actions=read`);
+    expect(await refusal('POST', path, { version: 1, grant_strings: grants(2001) })).toEqual([
+      400,
+      'grant_strings',
+    ]);
+    const long = [
+      `ids=${grants(20_000)
+        .join('')
+        .replaceAll(/[^0-9]+/g, ',ttcp_')
+        .slice(1)};actions=read`,
+    ];
+    expect(await refusal('POST', path, { version: 1, grant_strings: long })).toEqual([400, 'grant_strings']);
+    const most = await send('POST', path, { version: 1, grant_strings: grants(2000) });
+    expect(most['grant_strings']).toHaveLength(2000);
+    await send('DELETE', `/v1/roles/${idOf(role)}`);
+  });
+});
+
 describe('a scope', () => {
   test('shows what becomes of sessions without their role only when it says so itself', async () => {
     const org = await send('POST', '/v1/scopes', {

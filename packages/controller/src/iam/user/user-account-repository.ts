@@ -18,15 +18,17 @@ export function listAccountsOf(db: Connection, userId: string): Promise<BoundAcc
     .execute();
 }
 
-/** Users of those of the ids that are accounts; null for an account without a user. */
+/** Those of the ids that are accounts of the scope, with the user of each; null for an account without one. */
 export async function listOwners(
   db: Connection,
+  scopeId: string,
   accountIds: readonly string[],
 ): Promise<ReadonlyMap<string, string | null>> {
   if (accountIds.length === 0) return new Map();
   const rows = await db
     .selectFrom('account')
     .select(['id', 'user_id'])
+    .where('scope_id', '=', scopeId)
     .where('id', 'in', accountIds)
     .execute();
   return new Map(rows.map((row) => [row.id, row.user_id]));

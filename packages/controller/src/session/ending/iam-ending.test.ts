@@ -278,15 +278,21 @@ describeBothEngines('a user', (engineTest) => {
         const names = { loginName: id.slice(7), authMethodId: method.id, scopeId: 'global' };
         await createAccount(tx, { id, userId, nowUs, ...names });
       }
+      const foreign = await createPasswordAuthMethod(tx, { scopeId: worldIds.org, nowUs });
+      const names = { loginName: 'foreign', authMethodId: foreign.id, scopeId: worldIds.org };
+      await createAccount(tx, { id: 'acctpw_foreign', nowUs, ...names });
     });
     const change = { id: worldIds.user, version: 1, by };
     await expect(scene.users.changeAccounts('add', change, ['acctpw_taken'])).rejects.toMatchObject({
       code: 'failedPrecondition',
       message: expect.stringContaining('acctpw_taken account is already associated with another user'),
     });
-    await expect(scene.users.changeAccounts('add', change, ['acctpw_none'])).rejects.toMatchObject({
-      code: 'invalidArgument',
-    });
+    for (const id of ['acctpw_none', 'acctpw_foreign']) {
+      await expect(scene.users.changeAccounts('add', change, [id])).rejects.toMatchObject({
+        code: 'invalidArgument',
+        details: { requestFields: [{ name: 'account_ids' }] },
+      });
+    }
     const added = await scene.users.changeAccounts('add', change, ['acctpw_free']);
     expect([added.user.version, added.accounts]).toEqual([2, [{ id: 'acctpw_free', scopeId: 'global' }]]);
     await expect(

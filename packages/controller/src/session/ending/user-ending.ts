@@ -18,6 +18,7 @@ import { requirePerson, type UserDetail } from '../../iam/user/user-service.ts';
 import { deleteUser, readUser, setUserDisabled } from '../../iam/user-repository.ts';
 import type { Connection, Database } from '../../store/database.ts';
 import { record } from '../../store/deleted-resource-repository.ts';
+import type { IamUserTable } from '../../store/schema.ts';
 import { bumpVersion, holdVersion } from '../../store/versioned-update.ts';
 import { beginEndingAndTell } from '../session-ending.ts';
 import { chunksOf, type SessionSelector } from '../session-repository.ts';
@@ -108,12 +109,12 @@ export class UserEnding {
     requirePerson(id);
     return this.#database.write(async (tx) => {
       const nowUs = this.#clock.nowUs();
-      await this.#hold(tx, id, version);
+      const user = await this.#hold(tx, id, version);
       const present = (await accounts.listAccountsOf(tx, id)).map((account) => account.id);
       const { added, removed } = membershipChange(action, present, accountIds, accountWords);
       if (added.length + removed.length > 0) {
         await this.#bump(tx, { id, version, nowUs });
-        await bindFree(tx, id, added);
+        await bindFree(tx, user, added);
         await accounts.unbindAccounts(tx, id, removed);
         for (const accountId of removed) await this.#endAccount(tx, accountId, { by, nowUs });
       }
@@ -121,7 +122,7 @@ export class UserEnding {
     });
   }
 
-  async #hold(tx: Connection, id: string, version: number): Promise<{ readonly disabled_at: number | null }> {
+  async #hold(tx: Connection, id: string, version: number): Promise<IamUserTable> {
     const user = await holdVersion(tx, this.#database.engine, 'iam_user', { id, version });
     if (user === undefined) throw wrongVersion('User', id);
     return user;
@@ -166,12 +167,21 @@ async function detailOf(tx: Connection, id: string): Promise<UserDetail> {
   return { user: await readUser(tx, id), accounts: await accounts.listAccountsOf(tx, id) };
 }
 
-/** @throws {StileError} invalidArgument (no such account), failedPrecondition (another user's) */
-async function bindFree(tx: Connection, userId: string, accountIds: readonly string[]): Promise<void> {
-  const owners = await accounts.listOwners(tx, accountIds);
+/**
+ * Only accounts of the user's own scope are taken (CVE-2022-36130).
+ * @throws {StileError} invalidArgument (no such account there), failedPrecondition (another user's)
+ */
+async function bindFree(
+  tx: Connection,
+  user: Pick<IamUserTable, 'id' | 'scope_id'>,
+  accountIds: readonly string[],
+): Promise<void> {
+  const owners = await accounts.listOwners(tx, user.scope_id, accountIds);
   const unknown = accountIds.find((id) => !owners.has(id));
-  if (unknown !== undefined) throw idsRefused(accountWords.field, `Account "${unknown}" does not exist.`);
-  const bound = new Set(await accounts.bindAccounts(tx, userId, accountIds));
+  if (unknown !== undefined) {
+    throw idsRefused(accountWords.field, `Account "${unknown}" does not exist in the scope of this user.`);
+  }
+  const bound = new Set(await accounts.bindAccounts(tx, user.id, accountIds));
   const taken = accountIds.find((id) => !bound.has(id));
   if (taken !== undefined) {
     throw new StileError('failedPrecondition', `${taken} account is already associated with another user`);
