@@ -192,6 +192,28 @@ describeBothEngines('deleting a scope', (engineTest) => {
     await world.close();
   });
 
+  test('while sessions are being authorized in it leaves none of them running', async () => {
+    const scene = await newScene(engineTest);
+    const { world } = scene;
+    const caller = await addCaller(world);
+    const targets = await Promise.all(Array.from({ length: 8 }, () => addTarget(world)));
+    const authorize = (): Promise<string>[] => targets.map((target) => addSession(world, target, { caller }));
+    const attempts = await Promise.allSettled([
+      ...authorize(),
+      scene.scopeEnding.delete(worldIds.project, by).then(() => 'deleted'),
+      ...authorize(),
+    ]);
+    expect(attempts.some((each) => each.status === 'fulfilled' && each.value === 'deleted')).toBe(true);
+    expect(await listOrphans(world.database.reader)).toEqual([]);
+    const running = await world.database.reader
+      .selectFrom('session')
+      .select('id')
+      .where('status', 'in', ['pending', 'active'])
+      .execute();
+    expect(running).toEqual([]);
+    await world.close();
+  });
+
   test('refuses the global scope', async () => {
     const scene = await newScene(engineTest);
     await expect(scene.scopeEnding.delete('global', by)).rejects.toMatchObject({
@@ -237,6 +259,28 @@ describeBothEngines('a user', (engineTest) => {
       .execute();
     expect(tokens).toEqual([{ revoked_reason: 'user disabled' }]);
     expect(await removedIds(scene, 'auth-token')).toHaveLength(1);
+    await world.close();
+  });
+
+  test('that is disabled while its sessions are being authorized has none after', async () => {
+    const scene = await newScene(engineTest);
+    const { world } = scene;
+    const caller = await addCaller(world);
+    const target = await addTarget(world);
+    const authorize = (): Promise<unknown>[] =>
+      Array.from({ length: 8 }, () => addSession(world, target, { caller }));
+    await Promise.allSettled([
+      ...authorize(),
+      scene.users.disable({ id: worldIds.user, version: 1, by }),
+      ...authorize(),
+    ]);
+    const running = await world.database.reader
+      .selectFrom('session')
+      .select('id')
+      .where('status', 'in', ['pending', 'active'])
+      .execute();
+    expect(running).toEqual([]);
+    expect(await readUser(world.database.reader, worldIds.user)).toMatchObject({ version: 2 });
     await world.close();
   });
 
