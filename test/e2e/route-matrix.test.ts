@@ -76,11 +76,13 @@ afterAll(() => dev?.stop());
 async function idsByCollection(workerId: string): Promise<Record<string, string>> {
   const role = await dev.api('GET', '/v1/roles?scope_id=global');
   const alias = await dev.api('GET', '/v1/aliases?scope_id=global');
+  const group = await dev.api('POST', '/v1/groups', { scope_id: 'global' });
   return {
     'auth-methods': 'ampw_1234567890',
     accounts: 'acctpw_1234567890',
     aliases: String(alias.body?.items?.[0]?.id ?? 'alt_0000000000'),
     'auth-tokens': dev.adminToken.split('_').slice(0, 2).join('_'),
+    groups: String(group.body.id),
     'host-catalogs': 'hcst_1234567890',
     'host-sets': 'hsst_1234567890',
     hosts: 'hst_1234567890',
@@ -101,6 +103,7 @@ function withQuery(path: string, method: string, ids: Record<string, string>): s
     '/v1/host-sets': `host_catalog_id=${ids['host-catalogs'] ?? ''}`,
     '/v1/hosts': `host_catalog_id=${ids['host-catalogs'] ?? ''}`,
     '/v1/host-catalogs': 'scope_id=p_1234567890',
+    '/v1/roles:explain': 'user_id=u_1234567890&id=ttcp_1234567890&action=read',
     '/v1/sessions': 'scope_id=p_1234567890',
     '/v1/targets': 'scope_id=p_1234567890',
   };
@@ -122,10 +125,20 @@ const bodies: Readonly<Record<string, unknown>> = {
     name: 'matrix',
     attributes: { default_port: 22 },
   },
+  'POST /v1/scopes:destroy-key-version': { scope_id: 'global', key_version_id: 'kdkv_1234567890' },
   'POST /v1/targets/{id}:authorize-session': {},
   'POST /v1/auth-methods/{id}:authenticate': {
     attributes: { login_name: 'admin', password: 'wrong password' },
   },
+};
+
+/** Lists of add, set and remove calls, by what they change. */
+const memberLists: Readonly<Record<string, Json>> = {
+  members: { member_ids: ['u_1234567890'] },
+  accounts: { account_ids: ['acctpw_1234567890'] },
+  principals: { principal_ids: ['u_1234567890'] },
+  grants: { grant_strings: ['ids=*;type=target;actions=read'] },
+  'grant-scopes': { grant_scope_ids: ['this'] },
 };
 
 function bodyFor(route: Route): unknown {
@@ -136,6 +149,9 @@ function bodyFor(route: Route): unknown {
   if (/\}:(add|set|remove)-host-sources$/.test(route.name))
     return { version: 1, host_source_ids: ['hsst_1234567890'] };
   if (/\}:(add|set|remove)-hosts$/.test(route.name)) return { version: 1, host_ids: ['hst_1234567890'] };
+  const part = /\}:(?:add|set|remove)-(.+)$/.exec(route.name)?.[1];
+  const list = part === undefined ? undefined : memberLists[part];
+  if (list !== undefined) return { version: 1, ...list };
   if (route.name.includes('}:')) return { version: 1 };
   return { scope_id: 'global', name: 'matrix' };
 }

@@ -4,6 +4,7 @@
  */
 import type { HostPort } from '@stile/runtime';
 import { call } from './http-client.ts';
+import { iamChains } from './recorded-http-iam.ts';
 import {
   differences,
   headerDifferences,
@@ -322,6 +323,7 @@ export const replayChains: readonly ReplayChain[] = [
   chain('an alias with a host', [
     step('aliases-authorize-session-conflicting-host-id', { before: makeAliasWithHost }),
   ]),
+  ...iamChains,
 ];
 
 function idOf(json: unknown, key: string): string {

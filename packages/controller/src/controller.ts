@@ -28,12 +28,21 @@ import {
   type ControllerSettings,
 } from './config.ts';
 import { HostService } from './host/host-service.ts';
+import { RoleExplanation } from './iam/explain/role-explanation.ts';
+import { GroupService } from './iam/group/group-service.ts';
 import { IamService } from './iam/iam-service.ts';
+import { RoleService } from './iam/role/role-service.ts';
 import { listScopes, lookupScope } from './iam/scope-repository.ts';
+import { ScopeService } from './iam/scope-service.ts';
+import { UserService } from './iam/user/user-service.ts';
 import { listUsers, lookupUser } from './iam/user-repository.ts';
 import { KeyService } from './keys/key-service.ts';
 import { rootKeyOf } from './keys/root-key.ts';
 import { ConnectionEnding } from './session/connection-ending.ts';
+import { KeyRing } from './session/ending/key-ring.ts';
+import { RoleRevocation } from './session/ending/role-revocation.ts';
+import { ScopeEnding } from './session/ending/scope-ending.ts';
+import { UserEnding } from './session/ending/user-ending.ts';
 import { SessionEnding } from './session/session-ending.ts';
 import { SessionReaper } from './session/session-reaper.ts';
 import { SessionReconciliation } from './session/session-reconciliation.ts';
@@ -57,6 +66,14 @@ export interface ControllerParts {
   readonly clock: Clock;
   readonly keys: KeyService;
   readonly iam: IamService;
+  readonly scopeService: ScopeService;
+  readonly scopeEnding: ScopeEnding;
+  readonly keyRing: KeyRing;
+  readonly userService: UserService;
+  readonly userEndings: UserEnding;
+  readonly groups: GroupService;
+  readonly roles: RoleService;
+  readonly explanation: RoleExplanation;
   readonly passwords: PasswordService;
   readonly authTokens: AuthTokenService;
   readonly hosts: HostService;
@@ -195,6 +212,7 @@ async function assemble(
   const keys = await KeyService.open({ ...ground, rootKey: rootKeyOf(settings.rootKey) });
   shutdown.add('keys', () => Promise.resolve(keys.close()));
   const iam = new IamService(ground);
+  const lostRights = new RoleRevocation({ ...ground, iam });
   const authTokens = new AuthTokenService({
     ...ground,
     keys,
@@ -213,6 +231,14 @@ async function assemble(
     clock,
     keys,
     iam,
+    scopeService: new ScopeService(ground),
+    scopeEnding: new ScopeEnding({ ...ground, lostRights }),
+    keyRing: new KeyRing({ ...ground, keys }),
+    userService: new UserService(ground),
+    userEndings: new UserEnding(ground),
+    groups: new GroupService({ ...ground, lostRights }),
+    roles: new RoleService({ ...ground, lostRights }),
+    explanation: new RoleExplanation(ground),
     passwords: new PasswordService({
       ...ground,
       ...(settings.concurrentPasswordHashWorkers === undefined

@@ -5,9 +5,13 @@ import { accountOperations } from './resources/accounts.ts';
 import { authMethodOperations } from './resources/auth-methods.ts';
 import { authTokenOperations } from './resources/auth-tokens.ts';
 import { enterpriseOperations } from './resources/enterprise.ts';
+import { groupOperations } from './resources/groups.ts';
 import { hostCatalogOperations } from './resources/host-catalogs.ts';
 import { hostSetOperations } from './resources/host-sets.ts';
 import { hostOperations } from './resources/hosts.ts';
+import { roleExplainOperation } from './resources/role-explain.ts';
+import { roleOperations } from './resources/roles.ts';
+import { scopeKeyOperations } from './resources/scope-keys.ts';
 import { scopeOperations } from './resources/scopes.ts';
 import { sessionOperations } from './resources/sessions.ts';
 import { targetOperations } from './resources/targets.ts';
@@ -38,10 +42,14 @@ function documentOperation(operations: readonly Operation[]): Operation {
 export function apiOperations(services: ApiServices): readonly Operation[] {
   const operations = [
     ...scopeOperations(services),
+    ...scopeKeyOperations(services),
     ...authMethodOperations(services),
     ...accountOperations(services),
     ...authTokenOperations(services),
     ...userOperations(services),
+    ...groupOperations(services),
+    ...roleOperations(services),
+    roleExplainOperation(services),
     ...hostCatalogOperations(services),
     ...hostSetOperations(services),
     ...hostOperations(services),

@@ -12,7 +12,7 @@ const knownActionWords = new Set(
   (
     'add-accounts add-credential-sources add-grant-scopes add-grants add-host-sources add-hosts add-members add-principals ' +
     'add-worker-tags attach-storage-policy authenticate authorize-session cancel change-password change-state ' +
-    'create:controller-led create:worker-led destroy-key-version detach-storage-policy download ' +
+    'create:controller-led create:worker-led destroy-key-version detach-storage-policy disable download enable explain ' +
     'list-key-version-destruction-jobs list-keys list-resolvable-aliases monthly-active-users read-certificate-authority ' +
     'reapply-storage-policy reinitialize-certificate-authority remove-accounts remove-credential-sources ' +
     'remove-grant-scopes remove-grants remove-host-sources remove-hosts remove-members remove-principals ' +

@@ -147,3 +147,14 @@ export async function listAuthTokenIdsOf(
   ).execute();
   return rows.map((row) => row.id);
 }
+
+/** Ids of the tokens that have not ended and are proven by the key of a version. */
+export async function listAuthTokenIdsOfKey(db: Connection, keyVersion: number): Promise<string[]> {
+  const rows = await db
+    .selectFrom('auth_token')
+    .select('id')
+    .where('secret_key_version', '=', keyVersion)
+    .where('revoked_at', 'is', null)
+    .execute();
+  return rows.map((row) => row.id);
+}

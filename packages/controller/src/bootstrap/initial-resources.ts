@@ -8,18 +8,12 @@ import { createAccount } from '../auth/account-repository.ts';
 import { createPasswordAuthMethod } from '../auth/auth-method-repository.ts';
 import { HostService } from '../host/host-service.ts';
 import { createRole } from '../iam/role-repository.ts';
+import { scopeRoles, type RoleText } from '../iam/scope-roles.ts';
 import { createGlobalScope, createScope, setPrimaryAuthMethod } from '../iam/scope-repository.ts';
 import { createSpecialUsers, createUser } from '../iam/user-repository.ts';
 import type { Connection, Database } from '../store/database.ts';
 import { TargetService } from '../target/target-service.ts';
-import {
-  administration,
-  authenticatedUserGrants,
-  initialTexts,
-  loginGrants,
-  scopeRoles,
-  type RoleText,
-} from './initial-texts.ts';
+import { administration, authenticatedUserGrants, initialTexts, loginGrants } from './initial-texts.ts';
 
 /** A login to make. */
 export interface InitialLogin {

@@ -4,6 +4,7 @@
  */
 import { StileError, newId } from '@stile/protocol';
 import type { Clock } from '@stile/runtime';
+import type { MembershipAction } from '../iam/membership.ts';
 import type { Database } from '../store/database.ts';
 import type { PageRequest } from '../store/page.ts';
 import type { ListPermission, ListPermissions } from '../store/permitted-rows.ts';
@@ -11,6 +12,8 @@ import { bumpVersion, updateVersioned } from '../store/versioned-update.ts';
 import { differenceOf, idsRefused, requireHostAddress, wrongVersion } from './host.ts';
 import type { Host, HostCatalog, HostChanges, HostSet, NameChanges } from './host.ts';
 import * as repository from './host-repository.ts';
+
+export type { MembershipAction } from '../iam/membership.ts';
 
 /** A set with its hosts. */
 export interface HostSetDetail {
@@ -40,9 +43,6 @@ export interface NewHostSet extends NameChanges {
 export interface NewHost extends NewHostSet {
   readonly address: string;
 }
-
-/** How an add, set or remove call changes a list of ids. */
-export type MembershipAction = 'add' | 'set' | 'remove';
 
 const notFound = (): StileError => new StileError('notFound', 'Resource not found.');
 

@@ -6,6 +6,8 @@ import { StileError } from '@stile/protocol';
 import { parseHostPort } from '@stile/runtime';
 import type { HostCatalogTable, HostSetTable, HostTable } from '../store/schema.ts';
 
+export { differenceOf, idsRefused, wrongVersion } from '../iam/membership.ts';
+
 /** List of hosts. */
 export type HostCatalog = HostCatalogTable;
 /** Equivalent hosts within a catalog. */
@@ -58,29 +60,4 @@ export function requireHostAddress(address: string): void {
       details: { requestFields: [{ name: 'attributes.address', description: problem }] },
     });
   }
-}
-
-/** A 400 for an add, set or remove call whose list holds ids that do not fit; the field is named (http-api.md §7). */
-export function idsRefused(field: string, description: string): StileError {
-  return new StileError('invalidArgument', 'Errors in provided fields.', {
-    details: { requestFields: [{ name: field, description }] },
-  });
-}
-
-/** The answer to a PATCH or a member action with another version, or on nothing (http-api.md §1.9, §7). */
-export function wrongVersion(thing: string, id: string): StileError {
-  return new StileError('notFound', `${thing} "${id}" doesn't exist or incorrect version provided.`);
-}
-
-/** What has to be added and removed to get from one list of ids to another; duplicates count once. */
-export function differenceOf(
-  present: readonly string[],
-  wanted: readonly string[],
-): { readonly added: string[]; readonly removed: string[] } {
-  const before = new Set(present);
-  const after = new Set(wanted);
-  return {
-    added: [...after].filter((id) => !before.has(id)),
-    removed: [...before].filter((id) => !after.has(id)),
-  };
 }

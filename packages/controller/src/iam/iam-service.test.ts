@@ -4,10 +4,11 @@ import { makeIdentities, testIds } from '../../../../test/support/identities.ts'
 import type { Database } from '../store/database.ts';
 import type { PageRequest } from '../store/page.ts';
 import type { Acl } from './acl.ts';
+import { addGroupMembers, createGroup } from './group/group-repository.ts';
 import { IamService } from './iam-service.ts';
 import { createRole, type NewRole } from './role-repository.ts';
 import { createScope, listScopes, readScope } from './scope-repository.ts';
-import { addGroupMembers, createGroup, listUsers, readUser } from './user-repository.ts';
+import { listUsers, readUser } from './user-repository.ts';
 
 const nowUs = 1_790_000_000_000_000;
 

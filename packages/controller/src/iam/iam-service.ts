@@ -39,12 +39,12 @@ export class IamService {
 
   /**
    * Rights of the caller as they stand now. A stored grant that cannot be read takes every right from its holders
-   * (grants.md §1.2), which the log tells.
+   * (grants.md §1.2), which the log tells. Within a unit of work `db` is its `tx`.
    * @throws {StileError} permissionDenied for such a grant; unavailable
    */
-  async aclFor(caller: AclCallerIds): Promise<Acl> {
+  async aclFor(caller: AclCallerIds, db: Connection = this.#db): Promise<Acl> {
     const grants: AclGrant[] = [];
-    for (const role of await listCallerRoles(this.#db, caller.userId)) {
+    for (const role of await listCallerRoles(db, caller.userId)) {
       const { roleId, roleScopeId, roleParentScopeId } = role;
       for (const text of role.grants) {
         const grant = this.#grantOf(text, roleId);

@@ -17,6 +17,7 @@ export interface NewScope {
   readonly type: Exclude<ScopeType, 'global'>;
   readonly name?: string | undefined;
   readonly description?: string | undefined;
+  readonly sessionsOnRoleRevocation?: ScopeTable['sessions_on_role_revocation'] | undefined;
   readonly nowUs: Microseconds;
 }
 
@@ -48,6 +49,16 @@ export function lookupScopeInfo(db: Connection, id: string): Promise<ScopeInfo |
   return db.selectFrom('scope').select(infoColumns).where('id', '=', id).executeTakeFirst();
 }
 
+/** Those of the ids that are scopes, by id. */
+export async function lookupScopeInfos(
+  db: Connection,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, ScopeInfo>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db.selectFrom('scope').select(infoColumns).where('id', 'in', ids).execute();
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
 /** Every scope, global first, then by id. For recursive lists and for `{id, parentId}` of the ACL. */
 export async function scopeTree(db: Connection): Promise<ScopeInfo[]> {
   const rows = await db.selectFrom('scope').select(infoColumns).orderBy('id').execute();
@@ -76,6 +87,7 @@ export async function createGlobalScope(tx: Connection, nowUs: Microseconds): Pr
       parent_id: null,
       type: 'global',
       primary_auth_method_id: null,
+      sessions_on_role_revocation: null,
       ...newVersion(nowUs),
     })
     .onConflict((conflict) => conflict.column('id').doNothing())
@@ -92,6 +104,7 @@ export function createScope(tx: Connection, scope: NewScope): Promise<ScopeRow> 
       parent_id: scope.parentId,
       type: scope.type,
       primary_auth_method_id: null,
+      sessions_on_role_revocation: scope.sessionsOnRoleRevocation ?? null,
       name: scope.name ?? null,
       description: scope.description ?? null,
       ...newVersion(scope.nowUs),
@@ -116,4 +129,41 @@ export async function setPrimaryAuthMethod(
     .where('id', '=', scopeId)
     .executeTakeFirst();
   if (result.numUpdatedRows === 0n) throw notFound();
+}
+
+/** Whether the auth method lives in the scope. */
+export async function isAuthMethodOf(
+  db: Connection,
+  scopeId: string,
+  authMethodId: string,
+): Promise<boolean> {
+  const row = await db
+    .selectFrom('auth_method')
+    .select('id')
+    .where('id', '=', authMethodId)
+    .where('scope_id', '=', scopeId)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Ids of the scopes in which running sessions end with the role that allowed them: by their own word, or inherited. */
+export async function listCancelingScopeIds(db: Connection): Promise<string[]> {
+  const rows = await db
+    .selectFrom('scope')
+    .leftJoin('scope as parent', 'parent.id', 'scope.parent_id')
+    .leftJoin('scope as top', 'top.id', 'parent.parent_id')
+    .select('scope.id')
+    .where(
+      (eb) =>
+        eb.fn.coalesce(
+          'scope.sessions_on_role_revocation',
+          'parent.sessions_on_role_revocation',
+          'top.sessions_on_role_revocation',
+        ),
+      '=',
+      'cancel',
+    )
+    .orderBy('scope.id')
+    .execute();
+  return rows.map((row) => row.id);
 }

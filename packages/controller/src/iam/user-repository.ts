@@ -1,8 +1,8 @@
-/** SQL of users and groups. */
+/** SQL of users. */
 import { anonymousUserId, authenticatedUserId, globalScopeId, newId, recoveryUserId } from '@stile/protocol';
 import type { Connection } from '../store/database.ts';
 import { pageOf, type PageRequest } from '../store/page.ts';
-import type { IamGroupTable, IamUserTable, Microseconds } from '../store/schema.ts';
+import type { IamUserTable, Microseconds } from '../store/schema.ts';
 import { notFound } from '../store/store-error.ts';
 import { newVersion } from './scope-repository.ts';
 
@@ -57,21 +57,18 @@ export async function createSpecialUsers(tx: Connection, nowUs: Microseconds): P
     .execute();
 }
 
-function named(kind: 'user' | 'group', values: NewNamed): IamGroupTable {
-  return {
-    id: values.id ?? newId(kind),
-    scope_id: values.scopeId,
-    name: values.name ?? null,
-    description: values.description ?? null,
-    ...newVersion(values.nowUs),
-  };
-}
-
 /** @throws {StileError} invalidArgument when the scope has a user of that name; notFound without the scope */
 export function createUser(tx: Connection, user: NewNamed): Promise<IamUserTable> {
   return tx
     .insertInto('iam_user')
-    .values({ ...named('user', user), disabled_at: null })
+    .values({
+      id: user.id ?? newId('user'),
+      scope_id: user.scopeId,
+      name: user.name ?? null,
+      description: user.description ?? null,
+      disabled_at: null,
+      ...newVersion(user.nowUs),
+    })
     .returningAll()
     .executeTakeFirstOrThrow();
 }
@@ -145,21 +142,12 @@ export async function deleteUser(tx: Connection, id: string): Promise<boolean> {
   return result.numDeletedRows > 0n;
 }
 
-/** @throws {StileError} invalidArgument when the scope has a group of that name; notFound without the scope */
-export function createGroup(tx: Connection, group: NewNamed): Promise<IamGroupTable> {
-  return tx.insertInto('iam_group').values(named('group', group)).returningAll().executeTakeFirstOrThrow();
-}
-
-/** Adds users to a group; those that are members stay. @throws {StileError} notFound when one of them does not exist */
-export async function addGroupMembers(
-  tx: Connection,
-  groupId: string,
-  memberIds: readonly string[],
-): Promise<void> {
-  if (memberIds.length === 0) return;
-  await tx
-    .insertInto('iam_group_member')
-    .values(memberIds.map((memberId) => ({ group_id: groupId, member_id: memberId })))
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
+/** Those of the ids that are users, with the scope of each. */
+export async function listKnownUserIds(
+  db: Connection,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db.selectFrom('iam_user').select(['id', 'scope_id']).where('id', 'in', ids).execute();
+  return new Map(rows.map((row) => [row.id, row.scope_id]));
 }

@@ -36,9 +36,7 @@ export class DataKey {
 
   /** Seals `plain` for one place, named by `context`. */
   seal(plain: Uint8Array, context: string): Uint8Array {
-    const header = Buffer.alloc(headerBytes);
-    header.writeUInt8(sealedFormat, 0);
-    header.writeUInt32BE(this.version, 1);
+    const header = sealedHeader(this.version);
     const nonce = randomBytes(nonceBytes);
     const cipher = createCipheriv('aes-256-gcm', this.#sealKey.reveal(), nonce);
     cipher.setAAD(additionalDataOf(header, context));
@@ -88,4 +86,12 @@ export function sealedKeyVersion(sealed: Uint8Array): number {
     throw new StileError('internal', 'a value in the database is not sealed as this version does it');
   }
   return Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength).readUInt32BE(1);
+}
+
+/** The bytes with which every value begins that the key of a version has sealed. */
+export function sealedHeader(keyVersion: number): Uint8Array {
+  const header = Buffer.alloc(headerBytes);
+  header.writeUInt8(sealedFormat, 0);
+  header.writeUInt32BE(keyVersion, 1);
+  return header;
 }

@@ -16,3 +16,23 @@ export async function addDataKey(tx: Connection, row: DataKeyTable): Promise<boo
     .executeTakeFirst();
   return (result.numInsertedOrUpdatedRows ?? 0n) > 0n;
 }
+
+/** Replaces the wrapping of a data key, if it is still the one that was read. */
+export async function rewrapDataKey(
+  tx: Connection,
+  row: Pick<DataKeyTable, 'version' | 'wrapped'>,
+  wrapped: Uint8Array,
+): Promise<void> {
+  await tx
+    .updateTable('data_key')
+    .set({ wrapped })
+    .where('version', '=', row.version)
+    .where('wrapped', '=', row.wrapped)
+    .execute();
+}
+
+/** Deletes a data key: nothing that it sealed can be opened again. False when there is none. */
+export async function deleteDataKey(tx: Connection, version: number): Promise<boolean> {
+  const gone = await tx.deleteFrom('data_key').where('version', '=', version).returning('version').execute();
+  return gone.length > 0;
+}

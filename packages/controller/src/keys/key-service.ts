@@ -5,11 +5,12 @@
 import { randomBytes } from 'node:crypto';
 import { newId, StileError, toStileError } from '@stile/protocol';
 import { type Clock, type Logger, silentLogger, type Timer } from '@stile/runtime';
-import type { Database } from '../store/database.ts';
+import type { Connection, Database } from '../store/database.ts';
 import type { DataKeyTable } from '../store/schema.ts';
-import { DataKey, dataKeyBytes, sealedKeyVersion } from './data-key.ts';
-import { addDataKey, listDataKeys } from './key-repository.ts';
+import { DataKey, dataKeyBytes, sealedHeader, sealedKeyVersion } from './data-key.ts';
+import { addDataKey, deleteDataKey, listDataKeys, rewrapDataKey } from './key-repository.ts';
 import type { RootKey } from './root-key.ts';
+import { listSealed, replaceSealed, type SealedPlace } from './sealed-place-repository.ts';
 
 /** What the service stands on; it owns none of these. */
 export interface KeyServiceOptions {
@@ -26,6 +27,20 @@ const refreshEveryMs = 30_000;
  * refresh interval, and as much again for clocks that differ.
  */
 const settleUs = 120_000_000;
+
+/** Values that are sealed anew in one unit of work. */
+const resealedRows = 200;
+
+/** A data key as an administrator sees it. */
+export interface KeyVersion {
+  /** `kdk_…`. */
+  readonly id: string;
+  readonly version: number;
+  /** Epoch microseconds. */
+  readonly createdAtUs: number;
+  /** A controller may still seal with it: such a key cannot be destroyed. */
+  readonly isInUse: boolean;
+}
 
 interface LoadedKey {
   readonly key: DataKey;
@@ -96,9 +111,75 @@ export class KeyService {
     await this.refresh();
   }
 
-  /** Loads keys that another controller has made. @throws {StileError} failedPrecondition, unavailable */
-  async refresh(): Promise<void> {
+  /** Id of the root key that wraps the data keys. */
+  get rootKeyId(): string {
+    return this.#options.rootKey.id;
+  }
+
+  /** The versions, oldest first. @throws {StileError} unavailable */
+  async listVersions(): Promise<KeyVersion[]> {
+    const rows = await listDataKeys(this.#options.database.reader);
+    const isShared = this.#options.database.engine === 'postgres';
+    // Twice the time after which this controller seals with a new key: by then all of them do.
+    const settledBefore = isShared ? this.#options.clock.nowUs() - 2 * settleUs : Number.POSITIVE_INFINITY;
+    const settled = rows.findLast((row) => row.created_at <= settledBefore) ?? rows[0];
+    return rows.map(({ id, version, created_at: createdAtUs }) => ({
+      id,
+      version,
+      createdAtUs,
+      isInUse: settled === undefined || version >= settled.version,
+    }));
+  }
+
+  /** Wraps every data key anew under the root key. @throws {StileError} failedPrecondition, unavailable, storageFull */
+  async rewrap(): Promise<void> {
     for (const row of await listDataKeys(this.#options.database.reader)) {
+      const wrapped = await this.#options.rootKey.wrap(await this.#unwrap(row));
+      await this.#options.database.write((tx) => rewrapDataKey(tx, row, wrapped));
+    }
+  }
+
+  /**
+   * Seals anew, with the newest key, what the key of a version has sealed in a place. Safe to repeat.
+   * @throws {StileError} internal (a value cannot be opened), unavailable, storageFull
+   */
+  async reseal(place: SealedPlace, version: number): Promise<void> {
+    const { database } = this.#options;
+    const header = sealedHeader(version);
+    let afterId = '';
+    for (;;) {
+      const rows = await listSealed(database.reader, place, { header, afterId, limit: resealedRows });
+      await database.write(async (tx) => {
+        for (const row of rows) {
+          const context = place.context(row.id);
+          await replaceSealed(tx, place, row, this.seal(this.open(row.sealed, context), context));
+        }
+      });
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < resealedRows) return;
+      afterId = last.id;
+    }
+  }
+
+  /**
+   * Deletes the key of a version within a unit of work; call `refresh` after it.
+   * @throws {StileError} conflict when something is sealed with it again; notFound
+   */
+  async destroyVersion(tx: Connection, version: number, places: readonly SealedPlace[]): Promise<void> {
+    const header = sealedHeader(version);
+    for (const place of places) {
+      const left = await listSealed(tx, place, { header, afterId: '', limit: 1 });
+      if (left.length > 0) throw new StileError('conflict', 'the key was just used again: repeat');
+    }
+    if (!(await deleteDataKey(tx, version))) throw new StileError('notFound', 'Resource not found.');
+  }
+
+  /** Loads keys that another controller has made, forgets those that are gone. @throws {StileError} failedPrecondition, unavailable */
+  async refresh(): Promise<void> {
+    const rows = await listDataKeys(this.#options.database.reader);
+    const present = new Set(rows.map((row) => row.version));
+    for (const version of this.#keys.keys()) if (!present.has(version)) this.#keys.delete(version);
+    for (const row of rows) {
       if (this.#keys.has(row.version)) continue;
       const key = new DataKey(row.version, await this.#unwrap(row));
       this.#keys.set(row.version, { key, createdAtUs: row.created_at });

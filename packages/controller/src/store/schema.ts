@@ -16,6 +16,8 @@ export interface ScopeTable {
   name: string | null;
   description: string | null;
   primary_auth_method_id: string | null;
+  /** What happens to running sessions whose role is taken away; null = as the parent scope says, at last `keep`. */
+  sessions_on_role_revocation: 'keep' | 'cancel' | null;
   version: number;
   created_at: Microseconds;
   updated_at: Microseconds;

@@ -4,7 +4,7 @@
  */
 import { sql } from 'kysely';
 import type { RawBuilder, Selectable, SqlBool } from 'kysely';
-import type { Connection } from './database.ts';
+import type { Connection, Database } from './database.ts';
 import type { Schema } from './schema.ts';
 
 /** Tables with `version` and `updated_at`. */
@@ -65,4 +65,22 @@ export async function bumpVersion(
     update ${sql.table(table)} set version = version + 1, updated_at = ${row.nowUs}
     where id = ${row.id} and ${hasVersion(row.version)} returning id`.execute(tx);
   return updated.rows.length > 0;
+}
+
+/**
+ * The row, if it has that version, held until the end of the unit: of two changes of one version only one goes on. SQLite has one
+ * writer and needs no lock.
+ */
+export async function holdVersion<Table extends VersionedTable>(
+  tx: Connection,
+  engine: Database['engine'],
+  table: Table,
+  row: { readonly id: string; readonly version: number },
+): Promise<Selectable<Schema[Table]> | undefined> {
+  const lock = engine === 'postgres' ? sql`for update` : sql``;
+  const held = await sql<Selectable<Schema[Table]>>`
+    select * from ${sql.table(table)} where id = ${row.id} and ${hasVersion(row.version)} ${lock}`.execute(
+    tx,
+  );
+  return held.rows[0];
 }

@@ -96,7 +96,8 @@ export class ClusterAuthority {
   }
 }
 
-function sealContext(authorityId: string): string {
+/** Context of the seal of an authority's private key. */
+export function sealContext(authorityId: string): string {
   return `cluster_authority/private_key/${authorityId}`;
 }
 

@@ -48,6 +48,8 @@ export type CountedTable =
   | 'host'
   | 'host_catalog'
   | 'host_set'
+  | 'iam_group'
+  | 'iam_role'
   | 'iam_user'
   | 'scope'
   | 'session'

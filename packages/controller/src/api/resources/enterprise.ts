@@ -38,6 +38,14 @@ const notOffered: readonly (readonly [resource: string, text: string, verbs: rea
       ['detach-storage-policy', 'POST', 'item'],
     ],
   ],
+  [
+    'scopes',
+    'Alias suffixes are an Enterprise-only feature',
+    [
+      ['set-alias-suffix', 'POST', 'item'],
+      ['remove-alias-suffix', 'POST', 'item'],
+    ],
+  ],
 ];
 
 /** The rows that only say no. */

@@ -146,3 +146,29 @@ export function bodyText(body: JsonObject, name: string): string {
   const value = given(body, name);
   return typeof value === 'string' ? value : '';
 }
+
+/** Name and description of a PATCH; what it does not name is absent. */
+export function nameChanges(changes: {
+  readonly name?: string | null | undefined;
+  readonly description?: string | null | undefined;
+}): { readonly name?: string | null; readonly description?: string | null } {
+  const { name, description } = changes;
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(description === undefined ? {} : { description }),
+  };
+}
+
+/**
+ * The version in the body of an action that takes nothing else.
+ * @throws {StileError} invalidArgument
+ */
+export function requireVersion(body: JsonObject): number {
+  const errors: FieldError[] = [];
+  const { version } = decodeKinds({ version: { kind: 'uint32', access: 'change' } }, body, errors);
+  if (errors.length === 0 && (version === undefined || version === 0)) {
+    errors.push({ name: 'version', description: 'Required field.' });
+  }
+  refuseFaults(fieldsMessage, errors);
+  return typeof version === 'number' ? version : 0;
+}

@@ -1,0 +1,114 @@
+/** Answers why a user may or may not do something to a resource, from the rights as they stand now. */
+import {
+  actionsOf,
+  anonymousUserId,
+  parseGrantForEvaluation,
+  StileError,
+  type ParsedGrant,
+  type ResourceType,
+} from '@stile/protocol';
+import type { Connection, Database } from '../../store/database.ts';
+import type { AclResource } from '../acl.ts';
+import { listAccountsOf } from '../user/user-account-repository.ts';
+import { lookupUser } from '../user-repository.ts';
+import {
+  listDecidingRoles,
+  listPrincipalIdsOf,
+  lookupResource,
+  type DecidingRole,
+  type FoundResource,
+} from './explain-repository.ts';
+import { explain, type Explanation } from './explain.ts';
+
+/** What is asked. */
+export interface ExplainQuestion {
+  readonly userId: string;
+  readonly resource: AclResource;
+  /** User whose own the resource is. */
+  readonly ownerId: string | undefined;
+  readonly action: string;
+}
+
+/** The answer, with what it was decided by. */
+export interface ExplainedQuestion {
+  readonly explanation: Explanation;
+  /** What the user is asked for: the `:self` variant on its own items (grants.md §2.7). */
+  readonly action: string;
+  /** The user's account that the answer holds for; a user may have several, and templates stand for the one of the token. */
+  readonly accountId: string | undefined;
+  /** A disabled user may do nothing, whatever it is granted. */
+  readonly isDisabled: boolean;
+  readonly roleNames: ReadonlyMap<string, string | null>;
+}
+
+/** Reads users, resources and roles, and explains. */
+export class RoleExplanation {
+  readonly #db: Connection;
+
+  constructor(options: { readonly database: Pick<Database, 'reader'> }) {
+    this.#db = options.database.reader;
+  }
+
+  /** Where a resource is, or undefined. */
+  lookupResource(type: ResourceType, id: string): Promise<FoundResource | undefined> {
+    return lookupResource(this.#db, type, id);
+  }
+
+  /** @throws {StileError} notFound (no such user) */
+  async explain(question: ExplainQuestion): Promise<ExplainedQuestion> {
+    const { userId, resource } = question;
+    const user = await lookupUser(this.#db, userId);
+    if (user === undefined) throw new StileError('notFound', 'Resource not found.');
+    const principalIds = await listPrincipalIdsOf(this.#db, userId);
+    const { scopeId, parentScopeId } = resource;
+    const roles = await listDecidingRoles(this.#db, { principalIds, scopeId, parentScopeId });
+    const accounts = (await listAccountsOf(this.#db, userId)).map((account) => account.id);
+    const action = actionFor(question);
+    const answers = accountsFirst(accounts, user.primary_account_id).map((accountId) => ({
+      accountId,
+      explanation: explain(
+        {
+          userId,
+          accountId,
+          isNobody: userId === anonymousUserId,
+          principalIds: new Set(principalIds),
+        },
+        resource,
+        action,
+        roles.map(readable),
+      ),
+    }));
+    const answer = answers.find(({ explanation }) => explanation.allowed) ?? answers[0];
+    if (answer === undefined) throw new StileError('internal', 'a question without an answer');
+    return {
+      ...answer,
+      action,
+      isDisabled: user.disabled_at !== null,
+      roleNames: new Map(roles.map((role) => [role.id, role.name])),
+    };
+  }
+}
+
+function actionFor({ userId, resource, ownerId, action }: ExplainQuestion): string {
+  const self = `${action}:self`;
+  return ownerId === userId && actionsOf(resource.type).id.includes(self) ? self : action;
+}
+
+/** The primary account, then the others; nothing but undefined for a user without any. */
+function accountsFirst(accounts: readonly string[], primary: string | null): readonly (string | undefined)[] {
+  if (accounts.length === 0) return [undefined];
+  return accounts.toSorted((a, b) => Number(b === primary) - Number(a === primary));
+}
+
+function readable(role: DecidingRole): Parameters<typeof explain>[3][number] {
+  return { ...role, grants: role.grants.map((raw) => ({ raw, parsed: parsedOrNot(raw) })) };
+}
+
+function parsedOrNot(raw: string): ParsedGrant | undefined {
+  try {
+    return parseGrantForEvaluation(raw);
+  } catch (error) {
+    if (error instanceof StileError) return undefined;
+    throw error;
+  }
+}

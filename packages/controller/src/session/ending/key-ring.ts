@@ -1,0 +1,91 @@
+/**
+ * Use cases of the installation's data keys (http-api.md §2.1): there is one ring for all scopes. Destroying a version seals anew what it
+ * had sealed; auth tokens that only it can prove end, and the sessions made with them.
+ */
+import { StileError } from '@stile/protocol';
+import type { Clock } from '@stile/runtime';
+import { listAuthTokenIdsOfKey, revokeAuthTokens } from '../../auth/auth-token-repository.ts';
+import type { KeyService, KeyVersion } from '../../keys/key-service.ts';
+import type { SealedPlace } from '../../keys/sealed-place-repository.ts';
+import type { Connection, Database } from '../../store/database.ts';
+import { record } from '../../store/deleted-resource-repository.ts';
+import { sealContext } from '../../worker-registry/cluster-authority.ts';
+import { beginEndingAndTell } from '../session-ending.ts';
+import { chunksOf } from '../session-repository.ts';
+import { sealContexts } from '../session.ts';
+
+export type { KeyVersion } from '../../keys/key-service.ts';
+
+/** Every column of sealed values. One that is missing here would be lost with the key that sealed it. */
+const sealedPlaces: readonly SealedPlace[] = [
+  { table: 'session', column: 'private_key_sealed', context: sealContexts.privateKey },
+  { table: 'session', column: 'tofu_token_sealed', context: sealContexts.tofuToken },
+  { table: 'cluster_authority', column: 'private_key_sealed', context: sealContext },
+];
+
+/** The keys as an administrator sees them. */
+export interface KeyRingView {
+  /** `krk_…`; comes from the configuration. */
+  readonly rootKeyId: string;
+  /** Oldest first. */
+  readonly versions: readonly KeyVersion[];
+}
+
+/** Lists, rotates and destroys data keys. */
+export class KeyRing {
+  readonly #database: Database;
+  readonly #clock: Clock;
+  readonly #keys: KeyService;
+
+  constructor(options: { readonly database: Database; readonly clock: Clock; readonly keys: KeyService }) {
+    this.#database = options.database;
+    this.#clock = options.clock;
+    this.#keys = options.keys;
+  }
+
+  /** @throws {StileError} unavailable */
+  async view(): Promise<KeyRingView> {
+    return { rootKeyId: this.#keys.rootKeyId, versions: await this.#keys.listVersions() };
+  }
+
+  /** Makes a new version, which seals from now on; with `rewrap` all are wrapped anew by the root key. */
+  async rotate({ rewrap }: { readonly rewrap: boolean }): Promise<void> {
+    await this.#keys.rotate();
+    if (rewrap) await this.#keys.rewrap();
+  }
+
+  /**
+   * Destroys the version of that key id (`kdk_…`). `by` is the id of the user who does it.
+   * @throws {StileError} notFound, failedPrecondition (in use), conflict (used again meanwhile: repeat), storageFull, unavailable
+   */
+  async destroy(keyId: string, by: string): Promise<void> {
+    const found = (await this.#keys.listVersions()).find((version) => version.id === keyId);
+    if (found === undefined) throw new StileError('notFound', 'Resource not found.');
+    if (found.isInUse) {
+      throw new StileError(
+        'failedPrecondition',
+        `Version ${found.version} of the key is in use: rotate keys first, and wait until every controller has taken the new one (four minutes).`,
+      );
+    }
+    for (const place of sealedPlaces) await this.#keys.reseal(place, found.version);
+    await this.#database.write(async (tx) => {
+      await this.#endTokens(tx, found.version, by);
+      await this.#keys.destroyVersion(tx, found.version, sealedPlaces);
+    });
+    await this.#keys.refresh();
+  }
+
+  async #endTokens(tx: Connection, keyVersion: number, by: string): Promise<void> {
+    const nowUs = this.#clock.nowUs();
+    for (const values of chunksOf(await listAuthTokenIdsOfKey(tx, keyVersion))) {
+      await record(
+        tx,
+        'auth-token',
+        await revokeAuthTokens(tx, values, { reason: 'key destroyed', nowUs }),
+        nowUs,
+      );
+      const cause = { reason: 'token revoked', by, nowUs } as const;
+      await beginEndingAndTell(tx, this.#database, { column: 'auth_token_id', values }, cause);
+    }
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * Deletes a scope with everything in it, and ends at once every session that stood on any of it (http-api.md §2.1,
+ * session-protocol.md §5.7), in one transaction.
+ */
+import { globalScopeId, StileError } from '@stile/protocol';
+import type { SessionEndReason } from '@stile/protocol';
+import type { Clock } from '@stile/runtime';
+import { listMemberIdsOf } from '../../iam/group/group-repository.ts';
+import { holdersAmong, type LostRights } from '../../iam/lost-rights.ts';
+import type { Connection, Database } from '../../store/database.ts';
+import { record } from '../../store/deleted-resource-repository.ts';
+import { beginEndingAndTell } from '../session-ending.ts';
+import { chunksOf, type SessionSelector } from '../session-repository.ts';
+import { clearAliasesWithin, deleteScopeRow, holdContents } from './scope-contents-repository.ts';
+
+const notFound = (): StileError => new StileError('notFound', 'Resource not found.');
+
+type Column = Extract<SessionSelector, { column: string }>['column'];
+
+/** Deletes scopes. */
+export class ScopeEnding {
+  readonly #database: Database;
+  readonly #clock: Clock;
+  readonly #lostRights: LostRights;
+
+  constructor(options: {
+    readonly database: Database;
+    readonly clock: Clock;
+    readonly lostRights: LostRights;
+  }) {
+    this.#database = options.database;
+    this.#clock = options.clock;
+    this.#lostRights = options.lostRights;
+  }
+
+  /** `by` is the id of the user who deletes it. @throws {StileError} notFound, failedPrecondition (global) */
+  async delete(id: string, by: string): Promise<void> {
+    if (id === globalScopeId) {
+      throw new StileError('failedPrecondition', 'The global scope cannot be deleted.');
+    }
+    await this.#database.write(async (tx) => {
+      const nowUs = this.#clock.nowUs();
+      const contents = await holdContents(tx, this.#database.engine, id);
+      if (contents === undefined) throw notFound();
+      const { scopeIds, idsOf } = contents;
+      const idsOfType = (type: string): readonly string[] => idsOf.get(type) ?? [];
+      // Roles of other scopes may have been held by groups that go.
+      const members = await listMemberIdsOf(tx, idsOfType('group'));
+      await clearAliasesWithin(tx, scopeIds, nowUs);
+      if (!(await deleteScopeRow(tx, id))) throw notFound();
+      for (const [type, ids] of idsOf) await record(tx, type, ids, nowUs);
+      const end = (column: Column, values: readonly string[], reason: SessionEndReason): Promise<void> =>
+        this.#end(tx, { column, values }, { reason, by, nowUs });
+      await end('target_id', idsOfType('target'), 'project deleted');
+      await end('user_id', idsOfType('user'), 'user deleted');
+      await end('auth_token_id', idsOfType('auth-token'), 'token revoked');
+      await this.#lostRights.endSessions(tx, { holders: holdersAmong(members), by });
+    });
+  }
+
+  async #end(
+    tx: Connection,
+    { column, values }: { readonly column: Column; readonly values: readonly string[] },
+    cause: { readonly reason: SessionEndReason; readonly by: string; readonly nowUs: number },
+  ): Promise<void> {
+    for (const chunk of chunksOf(values)) {
+      await beginEndingAndTell(tx, this.#database, { column, values: chunk }, cause);
+    }
+  }
+}
