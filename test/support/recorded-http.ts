@@ -12,6 +12,7 @@ import {
   type Bindings,
   type Tolerance,
 } from './recorded.ts';
+import { authReplayChains } from './recorded-http-auth.ts';
 
 /** What a recorded 5xx, or no answer, is with us. */
 interface Instead {
@@ -322,6 +323,7 @@ export const replayChains: readonly ReplayChain[] = [
   chain('an alias with a host', [
     step('aliases-authorize-session-conflicting-host-id', { before: makeAliasWithHost }),
   ]),
+  ...authReplayChains,
 ];
 
 function idOf(json: unknown, key: string): string {

@@ -1,13 +1,16 @@
 /** `/v1/targets`: what a user may connect to, and the authorization of sessions (http-api.md §2.10 to §2.12). */
 import type { FieldError } from '@stile/protocol/errors';
 import { prefixesOf, isId } from '../schema/text-rules.ts';
+import { credentialPrefixes } from '../../credential/credential.ts';
 import type { Target, TargetFields } from '../../target/target.ts';
-import { aliasProblem, targetProblems } from '../../target/target.ts';
+import { aliasProblem } from '../../alias/alias.ts';
+import { targetProblems } from '../../target/target.ts';
 import type { TargetDetail } from '../../target/target-service.ts';
 import type { Access } from '../access.ts';
 import { isScopeId, scopeListOperation } from '../list/list-operation.ts';
 import { noContent, ok, operation, type Call, type Operation } from '../operation.ts';
-import { decodeCreate } from '../schema/decode.ts';
+import type { JsonObject } from '../http/body.ts';
+import { decodeCreate, decodeKinds, fieldsMessage, refuseFaults } from '../schema/decode.ts';
 import { schemaOf, type Changes, type Input, type Output } from '../schema/field.ts';
 import { renderItem, type VisibleFields } from '../schema/render.ts';
 import {
@@ -86,6 +89,12 @@ const schema = schemaOf(
       access: 'change',
       refused: 'Ingress Worker Filter field is not supported in OSS',
     },
+    brokered_credential_source_ids: {
+      kind: 'strings',
+      access: 'output',
+      summary: 'Ids of credentials that sessions get, on single reads.',
+    },
+    brokered_credential_sources: shownList({ id: shownText, credential_store_id: shownText }),
     attributes: {
       kind: 'object',
       access: 'change',
@@ -184,6 +193,11 @@ export function showTarget(
     host_sources: detail.hostSources.map((source) => ({
       id: source.id,
       host_catalog_id: source.hostCatalogId,
+    })),
+    brokered_credential_source_ids: detail.credentialSources.map((source) => source.id),
+    brokered_credential_sources: detail.credentialSources.map((source) => ({
+      id: source.id,
+      credential_store_id: source.credentialStoreId,
     })),
     aliases: detail.aliases,
   };
@@ -375,6 +389,73 @@ function hostSourcesOperation(services: ApiServices, action: 'add' | 'set' | 're
   });
 }
 
+const brokeredField = 'brokered_credential_source_ids';
+const injectedField = 'injected_application_credential_source_ids';
+
+const credentialSourceSchema = schemaOf('TargetCredentialSources', {
+  version: versionField,
+  [brokeredField]: { kind: 'strings', access: 'change', summary: 'Ids of credentials.' },
+  [injectedField]: { kind: 'strings', access: 'change', summary: 'tcp targets take none.' },
+});
+
+const sourcePrefixes = [...credentialPrefixes, 'clvlt', 'clvsclt', 'clvllt'];
+
+interface CredentialSourceChange {
+  readonly version: number;
+  readonly brokered: readonly string[];
+  readonly injected: readonly string[];
+}
+
+/** Both lists of the body; an absent one counts as empty. @throws {StileError} invalidArgument */
+function decodeCredentialSources(action: 'add' | 'set' | 'remove', body: JsonObject): CredentialSourceChange {
+  const errors: FieldError[] = [];
+  const decoded = decodeKinds(credentialSourceSchema.fields, body, errors);
+  const isFaulty = (name: string): boolean => errors.some((error) => error.name === name);
+  const version = typeof decoded['version'] === 'number' ? decoded['version'] : 0;
+  if (version === 0 && !isFaulty('version')) errors.push({ name: 'version', description: 'Required field.' });
+  const brokered = (decoded[brokeredField] ?? []) as readonly string[];
+  const injected = (decoded[injectedField] ?? []) as readonly string[];
+  if (action !== 'set' && brokered.length + injected.length === 0) {
+    const description = 'Brokered or Injected Application Credential Source IDs must be provided.';
+    for (const name of [brokeredField, injectedField]) {
+      if (!isFaulty(name)) errors.push({ name, description });
+    }
+  }
+  for (const [name, ids] of [[brokeredField, brokered] as const, [injectedField, injected] as const]) {
+    const wrong = ids.find((id) => !isId(id, sourcePrefixes));
+    if (wrong === undefined) continue;
+    const shown = JSON.stringify(wrong.slice(0, 100));
+    errors.push({ name, description: `Incorrectly formatted credential source identifier ${shown}.` });
+  }
+  refuseFaults(fieldsMessage, errors);
+  return { version, brokered, injected };
+}
+
+function credentialSourcesOperation(services: ApiServices, action: 'add' | 'set' | 'remove'): Operation {
+  const verb = `${action}-credential-sources`;
+  return operation({
+    ...facts,
+    verb,
+    method: 'POST',
+    on: 'item',
+    summary: `Changes the credentials that sessions of a target get: ${action}.`,
+    request: credentialSourceSchema,
+    response: { schema },
+    permission: { type: 'target', action: verb },
+    parse: ({ id, body }) => ({
+      id: targetPathId(id, 'action'),
+      change: decodeCredentialSources(action, body),
+    }),
+    locate: ({ id }) => findTarget(services, id),
+    act: async ({ input, found, access, visible }) => {
+      const { version, ...sources } = input.change;
+      const { id } = found.target;
+      const detail = await services.targets.changeCredentialSources(action, id, version, sources);
+      return ok(showTarget(detail, found.scope, access, visible));
+    },
+  });
+}
+
 function listOperation(services: ApiServices): Operation {
   return scopeListOperation<Target>(
     {
@@ -412,6 +493,9 @@ export function targetOperations(services: ApiServices): readonly Operation[] {
     hostSourcesOperation(services, 'add'),
     hostSourcesOperation(services, 'set'),
     hostSourcesOperation(services, 'remove'),
+    credentialSourcesOperation(services, 'add'),
+    credentialSourcesOperation(services, 'set'),
+    credentialSourcesOperation(services, 'remove'),
     authorizeSessionOperation(services),
   ];
 }

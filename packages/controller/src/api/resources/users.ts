@@ -1,6 +1,6 @@
 /** `/v1/users`: list, and which aliases lead somewhere for a user (http-api.md §2.6). */
 import type { UserRow } from '../../iam/user-repository.ts';
-import type { Alias } from '../../target/target.ts';
+import type { Alias } from '../../alias/alias.ts';
 import type { Access } from '../access.ts';
 import { grantsHash, scopeListOperation } from '../list/list-operation.ts';
 import { listPage, readListParameters } from '../list/list-page.ts';
