@@ -53,9 +53,9 @@ describeBothEngines('aliases', (engineTest) => {
       code: 'notFound',
       message: expect.stringContaining('ttcp_none'),
     });
-    await expect(
-      aliases.create({ value: 'a', destinationId: targetId, hostId: 'hst_none' }),
-    ).rejects.toEqual(fieldRefused('attributes.authorize_session_arguments.host_id'));
+    await expect(aliases.create({ value: 'a', destinationId: targetId, hostId: 'hst_none' })).rejects.toEqual(
+      fieldRefused('attributes.authorize_session_arguments.host_id'),
+    );
     expect(await aliases.lookupByValue('a')).toBeUndefined();
   });
 

@@ -8,7 +8,14 @@ import type { ListPermissions } from '../store/permitted-rows.ts';
 import { notFound } from '../store/store-error.ts';
 import { updateVersioned } from '../store/versioned-update.ts';
 import * as repository from './alias-repository.ts';
-import { aliasKey, aliasProblem, aliasRefused, hostIdField, requireDestination, type Alias } from './alias.ts';
+import {
+  aliasKey,
+  aliasProblem,
+  aliasRefused,
+  hostIdField,
+  requireDestination,
+  type Alias,
+} from './alias.ts';
 
 /** Fields of a new alias. `id` is given by bootstrap only. */
 export interface NewAlias {

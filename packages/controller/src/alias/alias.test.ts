@@ -29,19 +29,19 @@ function isLegal(value: string): boolean {
   const isLabel = (label: string): boolean =>
     label.length >= 1 &&
     label.length <= 63 &&
-    [...label].every((character) => allowed.includes(character)) &&
+    label.split('').every((character) => allowed.includes(character)) &&
     label[0] !== '-' &&
     label[label.length - 1] !== '-';
   const last = labels[labels.length - 1] ?? '';
   return (
     value.length < 254 &&
     labels.every(isLabel) &&
-    ![...last].every((character) => '0123456789'.includes(character))
+    !last.split('').every((character) => '0123456789'.includes(character))
   );
 }
 
 test('a text is a legal alias exactly when its labels are, whatever it is made of', () => {
-  const label = fc.string({ unit: fc.constantFrom(...'abzAZ059-_ .\u0000é'), maxLength: 70 });
+  const label = fc.string({ unit: fc.constantFrom(...'abzAZ059-_ .\u0000é'.split('')), maxLength: 70 });
   const value = fc.oneof(
     fc.array(label, { maxLength: 6 }).map((labels) => labels.join('.')),
     fc.domain(),

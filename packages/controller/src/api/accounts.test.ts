@@ -39,9 +39,7 @@ describe('auth methods, accounts and auth tokens over HTTP', () => {
     expect(await send('POST', '/v1/auth-methods', body)).toMatchObject({
       status: 400,
       details: {
-        request_fields: [
-          { name: 'type', description: 'This is a required field and must be "password".' },
-        ],
+        request_fields: [{ name: 'type', description: 'This is a required field and must be "password".' }],
       },
     });
   });
@@ -59,16 +57,20 @@ describe('auth methods, accounts and auth tokens over HTTP', () => {
         details: { request_fields: [{ name: 'attributes.min_password_length' }] },
       });
     }
-    expect(await send('POST', '/v1/auth-methods/ampw_1234567890:change-state', { version: 1 })).toMatchObject({
-      status: 404,
-      message: 'This endpoint is only available for the "oidc" Auth Method type.',
-    });
+    expect(await send('POST', '/v1/auth-methods/ampw_1234567890:change-state', { version: 1 })).toMatchObject(
+      {
+        status: 404,
+        message: 'This endpoint is only available for the "oidc" Auth Method type.',
+      },
+    );
   });
 
   test('a deleted account cannot be used from the next call on, and its sessions end', async () => {
     const { id, token } = await newAccount('leaver');
     const sessionId = await authorize(token);
-    expect(await send('GET', `/v1/auth-tokens/${idOf(token)}`, undefined, token)).toMatchObject({ status: 200 });
+    expect(await send('GET', `/v1/auth-tokens/${idOf(token)}`, undefined, token)).toMatchObject({
+      status: 200,
+    });
     expect(await send('DELETE', `/v1/accounts/${id}`, undefined, token)).toMatchObject({ status: 403 });
     expect(await send('DELETE', `/v1/accounts/${id}`)).toMatchObject({ status: 204 });
     expect(await send('GET', '/v1/targets/ttcp_1234567890', undefined, token)).toMatchObject({ status: 401 });
@@ -107,10 +109,12 @@ describe('auth methods, accounts and auth tokens over HTTP', () => {
     });
     // Not the primary method: it makes no user.
     const attributes = { login_name: 'second', password: 'a good password' };
-    expect(await send('POST', `/v1/auth-methods/${methodId}:authenticate`, { attributes }, '')).toMatchObject({
-      status: 404,
-      message: 'Unable to find requested resource.',
-    });
+    expect(await send('POST', `/v1/auth-methods/${methodId}:authenticate`, { attributes }, '')).toMatchObject(
+      {
+        status: 404,
+        message: 'Unable to find requested resource.',
+      },
+    );
     const deleted = await stile.send('DELETE', `/v1/auth-methods/${methodId}`, undefined, stile.admin);
     expect({ status: deleted.status, text: deleted.text }).toEqual({ status: 200, text: '{}' });
     expect(await send('GET', `/v1/accounts/${String(account['id'])}`)).toMatchObject({ status: 404 });

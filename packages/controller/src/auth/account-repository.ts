@@ -178,7 +178,8 @@ export async function lockAccounts(
   which: { readonly id: string } | { readonly authMethodId: string },
 ): Promise<boolean> {
   const all = tx.selectFrom('account').select('id').orderBy('id');
-  const query = 'id' in which ? all.where('id', '=', which.id) : all.where('auth_method_id', '=', which.authMethodId);
+  const query =
+    'id' in which ? all.where('id', '=', which.id) : all.where('auth_method_id', '=', which.authMethodId);
   const rows = await (engine === 'postgres' ? query.forUpdate() : query).execute();
   return rows.length > 0;
 }
@@ -190,9 +191,7 @@ export async function deleteAccountRows(
 ): Promise<string[]> {
   const query = tx.deleteFrom('account').returning('id');
   const rows = await (
-    'id' in which
-      ? query.where('id', '=', which.id)
-      : query.where('auth_method_id', '=', which.authMethodId)
+    'id' in which ? query.where('id', '=', which.id) : query.where('auth_method_id', '=', which.authMethodId)
   ).execute();
   return rows.map((row) => row.id);
 }

@@ -61,7 +61,10 @@ describeBothEngines('auth methods and accounts', (engineTest) => {
 
   test('a change of a method needs its version; null resets a length', async () => {
     const { methods } = await newScene(engineTest);
-    const { id } = await methods.createMethod({ scopeId: testIds.org, attributes: { minPasswordLength: 12 } });
+    const { id } = await methods.createMethod({
+      scopeId: testIds.org,
+      attributes: { minPasswordLength: 12 },
+    });
     const changed = await methods.updateMethod(id, 1, { attributes: { minLoginNameLength: 5 } });
     expect(changed).toMatchObject({ min_login_name_length: 5, min_password_length: 12, version: 2 });
     const reset = await methods.updateMethod(id, 2, { attributes: { minPasswordLength: null } });
@@ -129,7 +132,9 @@ describeBothEngines('auth methods and accounts', (engineTest) => {
   test('a password that was set is the only one that logs in; none lets nobody in', async () => {
     const { passwords } = await newScene(engineTest);
     const { account } = testIds.plain;
-    expect(await passwords.setPassword(account, 1, new Secret('first password'))).toMatchObject({ version: 2 });
+    expect(await passwords.setPassword(account, 1, new Secret('first password'))).toMatchObject({
+      version: 2,
+    });
     await passwords.login(attempt('plain', 'first password'));
     await passwords.setPassword(account, 2, new Secret('second password'));
     await expect(passwords.login(attempt('plain', 'first password'))).rejects.toMatchObject({

@@ -317,7 +317,12 @@ class Maker {
     ];
     for (const { text, ...fields } of plans) {
       const { alias, ...names } = text;
-      const { target } = await this.#targets.create({ ...names, ...fields, scopeId, aliases: [{ value: alias }] });
+      const { target } = await this.#targets.create({
+        ...names,
+        ...fields,
+        scopeId,
+        aliases: [{ value: alias }],
+      });
       if (text === targetPostgres) await this.#brokerPostgresLogin(target.id, scopeId, aliasPostgres.keys);
     }
   }

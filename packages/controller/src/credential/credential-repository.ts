@@ -75,9 +75,7 @@ export async function deleteCredentialRows(
 ): Promise<string[]> {
   const query = tx.deleteFrom('credential').returning('id');
   const rows = await (
-    'id' in which
-      ? query.where('id', '=', which.id)
-      : query.where('credential_store_id', '=', which.storeId)
+    'id' in which ? query.where('id', '=', which.id) : query.where('credential_store_id', '=', which.storeId)
   ).execute();
   return rows.map((row) => row.id);
 }

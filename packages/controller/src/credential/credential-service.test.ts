@@ -120,7 +120,9 @@ describeBothEngines('credentials', (engineTest) => {
     const { credentials, storeId } = await newScene(engineTest);
     const base = { credentialStoreId: storeId, type: 'ssh_private_key', username: 'u' } as const;
     const refused = expect.objectContaining({ code: 'invalidArgument' });
-    await expect(credentials.create({ ...base, secret: plainKey, passphrase: right })).rejects.toEqual(refused);
+    await expect(credentials.create({ ...base, secret: plainKey, passphrase: right })).rejects.toEqual(
+      refused,
+    );
     await expect(
       credentials.create({ ...base, secret: lockedKey, passphrase: new Secret('wrong') }),
     ).rejects.toEqual(refused);

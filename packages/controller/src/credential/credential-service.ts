@@ -225,8 +225,7 @@ export class CredentialService {
   ): Promise<Partial<SealedColumns>> {
     if (changes.secret === undefined && changes.passphrase === undefined) return {};
     const { id, passphrase_sealed: sealedPassphrase } = before;
-    const oldPassphrase =
-      sealedPassphrase === null ? null : this.#opened('passphrase', id, sealedPassphrase);
+    const oldPassphrase = sealedPassphrase === null ? null : this.#opened('passphrase', id, sealedPassphrase);
     const secret = changes.secret ?? this.#opened('secret', id, before.secret_sealed);
     const isSameSecret = this.#isSame('secret', before, secret, before.secret_mac);
     const kept = isSameSecret ? oldPassphrase : null;
@@ -276,6 +275,11 @@ export class CredentialService {
 }
 
 function shown(row: CredentialTable): Credential {
-  const { secret_sealed: _secret, passphrase_sealed: _passphrase, mac_key_version: _key, ...credential } = row;
+  const {
+    secret_sealed: _secret,
+    passphrase_sealed: _passphrase,
+    mac_key_version: _key,
+    ...credential
+  } = row;
   return credential;
 }

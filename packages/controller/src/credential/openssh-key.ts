@@ -98,7 +98,9 @@ export function readOpenSshKey(bytes: Buffer): OpenSshKey {
 function encryptionOf(cipher: string, kdf: string, options: Buffer): NonNullable<OpenSshKey['encryption']> {
   const known = Object.hasOwn(ciphers, cipher) ? ciphers[cipher] : undefined;
   if (known === undefined || kdf !== 'bcrypt') {
-    throw new KeyProblem('its encryption is not supported: use aes256-ctr with bcrypt, the default of ssh-keygen');
+    throw new KeyProblem(
+      'its encryption is not supported: use aes256-ctr with bcrypt, the default of ssh-keygen',
+    );
   }
   const reader = new Reader(options);
   const salt = reader.text();

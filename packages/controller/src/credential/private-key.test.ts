@@ -18,9 +18,7 @@ const refused = (field: string, description: string): unknown =>
   expect.objectContaining({
     code: 'invalidArgument',
     details: {
-      requestFields: [
-        { name: `attributes.${field}`, description: expect.stringContaining(description) },
-      ],
+      requestFields: [{ name: `attributes.${field}`, description: expect.stringContaining(description) }],
     },
   });
 const wrongPassphrase = refused('private_key_passphrase', 'Incorrect private key passphrase.');
@@ -63,7 +61,9 @@ describe('private keys in PEM of OpenSSL', () => {
       refused('private_key', 'a PEM block of type "ENCRYPTED PRIVATE KEY" is not supported'),
     );
     const { publicKey } = generateKeyPairSync('ed25519');
-    await expect(check(String(publicKey.export({ type: 'spki', format: 'pem' })))).rejects.toEqual(unreadable);
+    await expect(check(String(publicKey.export({ type: 'spki', format: 'pem' })))).rejects.toEqual(
+      unreadable,
+    );
     await expect(check('not a key')).rejects.toEqual(refused('private_key', 'no PEM block was found'));
     await expect(check('')).rejects.toEqual(unreadable);
   });

@@ -47,10 +47,7 @@ function read(text: string): ReadKey {
     return readPem(text);
   } catch (error) {
     if (!(error instanceof KeyProblem)) throw error;
-    throw attributeRefused(
-      'private_key',
-      `Unable to parse given private key value: ${error.message}.`,
-    );
+    throw attributeRefused('private_key', `Unable to parse given private key value: ${error.message}.`);
   }
 }
 

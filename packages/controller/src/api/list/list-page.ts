@@ -37,7 +37,8 @@ export type CountedRows =
     }
   | {
       readonly table: CountedTable;
-      readonly column: 'scope_id' | 'parent_id' | 'auth_method_id' | 'host_catalog_id' | 'credential_store_id';
+      readonly column:
+        'scope_id' | 'parent_id' | 'auth_method_id' | 'host_catalog_id' | 'credential_store_id';
       readonly values: readonly string[];
     };
 /** Tables that lists count. */

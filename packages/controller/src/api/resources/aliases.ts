@@ -48,7 +48,8 @@ const schema = schemaOf('Alias', {
     required: missingValue,
     cannotClear: missingValue,
     rule: aliasProblem,
-    summary: 'The name: labels of letters, digits and hyphens with dots between them, unique whatever its case.',
+    summary:
+      'The name: labels of letters, digits and hyphens with dots between them, unique whatever its case.',
   },
   destination_id: {
     kind: 'string',
@@ -72,7 +73,11 @@ const schema = schemaOf('Alias', {
         kind: 'object',
         access: 'change',
         fields: {
-          host_id: { kind: 'string', access: 'change', summary: 'The host that sessions by this name go to.' },
+          host_id: {
+            kind: 'string',
+            access: 'change',
+            summary: 'The host that sessions by this name go to.',
+          },
         },
       },
     },

@@ -32,8 +32,7 @@ function minimumField(most: number, summary: string): NumberField & { readonly a
   return {
     kind: 'uint32',
     access: 'change',
-    rule: (value) =>
-      value >= 1 && value <= most ? undefined : `This must be a number from 1 to ${most}.`,
+    rule: (value) => (value >= 1 && value <= most ? undefined : `This must be a number from 1 to ${most}.`),
     summary,
   };
 }
@@ -261,7 +260,8 @@ export function authMethodOperations(services: ApiServices): readonly Operation[
       verb: 'delete',
       method: 'DELETE',
       on: 'item',
-      summary: 'Deletes an auth method with its accounts and their auth tokens, and ends the sessions made with them.',
+      summary:
+        'Deletes an auth method with its accounts and their auth tokens, and ends the sessions made with them.',
       permission: { type: 'auth-method', action: 'delete' },
       parse: ({ id }) => requirePathId(id, 'delete', prefixes),
       locate: (id) => locate(services, id),

@@ -22,15 +22,7 @@ import { prefixesOf } from '../schema/text-rules.ts';
 import type { ApiServices, ScopeNode } from '../services.ts';
 import { decodeUpdate } from '../update-mask.ts';
 import { collectionActions } from './collection-actions.ts';
-import {
-  bodyText,
-  itemActions,
-  readScope,
-  required,
-  requirePathId,
-  resourceIn,
-  scopeInfo,
-} from './item.ts';
+import { bodyText, itemActions, readScope, required, requirePathId, resourceIn, scopeInfo } from './item.ts';
 
 const wrongScope = 'This field must be a valid project scope id.';
 const wrongType = 'This is a required field and must be a known credential store type.';
@@ -66,11 +58,7 @@ export const staticStorePrefixes: readonly string[] = [...prefixesOf('credential
 const prefixes = [...staticStorePrefixes, 'csvlt'];
 const facts = { resource: 'credential-stores', type: 'credential-store', schema } as const;
 
-function valuesOf(
-  row: CredentialStore,
-  scope: ScopeNode,
-  access: Access,
-): Output<(typeof schema)['fields']> {
+function valuesOf(row: CredentialStore, scope: ScopeNode, access: Access): Output<(typeof schema)['fields']> {
   return {
     id: row.id,
     scope_id: row.scope_id,
@@ -146,7 +134,8 @@ function createOperation(services: ApiServices): Operation {
       return { scope, resource: resourceIn(scope, 'credential-store') };
     },
     act: async ({ input, found, access, visible }) => {
-      if (input.type === 'vault') throw new StileError('unsupported', 'Vault credential stores are not offered');
+      if (input.type === 'vault')
+        throw new StileError('unsupported', 'Vault credential stores are not offered');
       const row = await services.credentials.createStore({
         scopeId: input.scope_id,
         name: input.name ?? null,

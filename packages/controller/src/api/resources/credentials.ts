@@ -140,10 +140,7 @@ function valuesOf(row: Credential, scope: ScopeNode, access: Access): Output<Cre
       [`${secret}_hmac`]: hmac(row.secret_mac),
       private_key_passphrase_hmac: hmac(row.passphrase_mac),
     },
-    authorized_actions: itemActions(
-      access,
-      resourceIn(scope, 'credential', row.id, row.credential_store_id),
-    ),
+    authorized_actions: itemActions(access, resourceIn(scope, 'credential', row.id, row.credential_store_id)),
   };
 }
 
@@ -202,11 +199,16 @@ function valuesFrom(
   return {
     plain,
     ...(secret === undefined ? {} : { secret }),
-    ...(given === undefined ? {} : { passphrase: given === null || given === '' ? null : (secretOf(given) ?? null) }),
+    ...(given === undefined
+      ? {}
+      : { passphrase: given === null || given === '' ? null : (secretOf(given) ?? null) }),
   };
 }
 
-function decodeNew(call: Call): { readonly input: Input<CredentialFields>; readonly values: AttributeValues } {
+function decodeNew(call: Call): {
+  readonly input: Input<CredentialFields>;
+  readonly values: AttributeValues;
+} {
   const given = bodyText(call.body, 'type');
   const type = isCredentialType(given) ? given : undefined;
   const input = decodeCreate(type === undefined ? schema : (schemas[type] ?? schema), call.body, {

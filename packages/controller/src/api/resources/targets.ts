@@ -1,7 +1,6 @@
 /** `/v1/targets`: what a user may connect to, and the authorization of sessions (http-api.md §2.10 to §2.12). */
 import type { FieldError } from '@stile/protocol/errors';
 import { prefixesOf, isId } from '../schema/text-rules.ts';
-import { credentialPrefixes } from '../../credential/credential.ts';
 import type { Target, TargetFields } from '../../target/target.ts';
 import { aliasProblem } from '../../alias/alias.ts';
 import { targetProblems } from '../../target/target.ts';
@@ -9,8 +8,7 @@ import type { TargetDetail } from '../../target/target-service.ts';
 import type { Access } from '../access.ts';
 import { isScopeId, scopeListOperation } from '../list/list-operation.ts';
 import { noContent, ok, operation, type Call, type Operation } from '../operation.ts';
-import type { JsonObject } from '../http/body.ts';
-import { decodeCreate, decodeKinds, fieldsMessage, refuseFaults } from '../schema/decode.ts';
+import { decodeCreate } from '../schema/decode.ts';
 import { schemaOf, type Changes, type Input, type Output } from '../schema/field.ts';
 import { renderItem, type VisibleFields } from '../schema/render.ts';
 import {
@@ -26,8 +24,9 @@ import {
 import type { ApiServices, ScopeNode } from '../services.ts';
 import { decodeUpdate } from '../update-mask.ts';
 import { authorizeSessionOperation } from './authorize-session.ts';
-import { bodyText, decodeMemberChange, itemActions, readScope, resourceIn, scopeInfo } from './item.ts';
+import { bodyText, itemActions, readScope, resourceIn, scopeInfo } from './item.ts';
 import { detailOf, findTarget, targetPathId } from './target-lookup.ts';
+import { targetSourceOperations } from './target-sources.ts';
 
 const schema = schemaOf(
   'Target',
@@ -180,7 +179,7 @@ function fieldsOf(values: Changes<TargetFieldTable>): TargetFields {
 }
 
 /** A target as this caller sees it. */
-export function showTarget(
+function showTarget(
   detail: TargetDetail,
   scope: ScopeNode,
   access: Access,
@@ -354,108 +353,6 @@ function deleteOperation(services: ApiServices): Operation {
   });
 }
 
-const memberSchema = schemaOf('TargetHostSources', {
-  version: versionField,
-  host_source_ids: { kind: 'strings', access: 'change', summary: 'Ids of host sets.' },
-});
-
-const sourceRule = {
-  field: 'host_source_ids',
-  isLegalId: (id: string) => isId(id, ['hsst', 'hsplg', 'hs']),
-  illegal: (id: string) => `Incorrectly formatted host source identifier ${JSON.stringify(id)}.`,
-};
-
-function hostSourcesOperation(services: ApiServices, action: 'add' | 'set' | 'remove'): Operation {
-  const verb = `${action}-host-sources`;
-  return operation({
-    ...facts,
-    verb,
-    method: 'POST',
-    on: 'item',
-    summary: `Changes the host sources of a target: ${action}.`,
-    request: memberSchema,
-    response: { schema },
-    permission: { type: 'target', action: verb },
-    parse: ({ id, body }) => ({
-      id: targetPathId(id, 'action'),
-      change: decodeMemberChange(action, body, sourceRule),
-    }),
-    locate: ({ id }) => findTarget(services, id),
-    act: async ({ input, found, access, visible }) => {
-      const { version, ids } = input.change;
-      const detail = await services.targets.changeHostSources(action, found.target.id, version, ids);
-      return ok(showTarget(detail, found.scope, access, visible));
-    },
-  });
-}
-
-const brokeredField = 'brokered_credential_source_ids';
-const injectedField = 'injected_application_credential_source_ids';
-
-const credentialSourceSchema = schemaOf('TargetCredentialSources', {
-  version: versionField,
-  [brokeredField]: { kind: 'strings', access: 'change', summary: 'Ids of credentials.' },
-  [injectedField]: { kind: 'strings', access: 'change', summary: 'tcp targets take none.' },
-});
-
-const sourcePrefixes = [...credentialPrefixes, 'clvlt', 'clvsclt', 'clvllt'];
-
-interface CredentialSourceChange {
-  readonly version: number;
-  readonly brokered: readonly string[];
-  readonly injected: readonly string[];
-}
-
-/** Both lists of the body; an absent one counts as empty. @throws {StileError} invalidArgument */
-function decodeCredentialSources(action: 'add' | 'set' | 'remove', body: JsonObject): CredentialSourceChange {
-  const errors: FieldError[] = [];
-  const decoded = decodeKinds(credentialSourceSchema.fields, body, errors);
-  const isFaulty = (name: string): boolean => errors.some((error) => error.name === name);
-  const version = typeof decoded['version'] === 'number' ? decoded['version'] : 0;
-  if (version === 0 && !isFaulty('version')) errors.push({ name: 'version', description: 'Required field.' });
-  const brokered = (decoded[brokeredField] ?? []) as readonly string[];
-  const injected = (decoded[injectedField] ?? []) as readonly string[];
-  if (action !== 'set' && brokered.length + injected.length === 0) {
-    const description = 'Brokered or Injected Application Credential Source IDs must be provided.';
-    for (const name of [brokeredField, injectedField]) {
-      if (!isFaulty(name)) errors.push({ name, description });
-    }
-  }
-  for (const [name, ids] of [[brokeredField, brokered] as const, [injectedField, injected] as const]) {
-    const wrong = ids.find((id) => !isId(id, sourcePrefixes));
-    if (wrong === undefined) continue;
-    const shown = JSON.stringify(wrong.slice(0, 100));
-    errors.push({ name, description: `Incorrectly formatted credential source identifier ${shown}.` });
-  }
-  refuseFaults(fieldsMessage, errors);
-  return { version, brokered, injected };
-}
-
-function credentialSourcesOperation(services: ApiServices, action: 'add' | 'set' | 'remove'): Operation {
-  const verb = `${action}-credential-sources`;
-  return operation({
-    ...facts,
-    verb,
-    method: 'POST',
-    on: 'item',
-    summary: `Changes the credentials that sessions of a target get: ${action}.`,
-    request: credentialSourceSchema,
-    response: { schema },
-    permission: { type: 'target', action: verb },
-    parse: ({ id, body }) => ({
-      id: targetPathId(id, 'action'),
-      change: decodeCredentialSources(action, body),
-    }),
-    locate: ({ id }) => findTarget(services, id),
-    act: async ({ input, found, access, visible }) => {
-      const { version, ...sources } = input.change;
-      const { id } = found.target;
-      const detail = await services.targets.changeCredentialSources(action, id, version, sources);
-      return ok(showTarget(detail, found.scope, access, visible));
-    },
-  });
-}
-
 function listOperation(services: ApiServices): Operation {
   return scopeListOperation<Target>(
     {
@@ -490,12 +387,7 @@ export function targetOperations(services: ApiServices): readonly Operation[] {
     readOperation(services),
     updateOperation(services),
     deleteOperation(services),
-    hostSourcesOperation(services, 'add'),
-    hostSourcesOperation(services, 'set'),
-    hostSourcesOperation(services, 'remove'),
-    credentialSourcesOperation(services, 'add'),
-    credentialSourcesOperation(services, 'set'),
-    credentialSourcesOperation(services, 'remove'),
+    ...targetSourceOperations(services, { schema, show: showTarget }),
     authorizeSessionOperation(services),
   ];
 }

@@ -97,16 +97,16 @@ type ValueOf<F extends Field> = F extends { kind: 'string' }
       : F extends { kind: 'strings' }
         ? readonly string[]
         : F extends { kind: 'json' }
-        ? Readonly<Record<string, unknown>>
-        : F extends { kind: 'bytes' }
-          ? Uint8Array
-          : F extends { kind: 'map' }
-            ? Readonly<Record<string, readonly string[]>>
-            : F extends { kind: 'list'; fields: infer T extends FieldTable }
-              ? readonly Output<T>[]
-              : F extends { kind: 'object'; fields: infer T extends FieldTable }
-                ? Output<T>
-                : never;
+          ? Readonly<Record<string, unknown>>
+          : F extends { kind: 'bytes' }
+            ? Uint8Array
+            : F extends { kind: 'map' }
+              ? Readonly<Record<string, readonly string[]>>
+              : F extends { kind: 'list'; fields: infer T extends FieldTable }
+                ? readonly Output<T>[]
+                : F extends { kind: 'object'; fields: infer T extends FieldTable }
+                  ? Output<T>
+                  : never;
 
 /** Values of an answer; what is absent, null or empty is left out. */
 export type Output<T extends FieldTable> = {
