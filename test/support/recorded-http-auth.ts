@@ -50,6 +50,25 @@ async function loginAsFixture(ground: ReplayGround): Promise<Ids> {
   return {};
 }
 
+/** Three accounts of a method of their own. */
+async function makePagedAccounts(ground: ReplayGround): Promise<Ids> {
+  const made = await send(ground, 'POST', '/v1/auth-methods', {
+    scope_id: 'o_1234567890',
+    type: 'password',
+    name: 'paged',
+  });
+  const id = textOf(made['id']);
+  for (const at of [0, 1, 2]) {
+    await send(ground, 'POST', '/v1/accounts', {
+      auth_method_id: id,
+      name: `a${at}`,
+      attributes: { login_name: `acct${at}` },
+    });
+  }
+  const page = await send(ground, 'GET', `/v1/accounts?auth_method_id=${id}&page_size=2`);
+  return { paged: id, listToken: textOf(page['list_token']) };
+}
+
 /** A private key for the placeholder of the record, as it stands inside a JSON text. */
 function pem(passphrase?: string): () => Promise<Ids> {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
@@ -173,6 +192,22 @@ export const authReplayChains: readonly ReplayChain[] = [
       step('accounts-update-short-login-name', { ids: account, instead: badRequest('login_name') }),
       step('accounts-update-too-short-login-name-3', { instead: badRequest('login_name') }),
       step('managed-groups-list', { instead: badRequest('auth_method_id') }),
+    ],
+  },
+  {
+    title: 'pages of accounts',
+    steps: [
+      step('pagination-accounts-page-1', {
+        before: makePagedAccounts,
+        ids: { '<ampw_id>': 'paged' },
+        loose: ['est_item_count'],
+        added: ['est_item_count'],
+      }),
+      step('pagination-accounts-page-2', {
+        ids: { '<ampw_id>': 'paged', '<list_token>': 'listToken' },
+        loose: ['est_item_count'],
+        added: ['est_item_count'],
+      }),
     ],
   },
   {

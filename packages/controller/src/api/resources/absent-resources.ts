@@ -69,8 +69,10 @@ const absent: readonly AbsentResource[] = [
       credential_store_id: parentField(['csvlt'], wrongStore),
       ...shared,
       type: { kind: 'string', access: 'create' },
+      attributes: { kind: 'json', access: 'change' },
       authorized_actions: actionsField,
       credential_type: { kind: 'string', access: 'create' },
+      credential_mapping_overrides: { kind: 'json', access: 'change' },
     }),
   },
   {
@@ -85,6 +87,7 @@ const absent: readonly AbsentResource[] = [
       ...shared,
       type: { kind: 'string', access: 'create' },
       auth_method_id: parentField(['amoidc', 'amldap'], 'Unknown auth method type from ID.'),
+      attributes: { kind: 'json', access: 'change' },
       member_ids: { kind: 'strings', access: 'output' },
       authorized_actions: actionsField,
     }),

@@ -67,6 +67,11 @@ const schema = schemaOf('Account', {
       },
     },
   },
+  managed_group_ids: {
+    kind: 'strings',
+    access: 'output',
+    summary: 'Password accounts are in no managed group.',
+  },
   authorized_actions: actionsField,
 });
 

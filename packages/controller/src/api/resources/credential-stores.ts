@@ -49,6 +49,12 @@ const schema = schemaOf('CredentialStore', {
     rule: (value) => (value === 'static' || value === 'vault' ? undefined : wrongType),
     summary: '`static`. Stores of type `vault` are not offered.',
   },
+  attributes: {
+    kind: 'json',
+    access: 'create',
+    isWriteOnly: true,
+    summary: 'Static stores have none; what is given is ignored.',
+  },
   authorized_actions: actionsField,
   authorized_collection_actions: collectionActionsField,
 });
@@ -159,7 +165,7 @@ function updateOperation(services: ApiServices): Operation {
     parse: (call) => {
       const id = requirePathId(call.id, 'update', prefixes);
       const mask = call.query.list('update_mask');
-      return { id, ...decodeUpdate(schema, withoutAttributes(call.body), { mask, type: 'static' }) };
+      return { id, ...decodeUpdate(schema, call.body, { mask, type: 'static' }) };
     },
     locate: ({ id }) => locateStore(services, id),
     act: async ({ input, found, access, visible }) => {
@@ -172,11 +178,6 @@ function updateOperation(services: ApiServices): Operation {
       return ok(show(row, found.scope, access, visible));
     },
   });
-}
-
-/** Static stores have no attributes; what is given is ignored, as recorded. */
-function withoutAttributes({ attributes: _attributes, ...body }: JsonObject): JsonObject {
-  return body;
 }
 
 function listOperation(services: ApiServices): Operation {

@@ -94,6 +94,8 @@ const schema = schemaOf(
       summary: 'Ids of credentials that sessions get, on single reads.',
     },
     brokered_credential_sources: shownList({ id: shownText, credential_store_id: shownText }),
+    injected_application_credential_source_ids: { kind: 'strings', access: 'output', summary: 'Never any.' },
+    injected_application_credential_sources: shownList({ id: shownText, credential_store_id: shownText }),
     attributes: {
       kind: 'object',
       access: 'change',
