@@ -119,8 +119,8 @@ export class AliasService {
       if (row === undefined) {
         throw new StileError('notFound', `Alias "${id}" doesn't exist or incorrect version provided.`);
       }
-      // After the update, which holds the row: what it has now decides.
-      requireDestination(row);
+      // After the update, which holds the row: what it has now decides. A destination may have gone by itself, with its scope.
+      if (destinationId !== undefined || hostId !== undefined) requireDestination(row);
       return row;
     });
   }
