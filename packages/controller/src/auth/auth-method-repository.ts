@@ -104,9 +104,18 @@ export async function lockAuthMethod(
 }
 
 /**
- * Deletes an auth method; its accounts and tokens go with it, and a scope loses its primary method. The use case in `session/` ends
- * the tokens before.
+ * Deletes an auth method; its accounts and tokens go with it. A scope whose primary method it was has none then, and a new version.
+ * The use case in `session/` ends the tokens before.
  */
-export async function deleteAuthMethodRow(tx: Connection, id: string): Promise<void> {
+export async function deleteAuthMethodRow(tx: Connection, id: string, nowUs: Microseconds): Promise<void> {
+  await tx
+    .updateTable('scope')
+    .set((change) => ({
+      primary_auth_method_id: null,
+      version: change('version', '+', 1),
+      updated_at: nowUs,
+    }))
+    .where('primary_auth_method_id', '=', id)
+    .execute();
   await tx.deleteFrom('auth_method').where('id', '=', id).execute();
 }

@@ -173,10 +173,11 @@ describeBothEngines('what ends along with accounts and auth methods', (engineTes
     const { reader } = world.database;
     const scope = await reader
       .selectFrom('scope')
-      .select('primary_auth_method_id')
+      .select(['primary_auth_method_id', 'version'])
       .where('id', '=', 'global')
       .executeTakeFirstOrThrow();
-    expect(scope.primary_auth_method_id).toBeNull();
+    // 1 as made, 2 with its primary method, 3 without.
+    expect(scope).toEqual({ primary_auth_method_id: null, version: 3 });
     expect((await listSince(reader, 'auth-method', 0)).ids).toEqual([methodId]);
     expect([...(await listSince(reader, 'account', 0)).ids].sort()).toEqual(
       [scene.accountId, scene.otherAccountId].sort(),

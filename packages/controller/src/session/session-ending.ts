@@ -121,7 +121,7 @@ export class SessionEnding {
       const tokenIds = await endAuthTokensOf(tx, { authMethodId: id }, nowUs);
       await this.#endTokens(tx, tokenIds, { reason: 'account deleted', by, nowUs });
       await record(tx, 'account', await deleteAccountRows(tx, { authMethodId: id }), nowUs);
-      await deleteAuthMethodRow(tx, id);
+      await deleteAuthMethodRow(tx, id, nowUs);
       await record(tx, 'auth-method', [id], nowUs);
     });
   }
