@@ -15,6 +15,7 @@ import {
   worldIds,
   type SessionWorld,
 } from '../../../../../test/support/session-world.ts';
+import { lookupAlias } from '../../alias/alias-repository.ts';
 import { createAccount } from '../../auth/account-repository.ts';
 import { createPasswordAuthMethod } from '../../auth/auth-method-repository.ts';
 import { GroupService } from '../../iam/group/group-service.ts';
@@ -141,7 +142,7 @@ describeBothEngines('deleting a scope', (engineTest) => {
     expect(await removedIds(scene, 'host-catalog')).toEqual([catalog.id]);
     expect(await removedIds(scene, 'host-set')).toEqual([hostSet.id]);
     expect(await removedIds(scene, 'host')).toEqual([host.id]);
-    const alias = await world.targets.lookupAlias('db.example');
+    const alias = await lookupAlias(reader, 'db.example');
     expect(alias).toMatchObject({ destination_id: null, version: 2 });
     await expect(scene.scopeEnding.delete(worldIds.project, by)).rejects.toMatchObject({ code: 'notFound' });
     await world.close();
