@@ -7,5 +7,6 @@ export * from './filter.ts';
 export * from './grant.ts';
 export * from './handshake.ts';
 export * from './ids.ts';
+export * from './registration-request.ts';
 export * from './session-authorization.ts';
 export * from './session-status.ts';

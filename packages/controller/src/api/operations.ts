@@ -4,6 +4,7 @@ import { openApiDocument } from './openapi.ts';
 import { accountOperations } from './resources/accounts.ts';
 import { authMethodOperations } from './resources/auth-methods.ts';
 import { authTokenOperations } from './resources/auth-tokens.ts';
+import { billingOperations } from './resources/billing.ts';
 import { enterpriseOperations } from './resources/enterprise.ts';
 import { hostCatalogOperations } from './resources/host-catalogs.ts';
 import { hostSetOperations } from './resources/host-sets.ts';
@@ -48,6 +49,7 @@ export function apiOperations(services: ApiServices): readonly Operation[] {
     ...targetOperations(services),
     ...sessionOperations(services),
     ...workerOperations(services),
+    ...billingOperations(services),
     ...enterpriseOperations(),
   ];
   return [...operations, documentOperation(operations)];

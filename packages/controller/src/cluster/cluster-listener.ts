@@ -9,22 +9,21 @@ import { createServer } from 'node:https';
 import type { Server } from 'node:https';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { TLSSocket } from 'node:tls';
-import type { SecureContextOptions } from 'node:tls';
+import { TLSSocket, createSecureContext } from 'node:tls';
+import type { SecureContext, SecureContextOptions } from 'node:tls';
 import { StileError, toStileError } from '@stile/protocol';
-import { clusterPath, enrollPath, maxFrameBytes } from '@stile/protocol/rpc';
+import { clusterPath, controllerServerName, enrollPath, maxFrameBytes } from '@stile/protocol/rpc';
 import type { ConnectionClose, SessionRevocation } from '@stile/protocol/rpc';
 import { formatHostPort, listen } from '@stile/runtime';
 import type { Clock, HostPort, Logger, Timer } from '@stile/runtime';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
 import type { SessionRevocations, WorkerLinks } from '../session/session-revocation.ts';
-import type { LinkedWorker } from '../worker-registry/worker-registry.ts';
 import { HalfOpenSockets } from './half-open-sockets.ts';
 import type { HalfOpenLimits } from './half-open-sockets.ts';
 import { WorkerLink } from './worker-link.ts';
 import { enrolHandlers, workerHandlers } from './worker-service.ts';
-import type { WorkerServices } from './worker-service.ts';
+import type { LinkPeer, WorkerServices } from './worker-service.ts';
 
 /** Defaults of the limits before authentication. */
 const defaultHalfOpen: HalfOpenLimits = { deadlineMs: 10_000, mostSockets: 256 };
@@ -32,8 +31,14 @@ const defaultHalfOpen: HalfOpenLimits = { deadlineMs: 10_000, mostSockets: 256 }
 const mostEnrolling = 64;
 /** Links of one worker that have not said hello; the oldest goes likewise. */
 const mostSilentOfWorker = 4;
-/** A new server certificate this often, milliseconds: a day, of the 30 that each is good. */
+/** New server certificates this often, milliseconds: a day, of the 30 that each is good. */
 const renewIdentityMs = 86_400_000;
+/** How often it is looked whether the cluster has a new authority, milliseconds. */
+const watchAuthorityMs = 5000;
+/** An unknown server name makes us look at most this often, milliseconds: anybody may send one. */
+const lookAgainMs = 500;
+/** How long the sessions of a deleted worker may take to end before its link is closed all the same, milliseconds. */
+const retireMs = 2000;
 /** Header bytes of the upgrade request. */
 const maxHeaderBytes = 8192;
 
@@ -65,7 +70,13 @@ export class ClusterListener implements WorkerLinks {
   readonly #enrolling = new Set<WorkerLink>();
   /** Links of each worker before their hello. */
   readonly #silent = new Map<string, Set<WorkerLink>>();
-  #renewal: Timer | undefined;
+  readonly #unsubscribe: () => void;
+  /** What is shown to workers, by the server name that stands for the authority they know. */
+  #contexts: ReadonlyMap<string, SecureContext> = new Map();
+  #contextsUntilMs = 0;
+  #lookAgainAtMs = 0;
+  #looking: Promise<void> | undefined;
+  #watch: Timer | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: ClusterListenerOptions) {
@@ -82,8 +93,13 @@ export class ClusterListener implements WorkerLinks {
       clientTracking: false,
     });
     this.#server = createServer({
-      ...this.#identity(),
-      minVersion: 'TLSv1.3',
+      ...this.#identity(undefined),
+      SNICallback: (serverName, callback) => {
+        this.#contextOf(serverName).then(
+          (context) => callback(null, context),
+          (error: unknown) => callback(toStileError(error)),
+        );
+      },
       requestCert: true,
       // Who comes without a certificate may enrol; `/cluster` looks at it itself.
       rejectUnauthorized: false,
@@ -91,9 +107,9 @@ export class ClusterListener implements WorkerLinks {
       headersTimeout: limits.deadlineMs,
       requestTimeout: limits.deadlineMs,
       maxHeaderSize: maxHeaderBytes,
-      // Each link shows its certificate: nobody comes back on an old handshake.
-      secureOptions: constants.SSL_OP_NO_TICKET,
     });
+    this.#makeContexts();
+    this.#unsubscribe = options.registry.onDeleted((workerId) => void this.#retire(workerId));
     this.#listenToServer();
   }
 
@@ -125,7 +141,7 @@ export class ClusterListener implements WorkerLinks {
     const { publicAddress, presence, revocations } = this.#options;
     await presence.start(publicAddress ?? formatHostPort(bound.host, bound.port));
     revocations.attach(this);
-    this.#scheduleIdentity();
+    this.#watchAuthority();
     return bound;
   }
 
@@ -136,7 +152,9 @@ export class ClusterListener implements WorkerLinks {
   }
 
   async #close(): Promise<void> {
-    this.#renewal?.cancel();
+    this.#watch?.cancel();
+    this.#unsubscribe();
+    await this.#looking;
     this.#options.revocations.attach(undefined);
     const stopped = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
@@ -183,22 +201,86 @@ export class ClusterListener implements WorkerLinks {
     return link;
   }
 
-  #identity(): SecureContextOptions {
-    const identity = this.#options.registry.issueControllerIdentity();
+  #identity(serverName: string | undefined): SecureContextOptions {
+    const identity = this.#options.registry.authority.issueController(serverName);
     return {
-      // The authority goes along: a worker that enrols knows its fingerprint only.
-      cert: [identity.certificate, ...identity.authorities].join(''),
+      cert: identity.certificate,
       key: identity.privateKey,
       ca: [...identity.authorities],
       minVersion: 'TLSv1.3',
+      // Each link shows its certificate: nobody comes back on an old handshake.
+      secureOptions: constants.SSL_OP_NO_TICKET,
     };
   }
 
-  #scheduleIdentity(): void {
-    this.#renewal = this.#clock.setTimer(renewIdentityMs, () => {
-      this.#server.setSecureContext({ ...this.#identity(), secureOptions: constants.SSL_OP_NO_TICKET });
-      this.#scheduleIdentity();
+  /** Fresh certificates, one for each authority that workers may know. */
+  #makeContexts(): void {
+    const { serverNames } = this.#options.registry.authority;
+    this.#contexts = new Map(serverNames.map((name) => [name, createSecureContext(this.#identity(name))]));
+    this.#contextsUntilMs = this.#clock.monotonicMs() + renewIdentityMs;
+  }
+
+  /** What is shown to a worker that knows the authority of that name; undefined = what is shown to everybody. */
+  async #contextOf(serverName: string): Promise<SecureContext | undefined> {
+    const known = this.#contexts.get(serverName);
+    if (known !== undefined || serverName === controllerServerName) return known;
+    // Perhaps an authority that another controller has made just now.
+    if (this.#clock.monotonicMs() >= this.#lookAgainAtMs) await this.#look();
+    else await this.#looking;
+    return this.#contexts.get(serverName);
+  }
+
+  #watchAuthority(): void {
+    this.#watch = this.#clock.setTimer(watchAuthorityMs, () => {
+      void this.#look().then(() => {
+        if (this.#closing === undefined) this.#watchAuthority();
+      });
     });
+  }
+
+  /** Looks whether the authority was replaced; several callers share one look. Never rejects. */
+  #look(): Promise<void> {
+    this.#lookAgainAtMs = this.#clock.monotonicMs() + lookAgainMs;
+    this.#looking ??= this.#lookOnce().finally(() => (this.#looking = undefined));
+    return this.#looking;
+  }
+
+  async #lookOnce(): Promise<void> {
+    try {
+      const { authority } = this.#options.registry;
+      await authority.refresh();
+      const isSame = authority.serverNames.every((name) => this.#contexts.has(name));
+      const isKnown = isSame && authority.serverNames.length === this.#contexts.size;
+      if (isKnown && this.#clock.monotonicMs() < this.#contextsUntilMs) return;
+      this.#makeContexts();
+      this.#server.setSecureContext(this.#identity(undefined));
+      if (!isKnown) this.#log.info({}, 'the cluster authority has changed; linked workers move over');
+    } catch (error) {
+      this.#log.warn({ err: error }, 'could not look at the cluster authority; trying again');
+    }
+  }
+
+  /** Resolves when the ends of sessions that are under way are confirmed, or their time is up. Never rejects. */
+  async #settled(): Promise<void> {
+    let late: Timer | undefined;
+    const timeIsUp = new Promise<void>((resolve) => {
+      late = this.#clock.setTimer(retireMs, resolve);
+    });
+    await Promise.race([this.#options.revocations.settled(), timeIsUp]);
+    late?.cancel();
+  }
+
+  /** Ends the link of a deleted worker, when it has confirmed the end of its sessions or its time is up. Never rejects. */
+  async #retire(workerId: string): Promise<void> {
+    const link = this.#links.get(workerId);
+    for (const silent of this.#silent.get(workerId) ?? []) {
+      void silent.close(new StileError('permissionDenied', 'the worker was deleted'));
+    }
+    if (link === undefined) return;
+    link.retire();
+    await this.#settled();
+    this.#log.info({ workerId }, 'the link of a deleted worker is closed');
+    void link.close(new StileError('permissionDenied', 'the worker was deleted'));
   }
 
   /** Never rejects: one place turns what goes wrong into an answer. */
@@ -237,7 +319,7 @@ export class ClusterListener implements WorkerLinks {
    * The worker whose certificate this is, by the exact bytes. That it is of our authority, and its time, is asked too; a
    * name inside it counts for nothing.
    */
-  async #authenticate(socket: TLSSocket): Promise<LinkedWorker> {
+  async #authenticate(socket: TLSSocket): Promise<LinkPeer> {
     const refused = (why: string): StileError => new StileError('permissionDenied', why);
     const certificate: X509Certificate | undefined = socket.getPeerX509Certificate();
     if (certificate === undefined) throw refused('no client certificate');
@@ -250,10 +332,10 @@ export class ClusterListener implements WorkerLinks {
     const fingerprint = createHash('sha256').update(certificate.raw).digest();
     const worker = await this.#options.registry.lookupByFingerprint(fingerprint);
     if (worker === undefined) throw refused('the client certificate is not that of a worker');
-    return { workerId: worker.id, fingerprint };
+    return { workerId: worker.id, fingerprint, issuer: certificate.issuer };
   }
 
-  #link(socket: WebSocket, linked: LinkedWorker): void {
+  #link(socket: WebSocket, linked: LinkPeer): void {
     const log = this.#log.child({ workerId: linked.workerId });
     const link = this.#track(
       new WorkerLink({
@@ -261,7 +343,10 @@ export class ClusterListener implements WorkerLinks {
         clock: this.#clock,
         log,
         handlers: (self) =>
-          workerHandlers(this.#options, linked, self, { onHello: () => this.#adopt(linked.workerId, self) }),
+          workerHandlers(this.#options, linked, self, {
+            onHello: () => this.#adopt(linked.workerId, self),
+            beforeRefusal: () => this.#settled(),
+          }),
         firstCallMs: this.#firstCallMs,
       }),
     );

@@ -7,10 +7,11 @@ import { authStep } from './migrations/0002-auth.ts';
 import { targetsStep } from './migrations/0003-targets.ts';
 import { sessionsStep } from './migrations/0004-sessions.ts';
 import { keysAndEventsStep } from './migrations/0005-keys-and-events.ts';
+import { workersStep } from './migrations/0008-workers.ts';
 import { ddlOf, runAll, type Step } from './migrations/ddl.ts';
 
 /** Every step, in order. */
-const steps: readonly Step[] = [iamStep, authStep, targetsStep, sessionsStep, keysAndEventsStep];
+const steps: readonly Step[] = [iamStep, authStep, targetsStep, sessionsStep, keysAndEventsStep, workersStep];
 
 /** An index over millions of rows takes minutes. */
 const migrationTimeoutMs = 3_600_000;
