@@ -14,7 +14,7 @@ import {
   type DocumentOperation,
   type HostileRequest,
 } from '../support/hostile-requests.ts';
-import { call, type HttpAnswer } from '../support/http-client.ts';
+import { call, exchange, type HttpAnswer } from '../support/http-client.ts';
 
 /** The longest stall of the event loop that is allowed, seconds. */
 const longestStall = 0.1;
@@ -35,6 +35,7 @@ beforeAll(async () => {
   });
   await cluster.initialize();
   await cluster.startController('c1');
+  await cluster.startWorker('w1', ['c1']);
   address = parseHostPort(cluster.address('c1', 'api'));
   token = await cluster.login('c1');
   operations = operationsOf((await cluster.api('c1', 'GET', '/v1/openapi.json')).body);
@@ -125,19 +126,26 @@ describe('hostile input', () => {
   test('in every parameter, path and field: no fault of the controller, no stall, the field is named', async () => {
     const faults: string[] = [];
     const stalls: string[] = [];
+    let longestOfAll = 0;
     for (const operation of operations) {
       const requests = hostileRequests(operation, idsOf(operation));
       let longest = Infinity;
-      for (let attempt = 0; attempt < attempts && longest > longestStall; attempt += 1) {
+      for (let attempt = 0; attempt < attempts && !(longest <= longestStall); attempt += 1) {
         await stall();
         const found = await sendAll(requests);
         if (attempt === 0) faults.push(...found);
         longest = Math.min(longest, await stall());
       }
-      if (longest > longestStall) stalls.push(`${operation.name}: ${Math.round(longest * 1000)} ms`);
+      // 0 is right: a batch may be over before the next sample. NaN would not be.
+      if (!(longest >= 0 && longest <= longestStall)) {
+        stalls.push(`${operation.name}: ${Math.round(longest * 1000)} ms`);
+      }
+      longestOfAll = Math.max(longestOfAll, longest);
     }
     expect({ faults: faults.slice(0, 20), count: faults.length }).toEqual({ faults: [], count: 0 });
     expect(stalls).toEqual([]);
+    // The measure is awake: bodies of megabytes do not pass without a trace.
+    expect(longestOfAll).toBeGreaterThan(0.002);
   }, 600_000);
 
   test('in whole bodies at random', async () => {
@@ -154,24 +162,26 @@ describe('hostile input', () => {
   }, 300_000);
 
   test('larger than the limit is refused with 413, with 64 KiB for callers without a valid token', async () => {
-    const body = (size: number): Buffer => Buffer.from(`{"a":"${'x'.repeat(size)}"}`);
+    const login = `/v1/auth-methods/${ids['auth-methods']}:authenticate`;
+    // The body is announced but not sent: a refusal does not wait for it.
+    const announce = async (size: number, path: string, text: string): Promise<string> => {
+      const head = `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${text}\r\n`;
+      const answer = await exchange(address, `${head}Content-Length: ${size}\r\n\r\n`);
+      return answer.slice(0, 'HTTP/1.1 413'.length);
+    };
+    const limit = 4 * 1024 * 1024;
+    expect(await announce(limit + 1, '/v1/targets', token)).toBe('HTTP/1.1 413');
+    expect(await announce(65_537, '/v1/targets', 'at_0000000000_s1zzz')).toBe('HTTP/1.1 413');
+    expect(await announce(65_537, login, '')).toBe('HTTP/1.1 413');
     const post = (size: number, text: string): Promise<HttpAnswer> =>
       call(address, {
         method: 'POST',
         path: '/v1/targets',
         headers: { authorization: `Bearer ${text}` },
-        body: body(size),
+        body: `{"a":"${'x'.repeat(size - 8)}"}`,
       });
-    expect((await post(5_000_000, token)).status).toBe(413);
-    expect((await post(3_000_000, token)).status).toBe(400);
-    expect((await post(70_000, 'at_0000000000_s1zzz')).status).toBe(413);
-    expect((await post(60_000, '')).status).toBe(400);
-    const login = await call(address, {
-      method: 'POST',
-      path: `/v1/auth-methods/${ids['auth-methods']}:authenticate`,
-      body: body(70_000),
-    });
-    expect(login.status).toBe(413);
+    expect((await post(limit, token)).status).toBe(400);
+    expect((await post(65_536, '')).status).toBe(400);
   });
 
   test('leaves the controller as it was', async () => {

@@ -102,17 +102,31 @@ function placesOf(schema: Json, prefix = ''): Place[] {
     ]);
 }
 
-/** A body with one field set; the others as far as a PATCH needs them. */
-function bodyWith(name: string, text: string): string {
+/** Types of what a collection holds: attributes are judged by them. */
+const types: Readonly<Record<string, string>> = {
+  accounts: 'password',
+  aliases: 'target',
+  'auth-methods': 'password',
+  'credential-stores': 'static',
+  credentials: 'username_password',
+  'host-catalogs': 'static',
+  'host-sets': 'static',
+  hosts: 'static',
+  targets: 'tcp',
+};
+
+/** A body with one field set; the others as far as that one is looked at. */
+function bodyWith(name: string, text: string, type: string | undefined): string {
   const [outer = '', inner] = name.split('.', 2);
   const value = inner === undefined ? text : `{${JSON.stringify(inner)}:${text}}`;
   const version = outer === 'version' ? '' : '"version":1,';
-  return `{${version}${JSON.stringify(outer)}:${value}}`;
+  const typed = type === undefined || outer !== 'attributes' ? '' : `"type":${JSON.stringify(type)},`;
+  return `{${version}${typed}${JSON.stringify(outer)}:${value}}`;
 }
 
 const longFilter = Array.from({ length: 10_000 }, (_, at) => `"/item/name"=="n${at}"`).join(' or ');
 const queryTexts: Readonly<Record<string, readonly string[]>> = {
-  integer: ['-1', 'x', '1.5', '1e9', '99999999999999999999', '0x10', ' ', 'NaN', '%00', '%ff'],
+  integer: ['-1', 'x', '1.5', '1e9', '99999999999999999999', '0x10', '%20', 'NaN', '%00', '%ff'],
   boolean: ['2', 'maybe', 'TRUEE', '[]', '%00', '%ff'],
   string: ['x', '%00', '%ff%fe', '..%2f..%2fetc', '%F0%9F%98%80', '%27%20or%201%3D1', 'a'.repeat(5000)],
 };
@@ -166,6 +180,7 @@ export function hostileRequests(
 
 function hostileBodies({ method, body }: DocumentOperation, path: string): HostileRequest[] {
   if (method === 'GET' || method === 'DELETE') return [];
+  const type = types[path.split('/')[2]?.split(':')[0] ?? ''];
   const query = path.includes('certificate-authority') ? '?scope_id=o_1234567890' : '';
   const send = (text: string, what: string, field?: string): HostileRequest => ({
     method,
@@ -175,8 +190,12 @@ function hostileBodies({ method, body }: DocumentOperation, path: string): Hosti
     ...(field === undefined ? {} : { field }),
   });
   const fields = placesOf(body).flatMap(({ name, schema }) =>
-    textsByType.map(([type, text]) =>
-      send(bodyWith(name, text), `${name}: ${text.slice(0, 30)}`, fits(schema, type) ? undefined : name),
+    textsByType.map(([kind, text]) =>
+      send(
+        bodyWith(name, text, type),
+        `${name}: ${text.slice(0, 30)}`,
+        fits(schema, kind) ? undefined : name,
+      ),
     ),
   );
   const whole = [

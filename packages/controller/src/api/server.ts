@@ -229,7 +229,9 @@ export class ApiServer {
 
   /** The judgement on a request that matched no operation; undefined when it did. */
   #judged(request: FastifyRequest): UnknownRoute | undefined {
-    if (!request.is404) return undefined;
+    const { operation } = request.routeOptions.config;
+    // A greedy pattern catches paths that are not its operation's.
+    if (operation !== undefined && pathId(operation, request) !== undefined) return undefined;
     return judgeUnknown(request.method, pathOfUrl(request), this.#options.operations);
   }
 
@@ -238,7 +240,8 @@ export class ApiServer {
     const { rateLimiter } = this.#options;
     if (rateLimiter === undefined) return undefined;
     const { operation } = request.routeOptions.config;
-    const name = operation === undefined ? this.#deepName(request) : limitedNameOf(operation);
+    const isMatched = operation !== undefined && pathId(operation, request) !== undefined;
+    const name = isMatched ? limitedNameOf(operation) : this.#deepName(request);
     if (name === undefined) return undefined;
     return rateLimiter.take({
       ...name,

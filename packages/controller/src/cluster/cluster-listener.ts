@@ -70,7 +70,7 @@ export class ClusterListener implements WorkerLinks {
   readonly #enrolling = new Set<WorkerLink>();
   /** Links of each worker before their hello. */
   readonly #silent = new Map<string, Set<WorkerLink>>();
-  readonly #unsubscribe: () => void;
+  readonly #unsubscribe: readonly (() => void)[];
   /** What is shown to workers, by the server name that stands for the authority they know. */
   #contexts: ReadonlyMap<string, SecureContext> = new Map();
   #contextsUntilMs = 0;
@@ -109,7 +109,10 @@ export class ClusterListener implements WorkerLinks {
       maxHeaderSize: maxHeaderBytes,
     });
     this.#makeContexts();
-    this.#unsubscribe = options.registry.onDeleted((workerId) => void this.#retire(workerId));
+    this.#unsubscribe = [
+      options.registry.onDeleted((workerId) => void this.#retire(workerId)),
+      options.registry.authority.onChange(() => this.#changeAuthority()),
+    ];
     this.#listenToServer();
   }
 
@@ -153,7 +156,7 @@ export class ClusterListener implements WorkerLinks {
 
   async #close(): Promise<void> {
     this.#watch?.cancel();
-    this.#unsubscribe();
+    for (const stop of this.#unsubscribe) stop();
     await this.#looking;
     this.#options.revocations.attach(undefined);
     const stopped = new Promise<void>((resolve) => {
@@ -217,7 +220,14 @@ export class ClusterListener implements WorkerLinks {
   #makeContexts(): void {
     const { serverNames } = this.#options.registry.authority;
     this.#contexts = new Map(serverNames.map((name) => [name, createSecureContext(this.#identity(name))]));
+    this.#server.setSecureContext(this.#identity(undefined));
     this.#contextsUntilMs = this.#clock.monotonicMs() + renewIdentityMs;
+  }
+
+  /** The cluster has another authority, or the old one's time is over. Links of what is trusted no longer end at their heartbeat. */
+  #changeAuthority(): void {
+    this.#makeContexts();
+    this.#log.info({}, 'the cluster authority has changed; linked workers move over');
   }
 
   /** What is shown to a worker that knows the authority of that name; undefined = what is shown to everybody. */
@@ -247,14 +257,8 @@ export class ClusterListener implements WorkerLinks {
 
   async #lookOnce(): Promise<void> {
     try {
-      const { authority } = this.#options.registry;
-      await authority.refresh();
-      const isSame = authority.serverNames.every((name) => this.#contexts.has(name));
-      const isKnown = isSame && authority.serverNames.length === this.#contexts.size;
-      if (isKnown && this.#clock.monotonicMs() < this.#contextsUntilMs) return;
-      this.#makeContexts();
-      this.#server.setSecureContext(this.#identity(undefined));
-      if (!isKnown) this.#log.info({}, 'the cluster authority has changed; linked workers move over');
+      await this.#options.registry.authority.refresh();
+      if (this.#clock.monotonicMs() >= this.#contextsUntilMs) this.#makeContexts();
     } catch (error) {
       this.#log.warn({ err: error }, 'could not look at the cluster authority; trying again');
     }
@@ -328,6 +332,10 @@ export class ClusterListener implements WorkerLinks {
     const nowMs = this.#clock.nowUs() / 1000;
     if (Date.parse(certificate.validTo) <= nowMs || Date.parse(certificate.validFrom) > nowMs) {
       throw refused('the client certificate is expired or not yet valid');
+    }
+    // A socket may have been open since before its authority's time was over.
+    if (!this.#options.registry.authority.isTrusted(certificate.issuer)) {
+      throw refused('the client certificate is of an authority that is trusted no longer');
     }
     const fingerprint = createHash('sha256').update(certificate.raw).digest();
     const worker = await this.#options.registry.lookupByFingerprint(fingerprint);

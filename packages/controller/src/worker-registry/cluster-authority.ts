@@ -70,6 +70,7 @@ export class ClusterAuthority {
   #current: Authority;
   /** The current one first. */
   #trusted: readonly Authority[];
+  readonly #listeners = new Set<() => void>();
 
   private constructor(options: ClusterAuthorityOptions, trusted: readonly [Authority, ...Authority[]]) {
     this.#options = options;
@@ -103,7 +104,15 @@ export class ClusterAuthority {
     if (hasEnded) await database.write((tx) => deleteRetired(tx, nowUs));
     const namesOf = (authorities: readonly Authority[]): string =>
       authorities.map(({ row }) => `${row.id} ${row.retired_at}`).join();
-    return namesOf(before) !== namesOf(trusted);
+    const isChanged = namesOf(before) !== namesOf(trusted);
+    if (isChanged) for (const listener of this.#listeners) listener();
+    return isChanged;
+  }
+
+  /** Calls `listener` when a refresh has found another set of authorities; gives back how to stop it. It must not throw. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /**

@@ -96,6 +96,8 @@ export class ClusterClient implements ControllerClient {
   #learned: readonly HostPort[] = [];
   #link: ClusterLink | undefined;
   #running: Promise<void> | undefined;
+  /** The link was closed by ourselves, to be opened again at once with a new certificate. */
+  #isMovingOver = false;
 
   constructor(options: ClusterClientOptions) {
     this.#options = options;
@@ -206,7 +208,8 @@ export class ClusterClient implements ControllerClient {
           first.refused(refusal);
         }
       }
-      await this.#pause(backoff.next());
+      if (this.#isMovingOver) this.#isMovingOver = false;
+      else await this.#pause(backoff.next());
     }
     first.refused(new StileError('aborted', 'the worker is stopping'));
   }
@@ -295,6 +298,7 @@ export class ClusterClient implements ControllerClient {
     owner.keepIdentity(identity);
     this.#identity = identity;
     this.#log.info({ workerId: identity.workerId }, 'the worker has a new certificate');
+    this.#isMovingOver = true;
     link.close(new StileError('aborted', 'linking again with the new certificate'));
   }
 

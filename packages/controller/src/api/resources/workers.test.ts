@@ -75,7 +75,7 @@ describe('workers', () => {
     expect(jsonOf(removed)['api_tags']).toEqual({ type: ['dev', 'extra'] });
     const filtered = await asAdmin(
       'GET',
-      '/v1/workers?scope_id=global&filter="extra" in "/item/api_tags/type"',
+      `/v1/workers?scope_id=global&filter=${encodeURIComponent('"extra" in "/item/api_tags/type"')}`,
     );
     expect((jsonOf(filtered)['items'] as Json[]).map((item) => item['id'])).toEqual(['w_1234567890']);
     const cleared = await asAdmin('POST', `${path}:set-worker-tags`, { version: 3 });
