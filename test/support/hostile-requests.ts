@@ -24,7 +24,8 @@ export interface DocumentOperation {
   /** With `{id}`. */
   readonly path: string;
   readonly parameters: readonly { readonly name: string; readonly type: string }[];
-  readonly body: Json | undefined;
+  /** Its schema; undefined when it has none. */
+  readonly body: Json;
 }
 
 /** The operations of a document, with their body schema resolved. */

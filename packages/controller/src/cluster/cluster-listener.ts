@@ -2,17 +2,16 @@
  * Where workers link to this controller (design.md §6): TLS 1.3, client certificates pinned byte for byte to the worker's
  * row on `/cluster`, activation tokens on `/enroll`. Holds the links and pushes revocations through them.
  */
-import { createHash, constants } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { createServer } from 'node:https';
 import type { Server } from 'node:https';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { TLSSocket, createSecureContext } from 'node:tls';
-import type { SecureContext, SecureContextOptions } from 'node:tls';
+import { TLSSocket } from 'node:tls';
 import { StileError, toStileError } from '@stile/protocol';
-import { clusterPath, controllerServerName, enrollPath, maxFrameBytes } from '@stile/protocol/rpc';
+import { clusterPath, enrollPath, maxFrameBytes } from '@stile/protocol/rpc';
 import type { ConnectionClose, SessionRevocation } from '@stile/protocol/rpc';
 import { formatHostPort, listen } from '@stile/runtime';
 import type { Clock, HostPort, Logger, Timer } from '@stile/runtime';
@@ -21,6 +20,7 @@ import type { WebSocket } from 'ws';
 import type { SessionRevocations, WorkerLinks } from '../session/session-revocation.ts';
 import { HalfOpenSockets } from './half-open-sockets.ts';
 import type { HalfOpenLimits } from './half-open-sockets.ts';
+import { ServerIdentities } from './server-identities.ts';
 import { WorkerLink } from './worker-link.ts';
 import { enrolHandlers, workerHandlers } from './worker-service.ts';
 import type { LinkPeer, WorkerServices } from './worker-service.ts';
@@ -31,12 +31,6 @@ const defaultHalfOpen: HalfOpenLimits = { deadlineMs: 10_000, mostSockets: 256 }
 const mostEnrolling = 64;
 /** Links of one worker that have not said hello; the oldest goes likewise. */
 const mostSilentOfWorker = 4;
-/** New server certificates this often, milliseconds: a day, of the 30 that each is good. */
-const renewIdentityMs = 86_400_000;
-/** How often it is looked whether the cluster has a new authority, milliseconds. */
-const watchAuthorityMs = 5000;
-/** An unknown server name makes us look at most this often, milliseconds: anybody may send one. */
-const lookAgainMs = 500;
 /** How long the sessions of a deleted worker may take to end before its link is closed all the same, milliseconds. */
 const retireMs = 2000;
 /** Header bytes of the upgrade request. */
@@ -70,13 +64,8 @@ export class ClusterListener implements WorkerLinks {
   readonly #enrolling = new Set<WorkerLink>();
   /** Links of each worker before their hello. */
   readonly #silent = new Map<string, Set<WorkerLink>>();
-  readonly #unsubscribe: readonly (() => void)[];
-  /** What is shown to workers, by the server name that stands for the authority they know. */
-  #contexts: ReadonlyMap<string, SecureContext> = new Map();
-  #contextsUntilMs = 0;
-  #lookAgainAtMs = 0;
-  #looking: Promise<void> | undefined;
-  #watch: Timer | undefined;
+  readonly #unsubscribe: () => void;
+  readonly #identities: ServerIdentities;
   #closing: Promise<void> | undefined;
 
   constructor(options: ClusterListenerOptions) {
@@ -92,14 +81,9 @@ export class ClusterListener implements WorkerLinks {
       perMessageDeflate: false,
       clientTracking: false,
     });
+    this.#identities = new ServerIdentities({ ...options, authority: options.registry.authority });
     this.#server = createServer({
-      ...this.#identity(undefined),
-      SNICallback: (serverName, callback) => {
-        this.#contextOf(serverName).then(
-          (context) => callback(null, context),
-          (error: unknown) => callback(toStileError(error)),
-        );
-      },
+      ...this.#identities.serverOptions,
       requestCert: true,
       // Who comes without a certificate may enrol; `/cluster` looks at it itself.
       rejectUnauthorized: false,
@@ -108,11 +92,7 @@ export class ClusterListener implements WorkerLinks {
       requestTimeout: limits.deadlineMs,
       maxHeaderSize: maxHeaderBytes,
     });
-    this.#makeContexts();
-    this.#unsubscribe = [
-      options.registry.onDeleted((workerId) => void this.#retire(workerId)),
-      options.registry.authority.onChange(() => this.#changeAuthority()),
-    ];
+    this.#unsubscribe = options.registry.onDeleted((workerId) => void this.#retire(workerId));
     this.#listenToServer();
   }
 
@@ -144,7 +124,7 @@ export class ClusterListener implements WorkerLinks {
     const { publicAddress, presence, revocations } = this.#options;
     await presence.start(publicAddress ?? formatHostPort(bound.host, bound.port));
     revocations.attach(this);
-    this.#watchAuthority();
+    this.#identities.attach(this.#server);
     return bound;
   }
 
@@ -155,9 +135,8 @@ export class ClusterListener implements WorkerLinks {
   }
 
   async #close(): Promise<void> {
-    this.#watch?.cancel();
-    for (const stop of this.#unsubscribe) stop();
-    await this.#looking;
+    this.#unsubscribe();
+    await this.#identities.close();
     this.#options.revocations.attach(undefined);
     const stopped = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
@@ -202,66 +181,6 @@ export class ClusterListener implements WorkerLinks {
     const link = this.#links.get(workerId);
     if (link === undefined) throw new StileError('unavailable', `worker ${workerId} is not linked here`);
     return link;
-  }
-
-  #identity(serverName: string | undefined): SecureContextOptions {
-    const identity = this.#options.registry.authority.issueController(serverName);
-    return {
-      cert: identity.certificate,
-      key: identity.privateKey,
-      ca: [...identity.authorities],
-      minVersion: 'TLSv1.3',
-      // Each link shows its certificate: nobody comes back on an old handshake.
-      secureOptions: constants.SSL_OP_NO_TICKET,
-    };
-  }
-
-  /** Fresh certificates, one for each authority that workers may know. */
-  #makeContexts(): void {
-    const { serverNames } = this.#options.registry.authority;
-    this.#contexts = new Map(serverNames.map((name) => [name, createSecureContext(this.#identity(name))]));
-    this.#server.setSecureContext(this.#identity(undefined));
-    this.#contextsUntilMs = this.#clock.monotonicMs() + renewIdentityMs;
-  }
-
-  /** The cluster has another authority, or the old one's time is over. Links of what is trusted no longer end at their heartbeat. */
-  #changeAuthority(): void {
-    this.#makeContexts();
-    this.#log.info({}, 'the cluster authority has changed; linked workers move over');
-  }
-
-  /** What is shown to a worker that knows the authority of that name; undefined = what is shown to everybody. */
-  async #contextOf(serverName: string): Promise<SecureContext | undefined> {
-    const known = this.#contexts.get(serverName);
-    if (known !== undefined || serverName === controllerServerName) return known;
-    // Perhaps an authority that another controller has made just now.
-    if (this.#clock.monotonicMs() >= this.#lookAgainAtMs) await this.#look();
-    else await this.#looking;
-    return this.#contexts.get(serverName);
-  }
-
-  #watchAuthority(): void {
-    this.#watch = this.#clock.setTimer(watchAuthorityMs, () => {
-      void this.#look().then(() => {
-        if (this.#closing === undefined) this.#watchAuthority();
-      });
-    });
-  }
-
-  /** Looks whether the authority was replaced; several callers share one look. Never rejects. */
-  #look(): Promise<void> {
-    this.#lookAgainAtMs = this.#clock.monotonicMs() + lookAgainMs;
-    this.#looking ??= this.#lookOnce().finally(() => (this.#looking = undefined));
-    return this.#looking;
-  }
-
-  async #lookOnce(): Promise<void> {
-    try {
-      await this.#options.registry.authority.refresh();
-      if (this.#clock.monotonicMs() >= this.#contextsUntilMs) this.#makeContexts();
-    } catch (error) {
-      this.#log.warn({ err: error }, 'could not look at the cluster authority; trying again');
-    }
   }
 
   /** Resolves when the ends of sessions that are under way are confirmed, or their time is up. Never rejects. */

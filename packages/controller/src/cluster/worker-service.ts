@@ -93,13 +93,7 @@ export function workerHandlers(
   };
   const heartbeat = async (request: HeartbeatRequest): Promise<HeartbeatResponse> => {
     known();
-    const state = { activeConnections: request.activeConnections, isDraining: request.draining };
-    const sighting = registry.authority.isTrusted(linked.issuer)
-      ? registry.heartbeat(linked, state, presence.id)
-      : Promise.reject(
-          new StileError('permissionDenied', 'the certificate is of an authority that is trusted no longer'),
-        );
-    const { id } = await seen(sighting);
+    const { id } = await seen(takeHeartbeat(registry, linked, request, presence.id));
     link.heard(silenceMs);
     return {
       revocations: await reconciliation.reconcile(id, request.sessions, reported),
@@ -129,6 +123,19 @@ export function workerHandlers(
       return registry.renew(linked, request);
     },
   };
+}
+
+/** @throws {StileError} permissionDenied (certificate replaced, its authority retired, worker deleted) */
+async function takeHeartbeat(
+  registry: WorkerRegistry,
+  linked: LinkPeer,
+  { activeConnections, draining }: HeartbeatRequest,
+  controllerId: string,
+): Promise<Worker> {
+  if (!registry.authority.isTrusted(linked.issuer)) {
+    throw new StileError('permissionDenied', 'the certificate is of an authority that is trusted no longer');
+  }
+  return registry.heartbeat(linked, { activeConnections, isDraining: draining }, controllerId);
 }
 
 /** Serves the one call of a link without a certificate. `onDone` is called when it has been answered, well or not. */

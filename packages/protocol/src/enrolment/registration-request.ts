@@ -5,8 +5,8 @@
  * enrol with it, for lack of the key; who stands between worker and controller cannot answer it, for lack of the secret.
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
-import { decodeBase58, encodeBase58 } from './codec/base58.ts';
-import { StileError } from './errors.ts';
+import { decodeBase58, encodeBase58 } from '../codec/base58.ts';
+import { StileError } from '../errors.ts';
 
 /** What a registration request says. */
 export interface RegistrationRequest {

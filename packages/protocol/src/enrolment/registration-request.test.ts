@@ -1,8 +1,8 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { encodeBase58 } from './codec/base58.ts';
-import { StileError } from './errors.ts';
+import { encodeBase58 } from '../codec/base58.ts';
+import { StileError } from '../errors.ts';
 import {
   approvalProof,
   decodeRegistrationRequest,
