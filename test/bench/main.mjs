@@ -11,6 +11,7 @@ import * as pingUnderBulk from './ping-under-bulk.mjs';
 import * as readTarget from './read-target.mjs';
 import * as setUp from './set-up.mjs';
 import * as signIn from './sign-in.mjs';
+import * as targetLists from './target-lists.mjs';
 import * as throughput from './throughput.mjs';
 import * as version from './version.mjs';
 import { describeMachine, Quiet } from './support/machine.mjs';
@@ -27,6 +28,7 @@ const benches = [
   signIn,
   cancel,
   listing,
+  targetLists,
   idleMemory,
   coldStart,
   version,

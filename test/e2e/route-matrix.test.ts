@@ -13,7 +13,7 @@ const publicCalls: readonly string[] = [
   'GET /v1/scopes',
 ];
 
-/** Whose format cannot be right here: a worker's own request token is needed. It is refused before the permission is asked. */
+/** Whose format cannot be right here: a worker's own registration request is needed. It is refused before the permission is asked. */
 const refusedByFormat: readonly string[] = ['POST /v1/workers:create:worker-led'];
 
 /** What the unprivileged user of `dev` may do on the resources of others, besides. */
@@ -106,6 +106,7 @@ async function idsByCollection(workerId: string): Promise<Record<string, string>
 
 /** Lists need their parent. */
 function withQuery(path: string, method: string, ids: Record<string, string>): string {
+  if (path === '/v1/workers:reinitialize-certificate-authority') return `${path}?scope_id=global`;
   if (method !== 'get' || /_[A-Za-z0-9]{10}/.test(path)) return path;
   const parents: Readonly<Record<string, string>> = {
     '/v1/accounts': `auth_method_id=${ids['auth-methods'] ?? ''}`,
@@ -180,6 +181,7 @@ function bodyFor(route: Route): unknown {
   const part = /\}:(?:add|set|remove)-(.+)$/.exec(route.name)?.[1];
   const list = part === undefined ? undefined : memberLists[part];
   if (list !== undefined) return { version: 1, ...list };
+  if (/\}:(add|set|remove)-worker-tags$/.test(route.name)) return { version: 1, api_tags: { matrix: ['a'] } };
   if (route.name.includes('}:')) return { version: 1 };
   return { scope_id: 'global', name: 'matrix' };
 }

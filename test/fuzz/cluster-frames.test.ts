@@ -75,7 +75,7 @@ const handlers: ClusterHandlers = {
       renewBeforeSeconds: 1,
       controllerAddresses: [],
     }),
-  heartbeat: () => Promise.resolve({ revocations: [], controllerAddresses: [] }),
+  heartbeat: () => Promise.resolve({ revocations: [], controllerAddresses: [], renewNow: false }),
   enroll: () => Promise.reject(new StileError('unauthenticated', 'no')),
 };
 

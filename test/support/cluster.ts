@@ -24,7 +24,21 @@ export class Cluster {
   /** The JSON of `stile database init`. */
   initial: Json;
 
-  constructor(options: { readonly databaseUrl?: string } = {}) {
+  /** Further lines of the `controller` section. */
+  readonly #controllerLines: readonly string[];
+
+  /** Further keys of the API listener, as in a flow mapping: `, max_header_size: 65536`. */
+  readonly #apiKeys: string;
+
+  constructor(
+    options: {
+      readonly databaseUrl?: string;
+      readonly controllerLines?: readonly string[];
+      readonly apiKeys?: string;
+    } = {},
+  ) {
+    this.#apiKeys = options.apiKeys ?? '';
+    this.#controllerLines = options.controllerLines ?? [];
     this.folder = mkdtempSync(join(tmpdir(), 'stile-cluster-'));
     this.#databaseUrl = options.databaseUrl ?? `sqlite://${join(this.folder, 'stile.db')}`;
   }
@@ -163,10 +177,11 @@ export class Cluster {
       'controller:',
       `  name: ${name}`,
       `  database: { url: "${this.#databaseUrl}" }`,
+      ...this.#controllerLines,
       'kms:',
       `  - { purpose: root, key: "${this.#rootKey}" }`,
       'listener:',
-      `  - { purpose: api, address: "${api}", tls_disable: true }`,
+      `  - { purpose: api, address: "${api}", tls_disable: true${this.#apiKeys} }`,
       `  - { purpose: cluster, address: "${cluster}" }`,
       `  - { purpose: ops, address: "127.0.0.1:0", tls_disable: true }`,
     ];

@@ -166,7 +166,7 @@ export class FakeCluster {
       },
       heartbeat: () => {
         this.heartbeats += 1;
-        return Promise.resolve({ revocations: [], controllerAddresses });
+        return Promise.resolve({ revocations: [], controllerAddresses, renewNow: false });
       },
     };
   }

@@ -14,6 +14,7 @@ import {
   type Tolerance,
 } from './recorded.ts';
 import { authReplayChains } from './recorded-http-auth.ts';
+import { workerChains } from './recorded-http-workers.ts';
 
 /** What a recorded 5xx, or no answer, is with us. */
 interface Instead {
@@ -52,6 +53,7 @@ const main = { '<ttcp_id>': 'target' };
 
 /** The chains; each begins where the resources it makes do not disturb the others. */
 export const replayChains: readonly ReplayChain[] = [
+  ...workerChains,
   ...single(
     'scopes-list-anonymous',
     'scopes-list-anonymous-empty-bearer',
@@ -169,9 +171,6 @@ export const replayChains: readonly ReplayChain[] = [
     'sessions-read-bad-id',
     'host-catalogs-create-bad-scope',
     'host-catalogs-list',
-    'workers-list-bad-scope',
-    'workers-list-unprivileged',
-    'workers-create-worker-led-missing-token',
     'users-list-resolvable-aliases',
   ).map((each) => {
     if (each.title === 'targets-add-host-sources-to-address-target') {
@@ -217,8 +216,6 @@ export const replayChains: readonly ReplayChain[] = [
     step('deep-unknown-path', { instead: { status: 404, kind: 'NotFound', message: 'Resource not found.' } }),
     step('v1-root', { instead: { status: 404, kind: 'NotFound', message: 'Resource not found.' } }),
     step('method-not-allowed-post-sessions', { instead: { status: 405 } }),
-    step('workers-create-plain', { instead: { status: 405 } }),
-    step('workers-create-worker-led-bad-token', { instead: { status: 405, kind: 'Unimplemented' } }),
     step('pagination-token-bad-base58', {
       instead: { status: 400, kind: 'invalid list token' },
       ids: { '<ampw_id>': 'method' },

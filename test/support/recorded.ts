@@ -193,9 +193,19 @@ const sameHeaders = [
   'Vary',
 ];
 
-/** Where headers differ. Rate headers are not compared: a limiter is optional (http-api.md §6.1). */
+/** Headers with numbers that depend on the hour. */
+const rateHeaders = ['Ratelimit', 'Ratelimit-Policy'];
+
+/** Where headers differ. */
 export function headerDifferences({ response }: Recorded, actual: HttpAnswer): readonly string[] {
-  return sameHeaders.flatMap((name) => {
+  const rates = rateHeaders.flatMap((name) => {
+    const recorded = response.headers[name];
+    const ours = actual.headers[name.toLowerCase()];
+    const isSame =
+      recorded === undefined ? ours === undefined : isSameText(String(recorded), String(ours), new Map());
+    return isSame ? [] : [`${name}: recorded ${String(recorded)}, ours ${String(ours)}`];
+  });
+  const others = sameHeaders.flatMap((name) => {
     // An answer without a body has no type to tell.
     if (name === 'Content-Type' && response.body === null) return [];
     const recorded = response.headers[name];
@@ -204,4 +214,5 @@ export function headerDifferences({ response }: Recorded, actual: HttpAnswer): r
       ? []
       : [`${name}: recorded ${String(recorded)}, ours ${String(ours)}`];
   });
+  return [...rates, ...others];
 }

@@ -92,7 +92,7 @@ export async function fillDatabase(database: Database, nowUs: number): Promise<v
 export async function makeWorld(database: Database, clock: Clock): Promise<SessionWorld> {
   const keys = await KeyService.open({ database, rootKey, clock });
   const authority = await ClusterAuthority.open({ database, keys, clock });
-  const registry = new WorkerRegistry({ database, clock, authority });
+  const registry = new WorkerRegistry({ database, clock, keys, authority });
   const targets = new TargetService({ database, clock });
   const log = silentLogger;
   const ground = { database, clock, log };

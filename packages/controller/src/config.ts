@@ -23,8 +23,30 @@ export interface ApiListenerConfig {
   readonly corsAllowedHeaders?: readonly string[];
   /** Largest body, bytes. Default 4 MiB. */
   readonly maxRequestSize?: number;
+  /** Largest body of a caller without a valid auth token, bytes. Default 64 KiB. */
+  readonly maxAnonymousRequestSize?: number;
+  /** Largest headers of a request together, bytes. Default 16 KiB. */
+  readonly maxHeaderSize?: number;
   /** A request is answered within this time, seconds. Default 90. */
   readonly maxRequestDurationSeconds?: number;
+  /** The headers of a request must be there within this time, seconds. Default 10. */
+  readonly readHeaderTimeoutSeconds?: number;
+  /** The whole request must be there within this time, seconds. Default 60. */
+  readonly readTimeoutSeconds?: number;
+  /** An idle keep-alive connection is closed after this, seconds. Default 75. */
+  readonly idleTimeoutSeconds?: number;
+}
+
+/** A limit on API requests (http-api.md §1.12); the last one that names an operation and scope decides. */
+export interface ApiRateLimitRule {
+  /** Resource types as in grants, or `*`. */
+  readonly resources: readonly string[];
+  /** Actions, or `*`. */
+  readonly actions: readonly string[];
+  readonly per: 'total' | 'ip-address' | 'auth-token';
+  /** Requests in a period; Infinity = unlimited. */
+  readonly limit: number;
+  readonly periodSeconds: number;
 }
 
 /** Options of a controller. Names are those of the configuration file in our spelling. */
@@ -56,6 +78,12 @@ export interface ControllerConfig {
   readonly maxPageSize?: number;
   /** Passwords hashed at a time, 64 MiB each. Default 2. */
   readonly concurrentPasswordHashWorkers?: number;
+  /** Limits on top of the defaults. */
+  readonly apiRateLimits?: readonly ApiRateLimitRule[];
+  /** No limits at all, not even the defaults. Default false. */
+  readonly apiRateLimitDisable?: boolean;
+  /** Quotas kept at a time; when all are in use new ones are refused with 503. Default 100,000. */
+  readonly apiRateLimitMaxQuotas?: number;
   /** Bring the schema of the database up to date first. Default: refuse to start when it is not. */
   readonly migrate?: boolean;
 }
@@ -65,6 +93,9 @@ export interface ControllerSettings extends ControllerConfig {
   readonly authTokenTimeToLiveSeconds: number;
   readonly authTokenTimeToStaleSeconds: number;
   readonly maxPageSize: number;
+  readonly apiRateLimits: readonly ApiRateLimitRule[];
+  readonly apiRateLimitDisable: boolean;
+  readonly apiRateLimitMaxQuotas: number;
   readonly migrate: boolean;
 }
 
@@ -86,7 +117,8 @@ export const controllerNumbers: Readonly<
     | 'authTokenTimeToStaleSeconds'
     | 'maxPageSize'
     | 'concurrentPasswordHashWorkers'
-    | 'maxOpenConnections',
+    | 'maxOpenConnections'
+    | 'apiRateLimitMaxQuotas',
     NumberOption
   >
 > = {
@@ -119,11 +151,27 @@ export const controllerNumbers: Readonly<
     minimum: 2,
     maximum: 500,
   },
+  apiRateLimitMaxQuotas: {
+    name: 'api_rate_limit_max_quotas',
+    unit: 'quotas',
+    default: 100_000,
+    minimum: 1000,
+    maximum: 10_000_000,
+  },
 };
 
 /** Numeric options of an API listener and their ranges. */
 export const apiListenerNumbers: Readonly<
-  Record<'maxRequestSize' | 'maxRequestDurationSeconds', NumberOption>
+  Record<
+    | 'maxRequestSize'
+    | 'maxAnonymousRequestSize'
+    | 'maxHeaderSize'
+    | 'maxRequestDurationSeconds'
+    | 'readHeaderTimeoutSeconds'
+    | 'readTimeoutSeconds'
+    | 'idleTimeoutSeconds',
+    NumberOption
+  >
 > = {
   maxRequestSize: {
     name: 'max_request_size',
@@ -132,10 +180,45 @@ export const apiListenerNumbers: Readonly<
     minimum: 1024,
     maximum: 1024 ** 3,
   },
+  maxAnonymousRequestSize: {
+    name: 'max_anonymous_request_size',
+    unit: 'bytes',
+    default: 64 * 1024,
+    minimum: 1024,
+    maximum: 1024 ** 3,
+  },
+  maxHeaderSize: {
+    name: 'max_header_size',
+    unit: 'bytes',
+    default: 16 * 1024,
+    minimum: 4096,
+    maximum: 1024 ** 2,
+  },
   maxRequestDurationSeconds: {
     name: 'max_request_duration',
     unit: 'seconds',
     default: 90,
+    minimum: 1,
+    maximum: 3600,
+  },
+  readHeaderTimeoutSeconds: {
+    name: 'http_read_header_timeout',
+    unit: 'seconds',
+    default: 10,
+    minimum: 1,
+    maximum: 3600,
+  },
+  readTimeoutSeconds: {
+    name: 'http_read_timeout',
+    unit: 'seconds',
+    default: 60,
+    minimum: 1,
+    maximum: 3600,
+  },
+  idleTimeoutSeconds: {
+    name: 'http_idle_timeout',
+    unit: 'seconds',
+    default: 75,
     minimum: 1,
     maximum: 3600,
   },
@@ -147,6 +230,33 @@ function numberOf(option: NumberOption, value: number | undefined): number {
   throw new StileError(
     'invalidConfig',
     `${option.name} must be a whole number of ${option.unit} from ${option.minimum} to ${option.maximum}`,
+  );
+}
+
+/** @throws {StileError} invalidConfig */
+function checkListener(listener: ApiListenerConfig): void {
+  for (const key of Object.keys(apiListenerNumbers) as (keyof typeof apiListenerNumbers)[]) {
+    numberOf(apiListenerNumbers[key], listener[key]);
+  }
+  const headerSeconds =
+    listener.readHeaderTimeoutSeconds ?? apiListenerNumbers.readHeaderTimeoutSeconds.default;
+  const allSeconds = listener.readTimeoutSeconds ?? apiListenerNumbers.readTimeoutSeconds.default;
+  if (headerSeconds > allSeconds) {
+    throw new StileError(
+      'invalidConfig',
+      'http_read_header_timeout must not be longer than http_read_timeout, which it is a part of',
+    );
+  }
+}
+
+/** @throws {StileError} invalidConfig */
+function checkRateLimit({ limit, periodSeconds }: ApiRateLimitRule): void {
+  const isLimit = limit === Infinity || (Number.isSafeInteger(limit) && limit >= 1);
+  const isPeriod = Number.isSafeInteger(periodSeconds) && periodSeconds >= 1 && periodSeconds <= 86_400;
+  if (isLimit && isPeriod) return;
+  throw new StileError(
+    'invalidConfig',
+    'controller.api_rate_limit: limit must be a whole number from 1, and period from 1s to 24h in whole seconds',
   );
 }
 
@@ -165,9 +275,9 @@ export function controllerSettings(config: ControllerConfig): ControllerSettings
     throw new StileError('invalidConfig', 'a controller needs a listener with "api" purpose');
   }
   for (const listener of config.listeners.api) {
-    numberOf(apiListenerNumbers.maxRequestSize, listener.maxRequestSize);
-    numberOf(apiListenerNumbers.maxRequestDurationSeconds, listener.maxRequestDurationSeconds);
+    checkListener(listener);
   }
+  for (const rule of config.apiRateLimits ?? []) checkRateLimit(rule);
   numberOf(controllerNumbers.maxOpenConnections, config.database.maxOpenConnections);
   return {
     ...config,
@@ -184,6 +294,9 @@ export function controllerSettings(config: ControllerConfig): ControllerSettings
       controllerNumbers.concurrentPasswordHashWorkers,
       config.concurrentPasswordHashWorkers,
     ),
+    apiRateLimits: config.apiRateLimits ?? [],
+    apiRateLimitDisable: config.apiRateLimitDisable ?? false,
+    apiRateLimitMaxQuotas: numberOf(controllerNumbers.apiRateLimitMaxQuotas, config.apiRateLimitMaxQuotas),
     migrate: config.migrate ?? false,
   };
 }

@@ -14,6 +14,9 @@ import {
   type WorkerProcessInfo,
 } from '@stile/runtime';
 import { apiOperations } from './api/operations.ts';
+import { RateLimiter } from './api/limits/rate-limiter.ts';
+import { requireLegalRules } from './api/limits/rate-limit-rules.ts';
+import { limitedNameOf, type Operation } from './api/operation.ts';
 import { ApiServer } from './api/server.ts';
 import type { ApiServices } from './api/services.ts';
 import { AliasService } from './alias/alias-service.ts';
@@ -229,7 +232,7 @@ async function assemble(
   shutdown.add('auth tokens', () => authTokens.close());
   const targets = new TargetService(ground);
   const authority = await ClusterAuthority.open({ ...ground, keys });
-  const workers = new WorkerRegistry({ ...ground, authority });
+  const workers = new WorkerRegistry({ ...ground, keys, authority });
   const ending = new ConnectionEnding(ground);
   const revocations = new SessionRevocations({ ...ground, ending });
   const serving = new SessionServing({ ...ground, keys, iam, filters: workers.filters, ending });
@@ -322,6 +325,7 @@ async function startApi(
   around: { readonly log: Logger; readonly shutdown: Shutdown },
 ): Promise<readonly HostPort[]> {
   const operations = apiOperations(apiServices(parts, settings));
+  const rateLimiter = rateLimiterOf(settings, operations, parts.clock);
   const addresses: HostPort[] = [];
   for (const listener of settings.listeners.api) {
     const server = new ApiServer({
@@ -329,6 +333,7 @@ async function startApi(
       gate: parts.iam,
       authenticate: (text) => parts.authTokens.authenticate(text),
       log: around.log,
+      rateLimiter,
       ...apiListenerOptions(listener),
     });
     around.shutdown.add('API listener', () => server.close());
@@ -337,13 +342,36 @@ async function startApi(
   return addresses;
 }
 
+/** One limiter for all listeners; undefined when limits are switched off. @throws {StileError} invalidConfig */
+function rateLimiterOf(
+  settings: ControllerSettings,
+  operations: readonly Operation[],
+  clock: Clock,
+): RateLimiter | undefined {
+  requireLegalRules(
+    settings.apiRateLimits,
+    new Set(operations.map((operation) => limitedNameOf(operation).action)),
+  );
+  if (settings.apiRateLimitDisable) return undefined;
+  return new RateLimiter({
+    clock,
+    rules: settings.apiRateLimits,
+    maxQuotas: settings.apiRateLimitMaxQuotas,
+  });
+}
+
+/** A time of the configuration file as milliseconds under its name in the options; nothing when it is not given. */
+function milliseconds<K extends string>(key: K, seconds: number | undefined): { readonly [P in K]?: number } {
+  return seconds === undefined ? {} : ({ [key]: seconds * 1000 } as { readonly [P in K]: number });
+}
+
 function apiListenerOptions(
   listener: ApiListenerConfig,
-): Pick<
+): Omit<
   ConstructorParameters<typeof ApiServer>[0],
-  'address' | 'tls' | 'crossOrigin' | 'maxRequestBytes' | 'maxRequestMs'
+  'operations' | 'gate' | 'authenticate' | 'log' | 'rateLimiter'
 > {
-  const { tls, maxRequestSize, maxRequestDurationSeconds } = listener;
+  const { tls, maxRequestSize, maxAnonymousRequestSize, maxHeaderSize } = listener;
   return {
     address: listener.address,
     ...(tls === undefined
@@ -355,7 +383,12 @@ function apiListenerOptions(
       allowedHeaders: listener.corsAllowedHeaders ?? [],
     },
     ...(maxRequestSize === undefined ? {} : { maxRequestBytes: maxRequestSize }),
-    ...(maxRequestDurationSeconds === undefined ? {} : { maxRequestMs: maxRequestDurationSeconds * 1000 }),
+    ...(maxAnonymousRequestSize === undefined ? {} : { maxAnonymousRequestBytes: maxAnonymousRequestSize }),
+    ...(maxHeaderSize === undefined ? {} : { maxHeaderBytes: maxHeaderSize }),
+    ...milliseconds('maxRequestMs', listener.maxRequestDurationSeconds),
+    ...milliseconds('headersTimeoutMs', listener.readHeaderTimeoutSeconds),
+    ...milliseconds('receiveTimeoutMs', listener.readTimeoutSeconds),
+    ...milliseconds('keepAliveMs', listener.idleTimeoutSeconds),
   };
 }
 

@@ -1,5 +1,5 @@
 /** Public entry of the package: everything two processes must agree on, except the cluster link (`@stile/protocol/rpc`). */
-export * from './activation-token.ts';
+export * from './enrolment/activation-token.ts';
 export * from './codec/base58.ts';
 export * from './close-reason.ts';
 export * from './errors.ts';
@@ -7,5 +7,6 @@ export * from './filter.ts';
 export * from './grant.ts';
 export * from './handshake.ts';
 export * from './ids.ts';
+export * from './enrolment/registration-request.ts';
 export * from './session-authorization.ts';
 export * from './session-status.ts';

@@ -53,6 +53,7 @@ export const sessionEndReasons = [
   'host deleted',
   'project deleted',
   'role revoked',
+  'worker deleted',
   'worker lost',
 ] as const;
 /** Why a session ended. */
@@ -91,6 +92,7 @@ export const terminationReasonWords: Readonly<Record<SessionEndReason, string>> 
   'host deleted': 'canceled',
   'project deleted': 'canceled',
   'role revoked': 'canceled',
+  'worker deleted': 'canceled',
   'worker lost': 'system error',
 };
 

@@ -1,3 +1,3 @@
 /** Public entry of the worker: start one, and the types of what it is started with. */
 export { defaultLimits, type WorkerConfig, type WorkerLimits } from './config.ts';
-export { startWorker, type Worker, type WorkerServices } from './worker.ts';
+export { startWorker, type RegistrationNotice, type Worker, type WorkerServices } from './worker.ts';

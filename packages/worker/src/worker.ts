@@ -18,6 +18,8 @@ import { enrol } from './cluster/enrolment.ts';
 import { IdentityStore, type WorkerIdentity } from './cluster/identity-store.ts';
 import { defaultLimits, type WorkerConfig } from './config.ts';
 import { ProxyService } from './proxy-service.ts';
+import { askForApproval } from './registration/registration.ts';
+import { RegistrationStore } from './registration/registration-store.ts';
 import { SessionCache } from './session/session-cache.ts';
 
 /** Services a worker may be given; each has a default. */
@@ -26,6 +28,19 @@ export interface WorkerServices {
   readonly log?: Logger;
   /** Aborts a start that is under way. */
   readonly signal?: AbortSignal;
+  /**
+   * Shows a registration request to whoever can carry it to an administrator; called once when a worker without identity and
+   * activation token begins to wait for its approval. Absent = such a worker does not start.
+   */
+  readonly showRegistration?: (registration: RegistrationNotice) => void;
+}
+
+/** What an administrator needs in order to approve a worker. */
+export interface RegistrationNotice {
+  /** The text for `workers create worker-led`. */
+  readonly request: string;
+  /** For comparison with what the administrator sees. */
+  readonly fingerprint: string;
 }
 
 /** A running worker. */
@@ -44,6 +59,8 @@ export interface Worker {
 
 /** Pause between attempts to enrol while no controller answers, milliseconds. */
 const enrolRetryMs = { minMs: 200, maxMs: 5_000 } as const;
+/** Pause between two questions whether a registration request was approved, milliseconds. */
+const approvalRetryMs = { minMs: 500, maxMs: 5_000 } as const;
 /** Longest wait for a controller to take note that the worker stops, milliseconds. */
 const announceMs = 1_000;
 /** Longest wait for it to take the last ends of connections, milliseconds. */
@@ -51,7 +68,7 @@ const reportMs = 3_000;
 
 /**
  * Starts a worker; resolves when it listens and is linked to a controller.
- * @throws {StileError} listenFailed, invalidConfig (identity unreadable, no activation token), permissionDenied (the cluster refuses this worker),
+ * @throws {StileError} listenFailed, invalidConfig (identity unreadable, no way to enrol), permissionDenied (the cluster refuses this worker),
  *   aborted
  */
 export async function startWorker(config: WorkerConfig, services: WorkerServices = {}): Promise<Worker> {
@@ -70,6 +87,7 @@ class RunningWorker implements Worker {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #stopping = new AbortController();
+  readonly #showRegistration: WorkerServices['showRegistration'];
   #identity: WorkerIdentity | undefined;
   #controller: ClusterClient | undefined;
   #sessions: SessionCache | undefined;
@@ -83,6 +101,7 @@ class RunningWorker implements Worker {
     this.#config = config;
     this.#clock = services.clock ?? systemClock;
     this.#log = services.log ?? silentLogger;
+    this.#showRegistration = services.showRegistration;
     const { signal } = services;
     const stop = (): void => this.#stopping.abort(new StileError('aborted', 'the start was stopped'));
     if (signal?.aborted === true) stop();
@@ -158,7 +177,10 @@ class RunningWorker implements Worker {
     await withinMs(this.#controller?.close(), reportMs);
   }
 
-  /** The stored identity, or a new one for the activation token, tried until a controller answers. */
+  /**
+   * The stored identity, or a new one: for the activation token, tried until a controller answers, or for a registration request,
+   * asked about until an administrator has approved it.
+   */
   async #identify(store: IdentityStore): Promise<WorkerIdentity> {
     const { activationToken, upstreams } = this.#config;
     const stored = store.read();
@@ -166,29 +188,50 @@ class RunningWorker implements Worker {
       activationToken === undefined ? undefined : decodeActivationToken(activationToken.reveal()).workerId;
     // A token for another worker means that the operator has replaced this one.
     if (stored !== undefined && (named === undefined || named === stored.workerId)) return stored;
-    if (activationToken === undefined) {
-      throw new StileError(
-        'invalidConfig',
-        'the worker has no identity yet: controller_generated_activation_token is needed once',
-      );
-    }
+    if (activationToken === undefined) return this.#register(store);
+    const ground = { upstreams, clock: this.#clock, log: this.#log, signal: this.#stopping.signal };
     const backoff = new Backoff(enrolRetryMs);
     for (;;) {
       try {
-        const { signal } = this.#stopping;
-        const identity = await enrol({
-          activationToken,
-          upstreams,
-          clock: this.#clock,
-          log: this.#log,
-          signal,
-        });
+        const identity = await enrol({ activationToken, ...ground });
         store.write(identity);
+        new RegistrationStore(this.#config.authStoragePath).forget();
         return identity;
       } catch (error) {
         if (toStileError(error).code !== 'controllerUnreachable') throw error;
       }
       await pause(backoff.next(), this.#stopping.signal);
+    }
+  }
+
+  /** Shows the registration request and waits for its approval. */
+  async #register(store: IdentityStore): Promise<WorkerIdentity> {
+    if (this.#showRegistration === undefined) {
+      throw new StileError(
+        'invalidConfig',
+        'the worker has no identity yet: controller_generated_activation_token is needed once',
+      );
+    }
+    const registrations = new RegistrationStore(this.#config.authStoragePath);
+    const pending = registrations.open();
+    this.#showRegistration({ request: pending.request, fingerprint: pending.fingerprint });
+    this.#log.info({ fingerprint: pending.fingerprint }, 'waiting for approval of the registration request');
+    const { signal } = this.#stopping;
+    const ground = { upstreams: this.#config.upstreams, clock: this.#clock, log: this.#log, signal };
+    const backoff = new Backoff(approvalRetryMs);
+    for (;;) {
+      try {
+        const identity = await askForApproval(pending, ground);
+        if (identity !== undefined) {
+          store.write(identity);
+          registrations.forget();
+          this.#log.info({ workerId: identity.workerId }, 'the registration request was approved');
+          return identity;
+        }
+      } catch (error) {
+        if (toStileError(error).code !== 'controllerUnreachable') throw error;
+      }
+      await pause(backoff.next(), signal);
     }
   }
 
@@ -214,6 +257,7 @@ class RunningWorker implements Worker {
       drain: () => {
         this.#isDraining = true;
       },
+      expel: () => void sessions.endAll('worker deleted'),
       keepIdentity: (identity) => store.write(identity),
     };
   }

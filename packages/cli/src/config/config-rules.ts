@@ -13,6 +13,7 @@ export function checkSections(config: Partial<FileConfig>, name: string): FileCo
   const faults = [
     ...roleFaults(whole),
     ...controllerFaults(whole),
+    ...rateLimitFaults(whole),
     ...workerFaults(whole),
     ...repeated(listener),
     ...listener.flatMap(listenerFaults),
@@ -42,6 +43,14 @@ function controllerFaults(config: FileConfig): string[] {
   return hasRootKey
     ? faults
     : [...faults, 'Config activates controller but no kms with "root" purpose found'];
+}
+
+/** A rule must say exactly one of a number and `unlimited`. */
+function rateLimitFaults(config: FileConfig): string[] {
+  return (config.controller?.api_rate_limit ?? []).flatMap((rule, index) => {
+    if ((rule.limit === undefined) === rule.unlimited) return [];
+    return [`controller.api_rate_limit.${index} needs either a limit or unlimited: true`];
+  });
 }
 
 function workerFaults(config: FileConfig): string[] {

@@ -62,6 +62,25 @@ const database = group(
   ['url'],
 );
 
+const rateLimit = group(
+  'A limit on API requests, on top of the defaults of 30000 (total), 30000 (ip-address) and 3000 (auth-token) requests in 30 s, for `list` 1500, 1500 and 150. Of several that name the same operation the last one decides.',
+  {
+    resources: {
+      ...list('Resource types as in grants, such as `target`; `*` for all.', text('A resource type.')),
+      minItems: 1,
+    },
+    actions: {
+      ...list('Actions such as `list`, `read` or `authorize-session`; `*` for all.', text('An action.')),
+      minItems: 1,
+    },
+    per: text('What is counted together.', { enum: ['total', 'ip-address', 'auth-token'] }),
+    limit: whole('Requests of one operation in a period; needed unless `unlimited` is true.', { minimum: 1 }),
+    period: duration('How long a count lasts.', '30s'),
+    unlimited: flag('No limit.', false),
+  },
+  ['resources', 'actions', 'per'],
+);
+
 const controller = group(
   'Makes this process a controller. Needs listeners with purpose `api` and `cluster` and a `root` key.',
   {
@@ -82,6 +101,12 @@ const controller = group(
       maximum: 64,
       default: 2,
     }),
+    api_rate_limit: list('Limits on API requests.', rateLimit),
+    api_rate_limit_disable: flag('No limits on API requests, not even the defaults.', false),
+    api_rate_limit_max_quotas: whole(
+      'Counts kept at a time, one for each operation and address or token that calls it; a request that needs one more is answered with 503.',
+      { minimum: 1000, maximum: 10_000_000, default: 100_000 },
+    ),
   },
   ['name', 'database'],
 );
@@ -102,7 +127,7 @@ const worker = group(
     ),
     controller_generated_activation_token: {
       ...secret(
-        'One-time token of `stile workers create controller-led`; used once, then the key in `auth_storage_path` counts.',
+        'One-time token of `stile workers create controller-led`; used once, then the key in `auth_storage_path` counts. Without it, a worker that has no key yet prints a registration request and waits for its approval.',
       ),
       'x-used-once': true,
     },
@@ -135,7 +160,20 @@ const listener = group(
       maximum: 1_073_741_824,
       default: 4_194_304,
     }),
+    max_anonymous_request_size: whole('Largest body of a caller without a valid auth token, in bytes.', {
+      minimum: 1024,
+      maximum: 1_073_741_824,
+      default: 65_536,
+    }),
+    max_header_size: whole('Largest headers of a request together, in bytes.', {
+      minimum: 4096,
+      maximum: 1_048_576,
+      default: 16_384,
+    }),
     max_request_duration: duration('A request is answered within this time or with 504.', '90s'),
+    http_read_header_timeout: duration('The headers of a request must be there within this time.', '10s'),
+    http_read_timeout: duration('The whole request must be there within this time.', '60s'),
+    http_idle_timeout: duration('A connection without a request is closed after this time.', '75s'),
   },
   ['purpose', 'address'],
 );

@@ -13,7 +13,24 @@ export interface ListenerSection {
   readonly cors_allowed_headers?: readonly string[];
   /** Bytes. */
   readonly max_request_size: number;
+  /** Bytes. */
+  readonly max_anonymous_request_size: number;
+  /** Bytes. */
+  readonly max_header_size: number;
   readonly max_request_duration: string;
+  readonly http_read_header_timeout: string;
+  readonly http_read_timeout: string;
+  readonly http_idle_timeout: string;
+}
+
+/** A limit on API requests. */
+export interface RateLimitSection {
+  readonly resources: readonly string[];
+  readonly actions: readonly string[];
+  readonly per: 'total' | 'ip-address' | 'auth-token';
+  readonly limit?: number;
+  readonly period: string;
+  readonly unlimited: boolean;
 }
 
 /** What makes the process a controller. Durations are texts that parseDurationSeconds accepts. */
@@ -26,6 +43,9 @@ export interface ControllerSection {
   readonly auth_token_time_to_stale: string;
   readonly max_page_size: number;
   readonly concurrent_password_hash_workers: number;
+  readonly api_rate_limit?: readonly RateLimitSection[];
+  readonly api_rate_limit_disable: boolean;
+  readonly api_rate_limit_max_quotas: number;
 }
 
 /** What makes the process a worker. */

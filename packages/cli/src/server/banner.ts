@@ -55,3 +55,22 @@ export function renderBanner(
   const lines = keys.map((key) => `${titleCase(key).padStart(width)}: ${all[key] ?? ''}`);
   return ['==> Stile server configuration:', '', ...lines, '', startedLine, '', ''].join('\n');
 }
+
+/** What a worker without an activation token prints while it waits: scripts look up the lines with `Worker Auth`. */
+export function renderRegistration(
+  notice: { readonly request: string; readonly fingerprint: string },
+  storagePath: string,
+): string {
+  return [
+    '==> This worker waits for an administrator to approve it:',
+    '',
+    `  Worker Auth Registration Request: ${notice.request}`,
+    `  Worker Auth Fingerprint:          ${notice.fingerprint}`,
+    `  Worker Auth Storage Path:         ${storagePath}`,
+    '',
+    '    stile workers create worker-led -worker-generated-auth-token REQUEST',
+    '',
+    '    The answer must show the same fingerprint. Keep the request among those who approve it.',
+    '',
+  ].join('\n');
+}

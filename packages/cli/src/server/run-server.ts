@@ -61,7 +61,12 @@ export function controllerConfigOf(config: FileConfig): ControllerConfig {
         address: parseHostPort(listener.address),
         corsEnabled: listener.cors_enabled,
         maxRequestSize: listener.max_request_size,
+        maxAnonymousRequestSize: listener.max_anonymous_request_size,
+        maxHeaderSize: listener.max_header_size,
         maxRequestDurationSeconds: parseDurationSeconds(listener.max_request_duration),
+        readHeaderTimeoutSeconds: parseDurationSeconds(listener.http_read_header_timeout),
+        readTimeoutSeconds: parseDurationSeconds(listener.http_read_timeout),
+        idleTimeoutSeconds: parseDurationSeconds(listener.http_idle_timeout),
         ...(listener.tls_disable ? {} : { tls: tlsFilesOf(listener) }),
         ...(listener.cors_allowed_origins === undefined
           ? {}
@@ -80,6 +85,15 @@ export function controllerConfigOf(config: FileConfig): ControllerConfig {
     authTokenTimeToStaleSeconds: parseDurationSeconds(section.auth_token_time_to_stale),
     maxPageSize: section.max_page_size,
     concurrentPasswordHashWorkers: section.concurrent_password_hash_workers,
+    apiRateLimits: (section.api_rate_limit ?? []).map((rule) => ({
+      resources: rule.resources,
+      actions: rule.actions,
+      per: rule.per,
+      limit: rule.limit ?? Infinity,
+      periodSeconds: parseDurationSeconds(rule.period),
+    })),
+    apiRateLimitDisable: section.api_rate_limit_disable,
+    apiRateLimitMaxQuotas: section.api_rate_limit_max_quotas,
   };
 }
 

@@ -1,5 +1,6 @@
 /** Starts the worker of a plan: on the main thread of a process that is only a worker, or in the thread beside a controller. */
 import { Secret, createLogger, parseHostPort, type Logger } from '@stile/runtime';
+import type { RegistrationNotice } from '@stile/worker';
 import { version } from '../version.ts';
 import type { WorkerPlan } from './worker-plan.ts';
 
@@ -15,7 +16,12 @@ export interface StartedWorker {
 /** Starts the worker; resolves when it listens and is linked. @throws {StileError} as startWorker of `@stile/worker` */
 export async function runWorker(
   plan: WorkerPlan,
-  options: { readonly log?: Logger; readonly signal?: AbortSignal } = {},
+  options: {
+    readonly log?: Logger;
+    readonly signal?: AbortSignal;
+    /** Shows the registration request of a worker that waits for approval. */
+    readonly showRegistration?: (notice: RegistrationNotice) => void;
+  } = {},
 ): Promise<StartedWorker> {
   const { startWorker } = await import('@stile/worker');
   const log = options.log ?? createLogger({ level: plan.logLevel }).child({ part: 'worker' });
@@ -30,7 +36,11 @@ export async function runWorker(
       ...(plan.activationToken === undefined ? {} : { activationToken: new Secret(plan.activationToken) }),
       releaseVersion: `Stile v${version}`,
     },
-    { log, ...(options.signal === undefined ? {} : { signal: options.signal }) },
+    {
+      log,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      ...(options.showRegistration === undefined ? {} : { showRegistration: options.showRegistration }),
+    },
   );
   return {
     address: worker.address,

@@ -5,7 +5,7 @@ import type { ControllerConfig, ControllerParts } from '@stile/controller';
 import { Shutdown, createLogger, formatHostPort, type Logger, type WorkerProcessInfo } from '@stile/runtime';
 import type { Output } from '../terminal/output.ts';
 import { version } from '../version.ts';
-import { renderBanner, type BannerListener } from './banner.ts';
+import { renderBanner, renderRegistration, type BannerListener } from './banner.ts';
 import { whenAskedToStop } from './signals.ts';
 import { WorkerThreadHost } from './worker-host.ts';
 import type { WorkerPlan } from './worker-plan.ts';
@@ -60,6 +60,7 @@ export async function serve(plan: ServePlan, output: Output): Promise<number> {
       shutdown,
       signal: stopping.signal,
       thread,
+      output,
     });
     const parts = [controllerPart, workerPart].filter((part) => part !== undefined);
     const facts = { ...plan.facts, 'log level': plan.logLevel, version: `Stile v${version}` };
@@ -132,6 +133,7 @@ async function startWorkerPart(
     readonly shutdown: Shutdown;
     readonly signal: AbortSignal;
     readonly thread: WorkerThreadHost | undefined;
+    readonly output: Output;
   },
 ): Promise<Part | undefined> {
   if (plan.worker === undefined) return undefined;
@@ -156,10 +158,14 @@ async function startWorkerPart(
 /** A worker that has the process to itself runs on the main thread. */
 async function runAlone(
   plan: WorkerPlan,
-  around: { readonly log: Logger; readonly signal: AbortSignal },
+  around: { readonly log: Logger; readonly signal: AbortSignal; readonly output: Output },
 ): Promise<{ address: string; stop: () => Promise<void>; health?: () => WorkerProcessInfo }> {
   const { runWorker } = await import('./run-worker.ts');
-  const worker = await runWorker(plan, { log: around.log.child({ part: 'worker' }), signal: around.signal });
+  const worker = await runWorker(plan, {
+    log: around.log.child({ part: 'worker' }),
+    signal: around.signal,
+    showRegistration: (notice) => around.output.print(renderRegistration(notice, plan.authStoragePath)),
+  });
   return {
     address: worker.address,
     stop: () => worker.close(),

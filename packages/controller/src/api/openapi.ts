@@ -95,6 +95,38 @@ function listSchema(schema: Schema): Json {
 
 const reference = (schema: Schema): Json => ({ $ref: `#/components/schemas/${schema.name}` });
 const jsonContent = (schema: Json): Json => ({ content: { 'application/json': { schema } } });
+const errorContent = jsonContent({ $ref: '#/components/schemas/Error' });
+
+/** Headers of the rate limits (http-api.md §1.12). */
+const rateHeaders: Json = {
+  Ratelimit: {
+    description: 'The tightest limit: `limit=…, remaining=…, reset=…` in seconds.',
+    schema: { type: 'string' },
+  },
+  'Ratelimit-Policy': { description: 'All limits of the operation.', schema: { type: 'string' } },
+};
+const retryAfter: Json = {
+  'Retry-After': { description: 'Seconds to wait.', schema: { type: 'integer', minimum: 1 } },
+};
+
+/** Answers that many operations share. */
+const sharedResponses: Readonly<Record<string, Json>> = {
+  BadRequest: {
+    description: 'Something in the request is not legal; the fields are named.',
+    ...errorContent,
+  },
+  Unauthenticated: { description: 'No valid auth token, and anonymous callers may not.', ...errorContent },
+  Forbidden: { description: 'No grant allows the call.', ...errorContent },
+  NotFound: { description: 'No such resource, or not in that version.', ...errorContent },
+  NotOffered: { description: 'A feature that Stile does not offer.', ...errorContent },
+  TooLarge: { description: 'The body is larger than the listener allows.', ...errorContent },
+  TooManyRequests: {
+    description: 'A rate limit is reached. Without a body when the listener itself refuses.',
+    headers: { ...rateHeaders, ...retryAfter },
+    ...errorContent,
+  },
+  Failure: { description: 'Another error; the body says which.', ...errorContent },
+};
 
 function parametersOf(operation: Operation): readonly Json[] {
   const query = (operation.query ?? []).map(({ name, type, summary }) => ({
@@ -102,37 +134,89 @@ function parametersOf(operation: Operation): readonly Json[] {
     in: 'query',
     required: false,
     description: summary,
-    schema: { type },
+    schema: type === 'integer' ? { type, minimum: 0, maximum: 4_294_967_295 } : { type },
   }));
   if (operation.on === 'collection') return query;
-  return [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }, ...query];
+  const id = { name: 'id', in: 'path', required: true, description: 'The id of the resource.' };
+  return [{ ...id, schema: { type: 'string' } }, ...query];
 }
 
 function successOf(operation: Operation): Json {
   const { response } = operation;
-  if (response === undefined) return { description: 'done' };
-  const schema = response.isList === true ? listSchema(response.schema) : reference(response.schema);
-  return { description: 'done', ...jsonContent(schema) };
+  const headers = { headers: rateHeaders };
+  if (response === undefined) return { description: 'Done.', ...headers };
+  const plainList = {
+    type: 'object',
+    properties: { items: { type: 'array', items: reference(response.schema) } },
+  };
+  const schema =
+    response.isList !== true
+      ? reference(response.schema)
+      : response.isPlain === true
+        ? plainList
+        : listSchema(response.schema);
+  return { description: 'Done.', ...headers, ...jsonContent(schema) };
+}
+
+/** Which of the shared answers an operation can give. */
+function failuresOf(operation: Operation): Json {
+  const shared = (name: string): Json => ({ $ref: `#/components/responses/${name}` });
+  const isOpen = isPublic(operation.permission);
+  return {
+    '400': shared('BadRequest'),
+    ...(isOpen ? {} : { '401': shared('Unauthenticated'), '403': shared('Forbidden') }),
+    ...(operation.on === 'item' || operation.method === 'POST' ? { '404': shared('NotFound') } : {}),
+    ...(operation.isNotOffered === true ? { '405': shared('NotOffered') } : {}),
+    ...(operation.request === undefined ? {} : { '413': shared('TooLarge') }),
+    '429': shared('TooManyRequests'),
+    default: shared('Failure'),
+  };
+}
+
+/** `targetsAuthorizeSession`: unique, and a name in every language that clients are generated for. */
+function operationIdOf({ resource, verb }: Operation): string {
+  const [first = '', ...words] = `${resource}-${verb}`.split(/[^A-Za-z0-9]+/);
+  return first + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
 }
 
 function operationDocument(operation: Operation): Json {
   const { permission } = operation;
+  const success =
+    operation.isNotOffered === true ? {} : { [String(operation.status ?? 200)]: successOf(operation) };
   return {
-    operationId: `${operation.resource}:${operation.verb}`,
+    operationId: operationIdOf(operation),
     tags: [operation.resource],
     summary: operation.summary,
     parameters: parametersOf(operation),
     ...(operation.request === undefined ? {} : { requestBody: jsonContent(reference(operation.request)) }),
-    responses: {
-      [String(operation.status ?? 200)]: successOf(operation),
-      default: { description: 'an error', ...jsonContent({ $ref: '#/components/schemas/Error' }) },
-    },
+    responses: { ...success, ...failuresOf(operation) },
     ...(isPublic(permission)
       ? { security: [] }
       : {
           'x-permission': `type=${permission.type};actions=${permission.action}${permission.hasSelf === true ? ' or :self' : ''}`,
         }),
   };
+}
+
+const securitySchemes: Json = {
+  bearer: { type: 'http', scheme: 'bearer', description: 'An auth token `at_…`.' },
+  scriptCookie: {
+    type: 'apiKey',
+    in: 'cookie',
+    name: 'wt-js-token-cookie',
+    description: 'The first half of an auth token, as `:authenticate` sets it for browsers.',
+  },
+  httpCookie: {
+    type: 'apiKey',
+    in: 'cookie',
+    name: 'wt-http-token-cookie',
+    description: 'The second half.',
+  },
+};
+
+function tagsOf(operations: readonly Operation[]): readonly Json[] {
+  const names = [...new Set(operations.map((operation) => operation.resource))].sort();
+  return names.map((name) => ({ name, description: `Operations on \`/v1/${name}\`.` }));
 }
 
 /** The document of a table of operations. */
@@ -148,12 +232,19 @@ export function openApiDocument(operations: readonly Operation[], version: strin
   }
   return {
     openapi: '3.1.0',
-    info: { title: 'Stile', version, description: 'The HTTP API of a Stile controller.' },
-    paths,
-    components: {
-      schemas,
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'An auth token `at_…`.' } },
+    info: {
+      title: 'Stile',
+      version,
+      summary: 'The HTTP API of a Stile controller.',
+      description:
+        'Bodies are JSON whatever their content type says. Empty values are left out of answers. Unknown keys of a body are ignored in POST and refused in PATCH.',
+      license: { name: 'Apache 2.0', identifier: 'Apache-2.0' },
     },
-    security: [{ bearer: [] }],
+    servers: [{ url: '/', description: 'The listener that serves this document.' }],
+    tags: tagsOf(operations),
+    paths,
+    components: { schemas, responses: sharedResponses, securitySchemes },
+    // Anonymous callers may do what the grants of `u_anon` allow.
+    security: [{ bearer: [] }, { scriptCookie: [], httpCookie: [] }, {}],
   };
 }

@@ -61,7 +61,11 @@ export interface OperationFacts {
   readonly query?: readonly QueryParameter[];
   /** Fields of the request body. */
   readonly request?: Schema | undefined;
-  readonly response?: { readonly schema: Schema; readonly isList?: true } | undefined;
+  /** `isPlain`: a list without pages and envelope fields. */
+  readonly response?:
+    { readonly schema: Schema; readonly isList?: true; readonly isPlain?: true } | undefined;
+  /** It only says that the feature is not offered. */
+  readonly isNotOffered?: true;
   /** Success status. Default 200. */
   readonly status?: number;
 }
@@ -126,6 +130,23 @@ export function publicOperation(
 /** Whether a permission is the public one. */
 export function isPublic(permission: Permission): permission is Extract<Permission, { public: true }> {
   return 'public' in permission;
+}
+
+/** Plural names that do not become a type by losing an `s`. */
+const irregularTypes: Readonly<Record<string, string>> = {
+  policies: 'policy',
+  aliases: 'alias',
+  'openapi.json': 'openapi',
+  billing: 'billing',
+};
+
+/** By what the rate limits name an operation: its resource type, as grants spell it, and its verb. */
+export function limitedNameOf(operation: Operation): { readonly resource: string; readonly action: string } {
+  const { permission, resource } = operation;
+  const type = isPublic(permission)
+    ? (irregularTypes[resource] ?? resource.replace(/ies$/, 'y').replace(/s$/, ''))
+    : permission.type;
+  return { resource: type, action: operation.verb };
 }
 
 /** 200 with a body. */

@@ -8,6 +8,7 @@ import { authMethodOperations } from './resources/auth-methods.ts';
 import { authTokenOperations } from './resources/auth-tokens.ts';
 import { credentialStoreOperations } from './resources/credential-stores.ts';
 import { credentialOperations } from './resources/credentials.ts';
+import { billingOperations } from './resources/billing.ts';
 import { enterpriseOperations } from './resources/enterprise.ts';
 import { groupOperations } from './resources/groups.ts';
 import { hostCatalogOperations } from './resources/host-catalogs.ts';
@@ -64,6 +65,7 @@ export function apiOperations(services: ApiServices): readonly Operation[] {
     ...absentResourceOperations(services),
     ...sessionOperations(services),
     ...workerOperations(services),
+    ...billingOperations(services),
     ...enterpriseOperations(),
   ];
   return [...operations, documentOperation(operations)];

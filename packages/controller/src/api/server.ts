@@ -2,7 +2,7 @@
  * One API listener: fastify with the routes of the table, and the request pipeline in its fixed order — security headers, CORS,
  * correlation id, caller, body, operation, answer (http-api.md §1.1). Nothing listens before everything behind it is ready.
  */
-import { createServer as createHttpServer, type Server } from 'node:http';
+import { createServer as createHttpServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { StileError } from '@stile/protocol/errors';
@@ -13,9 +13,10 @@ import { anonymousBodyLimitBytes, parseBody, readBody, type JsonObject } from '.
 import { credentialOf, refuseForeignCookieUse, refuseRepeatedHeaders } from './http/credential.ts';
 import { crossOriginAnswer, type CrossOriginOptions } from './http/cross-origin.ts';
 import { Query, type RawQuery } from './http/query.ts';
-import type { Answer, Gate, Operation } from './operation.ts';
+import type { RateLimiter, Verdict } from './limits/rate-limiter.ts';
+import { limitedNameOf, type Answer, type Gate, type Operation } from './operation.ts';
 import { renderError } from './render-error.ts';
-import { checkTable, customVerb, judgeUnknown, patternsOf } from './router.ts';
+import { checkTable, customVerb, judgeUnknown, patternsOf, type UnknownRoute } from './router.ts';
 
 /** A listener and what it serves. */
 export interface ApiServerOptions {
@@ -29,10 +30,20 @@ export interface ApiServerOptions {
   readonly crossOrigin: CrossOriginOptions;
   /** Largest body, bytes. Default 4 MiB; callers without a valid token have 64 KiB. */
   readonly maxRequestBytes?: number;
+  /** Largest body of a caller without a valid token, bytes. Default 64 KiB. */
+  readonly maxAnonymousRequestBytes?: number;
+  /** Largest headers of a request together, bytes. Default 16 KiB. */
+  readonly maxHeaderBytes?: number;
   /** A request is answered within this time, milliseconds. Default 90 s. */
   readonly maxRequestMs?: number;
   /** The headers of a request must be there within this time, milliseconds. Default 10 s. */
   readonly headersTimeoutMs?: number;
+  /** The whole request must be there within this time, milliseconds. Default 60 s: 4 MiB at 70 kB/s. */
+  readonly receiveTimeoutMs?: number;
+  /** An idle keep-alive connection is closed after this, milliseconds. Default 75 s. */
+  readonly keepAliveMs?: number;
+  /** Shared by the listeners of a controller. Absent = no limits. */
+  readonly rateLimiter?: RateLimiter | undefined;
   readonly log: Logger;
 }
 
@@ -42,10 +53,12 @@ const defaultMaxRequestBytes = 4 * 1024 * 1024;
 const defaultMaxRequestMs = 90_000;
 /** Default time for the headers of a request, milliseconds: slow clients give their socket back. */
 const defaultHeadersTimeoutMs = 10_000;
-/** The whole request must be there within this time, milliseconds: 4 MiB at 70 kB/s. */
-const receiveTimeoutMs = 60_000;
-/** An idle keep-alive connection is closed after this, milliseconds. */
-const keepAliveMs = 75_000;
+/** Default time for the whole request, milliseconds. */
+const defaultReceiveTimeoutMs = 60_000;
+/** Default time until an idle keep-alive connection is closed, milliseconds. */
+const defaultKeepAliveMs = 75_000;
+/** Default size of all headers, bytes. */
+const defaultMaxHeaderBytes = 16 * 1024;
 /** Running requests get this long when the listener closes, milliseconds. */
 const closeGraceMs = 5_000;
 /** Longest id in a path: names of 600 characters, percent-encoded, are recorded (http-api.md §1.7). */
@@ -62,10 +75,14 @@ const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{1
 const anonymous: Caller = { userId: anonymousUserId };
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The row of the table; absent where no route matched. */
+    operation?: Operation;
+  }
   interface FastifyRequest {
     /** Who calls; set by the first hook. */
     stileCaller: Caller | null;
-    /** CORS headers of the answer; set by the first hook. */
+    /** CORS and rate headers of the answer; set by the first hook. */
     stileHeaders: Readonly<Record<string, string>> | null;
   }
 }
@@ -76,6 +93,7 @@ export class ApiServer {
   readonly #app: FastifyInstance;
   readonly #server: Server;
   readonly #maxRequestBytes: number;
+  readonly #maxAnonymousRequestBytes: number;
   readonly #maxRequestMs: number;
   #running = 0;
   #onIdle: () => void = () => undefined;
@@ -85,6 +103,10 @@ export class ApiServer {
     checkTable(options.operations);
     this.#options = options;
     this.#maxRequestBytes = options.maxRequestBytes ?? defaultMaxRequestBytes;
+    this.#maxAnonymousRequestBytes = Math.min(
+      options.maxAnonymousRequestBytes ?? anonymousBodyLimitBytes,
+      this.#maxRequestBytes,
+    );
     this.#maxRequestMs = options.maxRequestMs ?? defaultMaxRequestMs;
     const server = createServer(options);
     server.on('error', (error) => options.log.error({ err: error }, 'API listener failed'));
@@ -154,13 +176,14 @@ export class ApiServer {
         app.route({
           method: operation.method,
           url,
+          config: { operation },
           handler: (request, reply) => this.#serve(operation, request, reply),
         });
       }
     }
   }
 
-  /** First step: headers, CORS, correlation id, who calls. */
+  /** First step: headers, CORS, rate limits, correlation id, who calls. */
   async #admit(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
     const { headers, method } = request;
     this.#count(reply);
@@ -171,7 +194,15 @@ export class ApiServer {
     }
     // Content types are ignored (http-api.md §1.1); fastify would refuse malformed ones.
     delete headers['content-type'];
-    if (request.is404) return undefined;
+    const judged = this.#judged(request);
+    // What the limiter itself refuses costs nothing more (http-api.md §1.12).
+    if (judged !== undefined && judged.error === undefined) return this.#unknown(request, reply);
+    const verdict = this.#limited(request);
+    if (verdict !== undefined) {
+      request.stileHeaders = { ...request.stileHeaders, ...verdict.headers };
+      if (verdict.kind !== 'allowed') return send(request, reply, { status: verdict.status });
+    }
+    if (judged !== undefined) return undefined;
     refuseRepeatedHeaders(request.raw.rawHeaders);
     const correlationId = headers['x-correlation-id'];
     if (
@@ -190,7 +221,40 @@ export class ApiServer {
       credential.text === undefined
         ? anonymous
         : await this.#inTime(this.#options.authenticate(credential.text));
+    if (credential.text !== undefined && request.stileCaller.userId === anonymousUserId) {
+      if (verdict?.kind === 'allowed') verdict.forgetToken();
+    }
     return undefined;
+  }
+
+  /** The judgement on a request that matched no operation; undefined when it did. */
+  #judged(request: FastifyRequest): UnknownRoute | undefined {
+    const { operation } = request.routeOptions.config;
+    // A greedy pattern catches paths that are not its operation's.
+    if (operation !== undefined && pathId(operation, request) !== undefined) return undefined;
+    return judgeUnknown(request.method, pathOfUrl(request), this.#options.operations);
+  }
+
+  /** Counts a request of a known resource; undefined where there are no limits. */
+  #limited(request: FastifyRequest): Verdict | undefined {
+    const { rateLimiter } = this.#options;
+    if (rateLimiter === undefined) return undefined;
+    const { operation } = request.routeOptions.config;
+    const isMatched = operation !== undefined && pathId(operation, request) !== undefined;
+    const name = isMatched ? limitedNameOf(operation) : this.#deepName(request);
+    if (name === undefined) return undefined;
+    return rateLimiter.take({
+      ...name,
+      address: request.raw.socket.remoteAddress ?? '',
+      token: presentedToken(request.headers),
+    });
+  }
+
+  /** A path deeper than any operation counts as a read of its resource. */
+  #deepName(request: FastifyRequest): { readonly resource: string; readonly action: string } | undefined {
+    const [, , first = ''] = pathOfUrl(request).split('/', 3);
+    const sibling = this.#options.operations.find((each) => each.resource === first);
+    return sibling === undefined ? undefined : { resource: limitedNameOf(sibling).resource, action: 'read' };
   }
 
   #inTime<T>(work: Promise<T>): Promise<T> {
@@ -223,7 +287,7 @@ export class ApiServer {
     const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
     if (!hasBody || method === 'GET' || method === 'DELETE') return {};
     const isKnown = caller.userId !== anonymousUserId;
-    const limit = isKnown ? this.#maxRequestBytes : Math.min(anonymousBodyLimitBytes, this.#maxRequestBytes);
+    const limit = isKnown ? this.#maxRequestBytes : this.#maxAnonymousRequestBytes;
     return parseBody(await readBody(request.raw, limit));
   }
 
@@ -248,8 +312,7 @@ export class ApiServer {
   }
 
   #unknown(request: FastifyRequest, reply: FastifyReply): FastifyReply {
-    const path = request.url.split('?', 1)[0] ?? '';
-    const judged = judgeUnknown(request.method, path, this.#options.operations);
+    const judged = judgeUnknown(request.method, pathOfUrl(request), this.#options.operations);
     if (judged.error !== undefined) return this.#fail(judged.error, request, reply);
     const headers: Record<string, string> = judged.allow === undefined ? {} : { Allow: judged.allow };
     return send(request, reply, { status: judged.status, headers });
@@ -260,10 +323,10 @@ function createServer(options: ApiServerOptions): Server {
   const headersTimeoutMs = options.headersTimeoutMs ?? defaultHeadersTimeoutMs;
   const limits = {
     headersTimeout: headersTimeoutMs,
-    requestTimeout: receiveTimeoutMs,
-    keepAliveTimeout: keepAliveMs,
+    requestTimeout: options.receiveTimeoutMs ?? defaultReceiveTimeoutMs,
+    keepAliveTimeout: options.keepAliveMs ?? defaultKeepAliveMs,
     connectionsCheckingInterval: Math.min(2_000, headersTimeoutMs),
-    maxHeaderSize: 16 * 1024,
+    maxHeaderSize: options.maxHeaderBytes ?? defaultMaxHeaderBytes,
   };
   if (options.tls === undefined) return createHttpServer(limits);
   return createHttpsServer({
@@ -273,6 +336,21 @@ function createServer(options: ApiServerOptions): Server {
     minVersion: 'TLSv1.2',
     handshakeTimeout: headersTimeoutMs,
   });
+}
+
+/** The path without the query. */
+function pathOfUrl(request: FastifyRequest): string {
+  return request.url.split('?', 1)[0] ?? '';
+}
+
+/** The token as presented; cookies that contradict each other are refused later, and count as none here. */
+function presentedToken(headers: IncomingHttpHeaders): string | undefined {
+  try {
+    return credentialOf(headers).text;
+  } catch (error) {
+    if (error instanceof StileError) return undefined;
+    throw error;
+  }
 }
 
 /** The id that the path names; undefined when a greedy pattern caught a path that is not this operation's. */

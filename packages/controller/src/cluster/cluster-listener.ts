@@ -2,7 +2,7 @@
  * Where workers link to this controller (design.md §6): TLS 1.3, client certificates pinned byte for byte to the worker's
  * row on `/cluster`, activation tokens on `/enroll`. Holds the links and pushes revocations through them.
  */
-import { createHash, constants } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { createServer } from 'node:https';
@@ -10,7 +10,6 @@ import type { Server } from 'node:https';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import type { SecureContextOptions } from 'node:tls';
 import { StileError, toStileError } from '@stile/protocol';
 import { clusterPath, enrollPath, maxFrameBytes } from '@stile/protocol/rpc';
 import type { ConnectionClose, SessionRevocation } from '@stile/protocol/rpc';
@@ -19,12 +18,12 @@ import type { Clock, HostPort, Logger, Timer } from '@stile/runtime';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
 import type { SessionRevocations, WorkerLinks } from '../session/session-revocation.ts';
-import type { LinkedWorker } from '../worker-registry/worker-registry.ts';
 import { HalfOpenSockets } from './half-open-sockets.ts';
 import type { HalfOpenLimits } from './half-open-sockets.ts';
+import { ServerIdentities } from './server-identities.ts';
 import { WorkerLink } from './worker-link.ts';
 import { enrolHandlers, workerHandlers } from './worker-service.ts';
-import type { WorkerServices } from './worker-service.ts';
+import type { LinkPeer, WorkerServices } from './worker-service.ts';
 
 /** Defaults of the limits before authentication. */
 const defaultHalfOpen: HalfOpenLimits = { deadlineMs: 10_000, mostSockets: 256 };
@@ -32,8 +31,8 @@ const defaultHalfOpen: HalfOpenLimits = { deadlineMs: 10_000, mostSockets: 256 }
 const mostEnrolling = 64;
 /** Links of one worker that have not said hello; the oldest goes likewise. */
 const mostSilentOfWorker = 4;
-/** A new server certificate this often, milliseconds: a day, of the 30 that each is good. */
-const renewIdentityMs = 86_400_000;
+/** How long the sessions of a deleted worker may take to end before its link is closed all the same, milliseconds. */
+const retireMs = 2000;
 /** Header bytes of the upgrade request. */
 const maxHeaderBytes = 8192;
 
@@ -65,7 +64,8 @@ export class ClusterListener implements WorkerLinks {
   readonly #enrolling = new Set<WorkerLink>();
   /** Links of each worker before their hello. */
   readonly #silent = new Map<string, Set<WorkerLink>>();
-  #renewal: Timer | undefined;
+  readonly #unsubscribe: () => void;
+  readonly #identities: ServerIdentities;
   #closing: Promise<void> | undefined;
 
   constructor(options: ClusterListenerOptions) {
@@ -81,9 +81,9 @@ export class ClusterListener implements WorkerLinks {
       perMessageDeflate: false,
       clientTracking: false,
     });
+    this.#identities = new ServerIdentities({ ...options, authority: options.registry.authority });
     this.#server = createServer({
-      ...this.#identity(),
-      minVersion: 'TLSv1.3',
+      ...this.#identities.serverOptions,
       requestCert: true,
       // Who comes without a certificate may enrol; `/cluster` looks at it itself.
       rejectUnauthorized: false,
@@ -91,9 +91,8 @@ export class ClusterListener implements WorkerLinks {
       headersTimeout: limits.deadlineMs,
       requestTimeout: limits.deadlineMs,
       maxHeaderSize: maxHeaderBytes,
-      // Each link shows its certificate: nobody comes back on an old handshake.
-      secureOptions: constants.SSL_OP_NO_TICKET,
     });
+    this.#unsubscribe = options.registry.onDeleted((workerId) => void this.#retire(workerId));
     this.#listenToServer();
   }
 
@@ -125,7 +124,7 @@ export class ClusterListener implements WorkerLinks {
     const { publicAddress, presence, revocations } = this.#options;
     await presence.start(publicAddress ?? formatHostPort(bound.host, bound.port));
     revocations.attach(this);
-    this.#scheduleIdentity();
+    this.#identities.attach(this.#server);
     return bound;
   }
 
@@ -136,7 +135,8 @@ export class ClusterListener implements WorkerLinks {
   }
 
   async #close(): Promise<void> {
-    this.#renewal?.cancel();
+    this.#unsubscribe();
+    await this.#identities.close();
     this.#options.revocations.attach(undefined);
     const stopped = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
@@ -183,22 +183,27 @@ export class ClusterListener implements WorkerLinks {
     return link;
   }
 
-  #identity(): SecureContextOptions {
-    const identity = this.#options.registry.issueControllerIdentity();
-    return {
-      // The authority goes along: a worker that enrols knows its fingerprint only.
-      cert: [identity.certificate, ...identity.authorities].join(''),
-      key: identity.privateKey,
-      ca: [...identity.authorities],
-      minVersion: 'TLSv1.3',
-    };
+  /** Resolves when the ends of sessions that are under way are confirmed, or their time is up. Never rejects. */
+  async #settled(): Promise<void> {
+    let late: Timer | undefined;
+    const timeIsUp = new Promise<void>((resolve) => {
+      late = this.#clock.setTimer(retireMs, resolve);
+    });
+    await Promise.race([this.#options.revocations.settled(), timeIsUp]);
+    late?.cancel();
   }
 
-  #scheduleIdentity(): void {
-    this.#renewal = this.#clock.setTimer(renewIdentityMs, () => {
-      this.#server.setSecureContext({ ...this.#identity(), secureOptions: constants.SSL_OP_NO_TICKET });
-      this.#scheduleIdentity();
-    });
+  /** Ends the link of a deleted worker, when it has confirmed the end of its sessions or its time is up. Never rejects. */
+  async #retire(workerId: string): Promise<void> {
+    const link = this.#links.get(workerId);
+    for (const silent of this.#silent.get(workerId) ?? []) {
+      void silent.close(new StileError('permissionDenied', 'the worker was deleted'));
+    }
+    if (link === undefined) return;
+    link.retire();
+    await this.#settled();
+    this.#log.info({ workerId }, 'the link of a deleted worker is closed');
+    void link.close(new StileError('permissionDenied', 'the worker was deleted'));
   }
 
   /** Never rejects: one place turns what goes wrong into an answer. */
@@ -237,7 +242,7 @@ export class ClusterListener implements WorkerLinks {
    * The worker whose certificate this is, by the exact bytes. That it is of our authority, and its time, is asked too; a
    * name inside it counts for nothing.
    */
-  async #authenticate(socket: TLSSocket): Promise<LinkedWorker> {
+  async #authenticate(socket: TLSSocket): Promise<LinkPeer> {
     const refused = (why: string): StileError => new StileError('permissionDenied', why);
     const certificate: X509Certificate | undefined = socket.getPeerX509Certificate();
     if (certificate === undefined) throw refused('no client certificate');
@@ -247,13 +252,17 @@ export class ClusterListener implements WorkerLinks {
     if (Date.parse(certificate.validTo) <= nowMs || Date.parse(certificate.validFrom) > nowMs) {
       throw refused('the client certificate is expired or not yet valid');
     }
+    // A socket may have been open since before its authority's time was over.
+    if (!this.#options.registry.authority.isTrusted(certificate.issuer)) {
+      throw refused('the client certificate is of an authority that is trusted no longer');
+    }
     const fingerprint = createHash('sha256').update(certificate.raw).digest();
     const worker = await this.#options.registry.lookupByFingerprint(fingerprint);
     if (worker === undefined) throw refused('the client certificate is not that of a worker');
-    return { workerId: worker.id, fingerprint };
+    return { workerId: worker.id, fingerprint, issuer: certificate.issuer };
   }
 
-  #link(socket: WebSocket, linked: LinkedWorker): void {
+  #link(socket: WebSocket, linked: LinkPeer): void {
     const log = this.#log.child({ workerId: linked.workerId });
     const link = this.#track(
       new WorkerLink({
@@ -261,7 +270,10 @@ export class ClusterListener implements WorkerLinks {
         clock: this.#clock,
         log,
         handlers: (self) =>
-          workerHandlers(this.#options, linked, self, { onHello: () => this.#adopt(linked.workerId, self) }),
+          workerHandlers(this.#options, linked, self, {
+            onHello: () => this.#adopt(linked.workerId, self),
+            beforeRefusal: () => this.#settled(),
+          }),
         firstCallMs: this.#firstCallMs,
       }),
     );

@@ -41,6 +41,7 @@ export class WorkerLink {
   readonly #authorizing = new Set<Promise<unknown>>();
   #resolveClosed: (reason: StileError) => void = () => undefined;
   #closeReason: StileError | undefined;
+  #isRetired = false;
   #silence: Timer;
   #lastResort: Timer | undefined;
 
@@ -64,6 +65,16 @@ export class WorkerLink {
     // The close event follows and carries on.
     this.#socket.on('error', (error) => this.#log.debug({ err: error }, 'cluster link failed'));
     this.#socket.on('close', () => this.#finish());
+  }
+
+  /** Whether the worker was deleted: it gets no more rights, but can still confirm ends. */
+  get isRetired(): boolean {
+    return this.#isRetired;
+  }
+
+  /** From now on the worker gets no more rights over this link; close it when the ends of its sessions are confirmed. */
+  retire(): void {
+    this.#isRetired = true;
   }
 
   /** The worker was heard of; it must be again within `nextMs` milliseconds. */

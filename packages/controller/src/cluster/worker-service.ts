@@ -10,6 +10,7 @@ import type {
   HeartbeatResponse,
   HelloRequest,
   HelloResponse,
+  RegisterRequest,
 } from '@stile/protocol/rpc';
 import type { SessionReconciliation } from '../session/session-reconciliation.ts';
 import type { SessionServing } from '../session/session-serving.ts';
@@ -19,6 +20,12 @@ import type { Worker } from '../worker-registry/worker.ts';
 import { renewBeforeSeconds } from '../worker-registry/worker-registry.ts';
 import type { LinkedWorker, WorkerRegistry } from '../worker-registry/worker-registry.ts';
 import type { WorkerLink } from './worker-link.ts';
+
+/** Who opened a link. */
+export interface LinkPeer extends LinkedWorker {
+  /** Issuer of its certificate, as X509Certificate has it. */
+  readonly issuer: string;
+}
 
 /** A link without a heartbeat for this long is closed, milliseconds: as long as a worker counts as live. */
 const silenceMs = 15_000;
@@ -35,21 +42,28 @@ export interface WorkerServices {
 export interface LinkEvents {
   /** The worker said hello: from now on the link is the worker's. */
   onHello(link: WorkerLink): void;
+  /** Resolves when the ends of sessions that are under way have reached the workers, or were given up. Never rejects. */
+  beforeRefusal(): Promise<void>;
 }
 
 /** Serves the calls of one worker's link. */
 export function workerHandlers(
   services: WorkerServices,
-  linked: LinkedWorker,
+  linked: LinkPeer,
   link: WorkerLink,
   events: LinkEvents,
 ): ClusterHandlers {
   const { registry, presence, serving, reconciliation } = services;
   const reported = reconciliation.newLink();
   let worker: Worker | undefined;
-  const self = (): Worker => {
+  const known = (): Worker => {
     if (worker === undefined) throw new StileError('failedPrecondition', 'hello is the first call of a link');
     return worker;
+  };
+  const self = (): Worker => {
+    // Whoever was deleted gets no more rights while its sessions are brought to their end.
+    if (link.isRetired) throw new StileError('permissionDenied', 'the worker was deleted');
+    return known();
   };
   /** A worker whose certificate was replaced or that was deleted has no link any more. */
   const seen = async (sighting: Promise<Worker>): Promise<Worker> => {
@@ -57,7 +71,10 @@ export function workerHandlers(
       worker = await sighting;
       return worker;
     } catch (error) {
-      if (error instanceof StileError && error.code === 'permissionDenied') void link.close(error);
+      if (error instanceof StileError && error.code === 'permissionDenied') {
+        await events.beforeRefusal();
+        void link.close(error);
+      }
       throw error;
     }
   };
@@ -75,13 +92,13 @@ export function workerHandlers(
     };
   };
   const heartbeat = async (request: HeartbeatRequest): Promise<HeartbeatResponse> => {
-    self();
-    const state = { activeConnections: request.activeConnections, isDraining: request.draining };
-    const { id } = await seen(registry.heartbeat(linked, state, presence.id));
+    known();
+    const { id } = await seen(takeHeartbeat(registry, linked, request, presence.id));
     link.heard(silenceMs);
     return {
       revocations: await reconciliation.reconcile(id, request.sessions, reported),
       controllerAddresses: await presence.liveAddresses(),
+      renewNow: !registry.authority.isCurrent(linked.issuer),
     };
   };
   return {
@@ -97,7 +114,7 @@ export function workerHandlers(
       return {};
     },
     closeConnections: async ({ connections }) => {
-      await serving.closeConnections(self(), connections);
+      await serving.closeConnections(known(), connections);
       return {};
     },
     cancelSession: async ({ sessionId }) => ({ status: await serving.cancelByClient(self(), sessionId) }),
@@ -108,18 +125,33 @@ export function workerHandlers(
   };
 }
 
+/** @throws {StileError} permissionDenied (certificate replaced, its authority retired, worker deleted) */
+async function takeHeartbeat(
+  registry: WorkerRegistry,
+  linked: LinkPeer,
+  { activeConnections, draining }: HeartbeatRequest,
+  controllerId: string,
+): Promise<Worker> {
+  if (!registry.authority.isTrusted(linked.issuer)) {
+    throw new StileError('permissionDenied', 'the certificate is of an authority that is trusted no longer');
+  }
+  return registry.heartbeat(linked, { activeConnections, isDraining: draining }, controllerId);
+}
+
 /** Serves the one call of a link without a certificate. `onDone` is called when it has been answered, well or not. */
 export function enrolHandlers(registry: WorkerRegistry, onDone: () => void): ClusterHandlers {
   let isUsed = false;
+  const once = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (isUsed) throw new StileError('failedPrecondition', 'one enrolment for each link');
+    isUsed = true;
+    try {
+      return await work();
+    } finally {
+      onDone();
+    }
+  };
   return {
-    enroll: async (request: EnrollRequest) => {
-      if (isUsed) throw new StileError('failedPrecondition', 'one enrolment for each link');
-      isUsed = true;
-      try {
-        return await registry.enrol(request);
-      } finally {
-        onDone();
-      }
-    },
+    enroll: (request: EnrollRequest) => once(() => registry.enrol(request)),
+    register: (request: RegisterRequest) => once(() => registry.register(request)),
   };
 }

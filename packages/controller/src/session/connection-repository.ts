@@ -216,6 +216,17 @@ export async function listOpenOfSessions(
   return found;
 }
 
+/** Every open connection of a worker. */
+export async function listAllOpenOfWorker(db: Connection, workerId: string): Promise<OpenConnection[]> {
+  const rows = await db
+    .selectFrom('session_connection')
+    .select(['id', 'session_id'])
+    .where('worker_id', '=', workerId)
+    .where(isOpenConnection)
+    .execute();
+  return rows.map((row) => ({ id: row.id, sessionId: row.session_id, workerId }));
+}
+
 /** Open connections of a worker that were authorized before that time. */
 export async function listOpenOfWorker(
   db: Connection,

@@ -88,3 +88,28 @@ export async function insertSession(
 ): Promise<boolean> {
   return (await insertions[engine].first(tx, session)) !== undefined;
 }
+
+/** Notes that a user was given a session in a month (`YYYY-MM`, UTC). Idempotent. */
+export async function noteActiveUser(tx: Connection, month: string, userId: string): Promise<void> {
+  await tx
+    .insertInto('monthly_active_user')
+    .values({ month, user_id: userId })
+    .onConflict((conflict) => conflict.columns(['month', 'user_id']).doNothing())
+    .execute();
+}
+
+/** How many users were given a session in each month from `first` to before `end`; months without any are absent. */
+export async function countActiveUsers(
+  db: Connection,
+  first: string,
+  end: string,
+): Promise<ReadonlyMap<string, number>> {
+  const rows = await db
+    .selectFrom('monthly_active_user')
+    .select((select) => ['month', select.fn.countAll().as('users')])
+    .where('month', '>=', first)
+    .where('month', '<', end)
+    .groupBy('month')
+    .execute();
+  return new Map(rows.map(({ month, users }) => [month, Number(users)]));
+}

@@ -78,6 +78,38 @@ const sessionOf = async (world: SessionWorld, id: string): Promise<unknown> =>
   (await world.domain.sessions.read(id))?.session;
 
 describeBothEngines('what ends sessions along with something else', (engineTest) => {
+  test('deleting a worker ends the sessions it carries and no others, and every controller hears of it', async () => {
+    const { world, worker } = await newWorld(engineTest);
+    const other = await addLiveWorker(world);
+    const carried = await addSession(world, await addTarget(world));
+    const elsewhere = await addSession(world, await addTarget(world));
+    await addConnection(world, worker, carried);
+    await addConnection(world, other, elsewhere);
+    const heard: string[] = [];
+    const stop = world.registry.onDeleted((id) => heard.push(id));
+    await world.domain.ending.deleteWorker(worker.id, worldIds.user);
+    expect(await sessionOf(world, carried)).toMatchObject({
+      status: 'canceling',
+      end_reason: 'worker deleted',
+      ended_by: worldIds.user,
+    });
+    expect(await sessionOf(world, elsewhere)).toMatchObject({ status: 'active' });
+    expect(await world.registry.lookup(worker.id)).toBeUndefined();
+    expect((await listSince(world.database.reader, 'worker', 0)).ids).toEqual([worker.id]);
+    expect(heard).toEqual([worker.id]);
+    await expect(world.domain.ending.deleteWorker(worker.id, worldIds.user)).rejects.toMatchObject({
+      code: 'notFound',
+    });
+    // Nobody is left to confirm: the reaper closes the connection, and with it the session.
+    await world.domain.reaper.runOnce();
+    expect(await sessionOf(world, carried)).toMatchObject({
+      status: 'terminated',
+      end_reason: 'worker deleted',
+    });
+    stop();
+    await world.close();
+  });
+
   test.each([
     ['a host', 'hostId', 'deleteHost', 'host'],
     ['a host set', 'setId', 'deleteHostSet', 'host-set'],

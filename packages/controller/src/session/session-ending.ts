@@ -12,11 +12,13 @@ import { endAuthToken, endAuthTokensOf } from '../auth/auth-token-repository.ts'
 import * as hosts from '../host/host-repository.ts';
 import type { Connection, Database } from '../store/database.ts';
 import { record } from '../store/deleted-resource-repository.ts';
+import { deleteWorkerRow } from '../worker-registry/worker-repository.ts';
 import { deleteTargetRow, lookupTarget } from '../target/target-repository.ts';
 import { updateTargetRow } from '../target/target-service.ts';
 import type { TargetService, TargetDetail } from '../target/target-service.ts';
 import type { TargetFields } from '../target/target.ts';
 import { terminateAndTell } from './connection-ending.ts';
+import { listAllOpenOfWorker } from './connection-repository.ts';
 import { beginEnding, chunksOf } from './session-repository.ts';
 import type { EndingCause, SessionSelector } from './session-repository.ts';
 
@@ -164,6 +166,25 @@ export class SessionEnding {
       const cause = { reason: 'host deleted', by, nowUs } as const;
       await this.#end(tx, { column: 'host_set_id', values: hostSetIds }, cause);
       await this.#end(tx, { column: 'host_id', values: hostIds }, cause);
+    });
+  }
+
+  /**
+   * Deletes a worker and ends the sessions that it carries connections of. Every controller hears of it: the one that has its
+   * link pushes the end of those sessions and then closes the link; its certificate is nobody's from the commit on.
+   * @throws {StileError} notFound
+   */
+  async deleteWorker(id: string, by: string): Promise<void> {
+    await this.#database.write(async (tx) => {
+      const nowUs = this.#clock.nowUs();
+      const open = await listAllOpenOfWorker(tx, id);
+      if (!(await deleteWorkerRow(tx, id))) throw notFound();
+      await record(tx, 'worker', [id], nowUs);
+      const ids = [...new Set(open.map((connection) => connection.sessionId))];
+      for (const part of chunksOf(ids)) {
+        await this.#end(tx, { ids: part }, { reason: 'worker deleted', by, nowUs });
+      }
+      await this.#database.events.publish(tx, { type: 'worker-deleted', workerId: id });
     });
   }
 

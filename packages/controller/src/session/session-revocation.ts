@@ -85,7 +85,14 @@ export class SessionRevocations {
     for (const sessionId of this.#waiting.keys()) this.#wake(sessionId);
   }
 
+  /** Resolves when everything heard of so far has been pushed and was confirmed, or was given up. Never rejects. */
+  async settled(): Promise<void> {
+    await this.#flush;
+    await Promise.all(this.#pushing);
+  }
+
   #hear(event: StoreEvent): void {
+    if (event.type === 'worker-deleted') return;
     if (event.type === 'session-ended') {
       this.#wake(event.sessionId);
       return;

@@ -18,14 +18,17 @@ import { defaultLeaseSeconds, parseSessionLease } from '../target/session-lease.
 import type { SelectedWorker, WorkerSelection } from '../worker-registry/worker-selection.ts';
 import * as connections from './connection-repository.ts';
 import type { OpenConnection } from './connection-repository.ts';
-import { chooseEndpoint, sealContexts, sessionStates } from './session.ts';
+import { chooseEndpoint, monthOf, sealContexts, sessionStates } from './session.ts';
 import type { SessionDetail, SessionRow, SessionEndpoint } from './session.ts';
-import { insertSession } from './session-creation-repository.ts';
+import { countActiveUsers, insertSession, noteActiveUser } from './session-creation-repository.ts';
 import { beginEndingAndTell } from './session-ending.ts';
 import { listSessions } from './session-list-repository.ts';
 import type { SessionListRequest } from './session-list-repository.ts';
 import * as sessions from './session-repository.ts';
 import type { SessionRevocations } from './session-revocation.ts';
+
+/** Users of a month that are remembered as noted; then the memory begins anew. */
+const mostNoted = 20_000;
 
 /** Who asks for which target. The caller's right to it has been checked. */
 export interface AuthorizeSessionRequest {
@@ -98,6 +101,8 @@ export class SessionService {
   readonly #keys: KeyService;
   readonly #selection: Pick<WorkerSelection, 'select'>;
   readonly #revocations: SessionRevocations;
+  /** Months and users that stand in the database already, so that it is not asked at every session. */
+  readonly #noted = new Set<string>();
 
   constructor(options: SessionServiceOptions) {
     this.#database = options.database;
@@ -125,13 +130,33 @@ export class SessionService {
       workers,
     );
     const { engine } = this.#database;
-    if (!(await this.#database.write((tx) => insertSession(tx, engine, row)))) {
+    const month = monthOf(row.created_at);
+    const activity = `${month} ${row.user_id}`;
+    const isNoted = this.#noted.has(activity);
+    const isMade = await this.#database.write(async (tx) => {
+      if (!(await insertSession(tx, engine, row))) return false;
+      if (!isNoted) await noteActiveUser(tx, month, row.user_id);
+      return true;
+    });
+    if (!isMade) {
       throw new StileError(
         'conflict',
         'the target, its host or the auth token has just been changed: repeat',
       );
     }
+    if (!isNoted) {
+      if (this.#noted.size >= mostNoted) this.#noted.clear();
+      this.#noted.add(activity);
+    }
     return resultOf(request, { row, endpoint, privateKey, workers });
+  }
+
+  /**
+   * How many users were given a session in each month from `first` to before `end` (`YYYY-MM`, UTC); months without any are
+   * absent.
+   */
+  activeUsers(first: string, end: string): Promise<ReadonlyMap<string, number>> {
+    return countActiveUsers(this.#database.reader, first, end);
   }
 
   #newSession(

@@ -143,3 +143,8 @@ export const sealContexts = {
   privateKey: (sessionId: string): string => `session/private_key/${sessionId}`,
   tofuToken: (sessionId: string): string => `session/tofu_token/${sessionId}`,
 } as const;
+
+/** The month of a time in epoch microseconds, `YYYY-MM` in UTC. */
+export function monthOf(timeUs: number): string {
+  return new Date(timeUs / 1000).toISOString().slice(0, 7);
+}

@@ -1,5 +1,6 @@
 import { StileError } from '@stile/protocol';
 import { expect, it, describe } from 'vitest';
+import { subjectOf } from './events.ts';
 import { describeBothEngines } from '../../../../test/support/engines.ts';
 import { sessionRow } from '../../../../test/support/session-rows.ts';
 import { parseDatabaseUrl, type Connection, type Database } from './database.ts';
@@ -194,7 +195,7 @@ describeBothEngines('database', ({ open }) => {
     database.events.subscribe(() => {
       throw new Error('a listener at fault');
     });
-    database.events.subscribe((event) => heard.push(event.sessionId));
+    database.events.subscribe((event) => heard.push(subjectOf(event)));
     await database.write((tx) => database.events.publish(tx, { type: 'session-ended', sessionId: 's_1' }));
     await database.write((tx) => addSession(tx, 's_2'));
     expect(heard).toEqual(['s_1']);

@@ -21,6 +21,7 @@ const stepNames = [
   '0005-keys-and-events',
   '0006-scope-settings',
   '0007-credentials',
+  '0008-workers',
 ];
 
 /** What an update of a status answers. */

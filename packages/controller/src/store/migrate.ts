@@ -9,6 +9,7 @@ import { sessionsStep } from './migrations/0004-sessions.ts';
 import { keysAndEventsStep } from './migrations/0005-keys-and-events.ts';
 import { scopeSettingsStep } from './migrations/0006-scope-settings.ts';
 import { credentialsStep } from './migrations/0007-credentials.ts';
+import { workersStep } from './migrations/0008-workers.ts';
 import { ddlOf, runAll, type Step } from './migrations/ddl.ts';
 
 /** Every step, in order. */
@@ -20,6 +21,7 @@ const steps: readonly Step[] = [
   keysAndEventsStep,
   scopeSettingsStep,
   credentialsStep,
+  workersStep,
 ];
 
 /** An index over millions of rows takes minutes. */

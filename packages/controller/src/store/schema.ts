@@ -282,7 +282,12 @@ export interface WorkerTable {
   api_tags: string;
   /** SHA-256 of the one-time activation token's secret; null once used. */
   activation_mac: Uint8Array | null;
+  /** When an activation token, or the approval of a registration request, lapses. */
   activation_expires_at: Microseconds | null;
+  /** Raw public key of an approved registration request (worker-led). */
+  registration_key: Uint8Array | null;
+  /** The request's secret, sealed; null once the worker has linked. */
+  registration_secret_sealed: Uint8Array | null;
   /** SHA-256 of the worker's certificate (DER); null until enrolled. */
   certificate_fingerprint: Uint8Array | null;
   /** The one before, good until the worker first uses the new one. */
@@ -382,13 +387,22 @@ export interface DataKeyTable {
   created_at: Microseconds;
 }
 
-/** A certificate authority of the cluster; the newest signs, all are trusted. */
+/** A certificate authority of the cluster. */
 export interface ClusterAuthorityTable {
   id: string;
   certificate: Uint8Array;
   private_key_sealed: Uint8Array;
   expires_at: Microseconds;
+  /** When it is trusted no longer, because a newer one took its place; null = the current one. */
+  retired_at: Microseconds | null;
   created_at: Microseconds;
+}
+
+/** That a user was given a session in a month. */
+export interface MonthlyActiveUserTable {
+  /** `YYYY-MM`, UTC. */
+  month: string;
+  user_id: string;
 }
 
 /** Events of the last minutes, for the other controllers of one PostgreSQL; unused on SQLite. */
@@ -396,7 +410,8 @@ export interface StoreEventTable {
   id: string;
   /** Which process published it. */
   origin: string;
-  type: 'session-ending' | 'session-ended';
+  type: 'session-ending' | 'session-ended' | 'worker-deleted';
+  /** The session, or what else the event is about. */
   session_id: string;
   created_at: Microseconds;
 }
@@ -431,5 +446,6 @@ export interface Schema {
   deleted_resource: DeletedResourceTable;
   data_key: DataKeyTable;
   cluster_authority: ClusterAuthorityTable;
+  monthly_active_user: MonthlyActiveUserTable;
   store_event: StoreEventTable;
 }

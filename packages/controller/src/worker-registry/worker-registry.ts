@@ -1,30 +1,43 @@
 /**
- * Use cases of workers: creation with a one-time activation token, enrolment, renewal of certificates, and what hellos and
- * heartbeats say. The cluster listener calls most of it; the API creates and lists.
+ * Use cases of workers: creation with a one-time activation token or from an approved registration request, enrolment, renewal
+ * of certificates, and what hellos and heartbeats say. The cluster listener calls most of it; the API creates, changes and
+ * lists. Deletion ends sessions, so it stands in session/worker-ending.ts.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import {
   StileError,
+  approvalProof,
   decodeActivationToken,
+  decodeRegistrationRequest,
   encodeActivationToken,
   globalScopeId,
   newId,
+  requestMessage,
 } from '@stile/protocol';
-import type { ActivationToken } from '@stile/protocol';
-import { enrollMessage, renewMessage } from '@stile/protocol/rpc';
+import type { ActivationToken, RegistrationRequest } from '@stile/protocol';
+import { enrollMessage, registerMessage, renewMessage } from '@stile/protocol/rpc';
 import type {
   EnrollRequest,
   EnrollResponse,
+  RegisterRequest,
+  RegisterResponse,
   RenewCertificateRequest,
   RenewCertificateResponse,
 } from '@stile/protocol/rpc';
 import { Secret } from '@stile/runtime';
 import type { Clock } from '@stile/runtime';
+import type { KeyService } from '../keys/key-service.ts';
 import { decodeSpki, verifyEd25519 } from '../pki/ed25519.ts';
 import type { Database } from '../store/database.ts';
-import type { ClusterAuthority, ControllerTlsIdentity } from './cluster-authority.ts';
-import { activationLifetimeUs, encodeTags, requireLegalStatement, requireLegalWorkerName } from './worker.ts';
-import type { Worker, WorkerStatement } from './worker.ts';
+import type { ClusterAuthority } from './cluster-authority.ts';
+import {
+  activationLifetimeUs,
+  changedTags,
+  encodeTags,
+  requireLegalStatement,
+  requireLegalWorkerName,
+} from './worker.ts';
+import type { TagChange, Worker, WorkerStatement } from './worker.ts';
 import { WorkerFilters } from './worker-filter.ts';
 import * as repository from './worker-repository.ts';
 import { WorkerSelection } from './worker-selection.ts';
@@ -55,18 +68,22 @@ export class WorkerRegistry {
   readonly filters: WorkerFilters = new WorkerFilters();
   /** Chooses workers for new sessions. */
   readonly selection: WorkerSelection;
+  /** Vouches for workers and controllers. */
+  readonly authority: ClusterAuthority;
   readonly #database: Database;
   readonly #clock: Clock;
-  readonly #authority: ClusterAuthority;
+  readonly #keys: KeyService;
 
   constructor(options: {
     readonly database: Database;
     readonly clock: Clock;
+    readonly keys: KeyService;
     readonly authority: ClusterAuthority;
   }) {
     this.#database = options.database;
     this.#clock = options.clock;
-    this.#authority = options.authority;
+    this.#keys = options.keys;
+    this.authority = options.authority;
     this.selection = new WorkerSelection({ ...options, filters: this.filters });
   }
 
@@ -79,36 +96,104 @@ export class WorkerRegistry {
   ): Promise<{ readonly worker: Worker; readonly activationToken: Secret }> {
     requireLegalWorkerName(fields.name);
     const secret = randomBytes(32);
-    const nowUs = this.#clock.nowUs();
     const worker: Worker = {
-      id: fields.id ?? newId('worker'),
-      scope_id: globalScopeId,
-      name: fields.name ?? null,
-      description: fields.description ?? null,
-      address: null,
-      release_version: null,
-      config_tags: '{}',
-      api_tags: '{}',
+      ...newWorkerRow(fields, this.#clock.nowUs()),
       activation_mac: activationMac(secret),
-      activation_expires_at: nowUs + activationLifetimeUs,
-      certificate_fingerprint: null,
-      previous_fingerprint: null,
-      certificate_expires_at: null,
-      controller_id: null,
-      last_seen_at: null,
-      active_connections: 0,
-      draining: 0,
-      version: 1,
-      created_at: nowUs,
-      updated_at: nowUs,
     };
     await this.#database.write((tx) => repository.insertWorker(tx, worker));
     const text = encodeActivationToken({
       workerId: worker.id,
       secret,
-      caFingerprint: this.#authority.fingerprint,
+      caFingerprint: this.authority.fingerprint,
     });
     return { worker, activationToken: new Secret(text) };
+  }
+
+  /**
+   * A new worker from the registration request that it made: the approval. The worker fetches its certificate within a day.
+   * @throws {StileError} invalidArgument (request damaged or not signed by its key, name not lower case, name or request taken)
+   */
+  async createWorkerLed(fields: NewWorker, request: RegistrationRequest): Promise<Worker> {
+    requireLegalWorkerName(fields.name);
+    const row = newWorkerRow(fields, this.#clock.nowUs());
+    const worker: Worker = {
+      ...row,
+      registration_key: Buffer.from(request.publicKey),
+      registration_secret_sealed: this.#keys.seal(request.secret, secretContext(row.id)),
+    };
+    await this.#database.write((tx) => repository.insertWorker(tx, worker));
+    return worker;
+  }
+
+  /**
+   * Gives a worker whose registration request was approved its certificate. May be asked again until the worker has linked: an
+   * answer that was lost on the way costs nothing, for only the holder of the key can use it.
+   * @throws {StileError} permissionDenied (not signed by its key), notFound (not approved, or longer ago than a day)
+   */
+  async register(request: RegisterRequest): Promise<RegisterResponse> {
+    let publicKey: Uint8Array;
+    try {
+      publicKey = decodeSpki(request.publicKey);
+    } catch (cause) {
+      throw new StileError('permissionDenied', 'the registration has no Ed25519 key', { cause });
+    }
+    if (!verifyEd25519(publicKey, registerMessage(request.publicKey), request.signature)) {
+      throw new StileError('permissionDenied', 'the registration is not signed by its own key');
+    }
+    const notApproved = (): StileError =>
+      new StileError(
+        'notFound',
+        'the registration request has not been approved, or that was more than a day ago',
+      );
+    const worker = await repository.lookupRegistration(this.#database.reader, publicKey, this.#clock.nowUs());
+    if (worker === undefined || worker.registration_secret_sealed === null) throw notApproved();
+    const secret = this.#keys.open(worker.registration_secret_sealed, secretContext(worker.id));
+    const issued = this.authority.issueWorker(worker.id, publicKey);
+    const identity = this.#identity(worker.id, issued);
+    const isRegistered = await this.#database.write((tx) =>
+      repository.registerWorker(tx, identity, publicKey),
+    );
+    if (!isRegistered) throw notApproved();
+    const answer = {
+      workerId: worker.id,
+      certificate: issued.certificate,
+      caCertificates: this.authority.certificates,
+    };
+    return { ...answer, proof: approvalProof(secret, publicKey, answer) };
+  }
+
+  /**
+   * Changes name and description.
+   * @throws {StileError} notFound (no such worker with that version), invalidArgument (name not lower case, name taken)
+   */
+  async update(
+    id: string,
+    version: number,
+    changes: { readonly name?: string | null; readonly description?: string | null },
+  ): Promise<Worker> {
+    requireLegalWorkerName(changes.name);
+    const nowUs = this.#clock.nowUs();
+    const worker = await this.#database.write((tx) =>
+      repository.updateWorkerRow(tx, { id, version, changes, nowUs }),
+    );
+    this.selection.forget();
+    return worker ?? Promise.reject(wrongVersion(id));
+  }
+
+  /**
+   * Adds, sets or removes tags that were set over the API.
+   * @throws {StileError} notFound (no such worker with that version), invalidArgument (adds what is there, removes what is not)
+   */
+  async changeTags(id: string, version: number, change: TagChange): Promise<Worker> {
+    const nowUs = this.#clock.nowUs();
+    const worker = await this.#database.write(async (tx) => {
+      const before = await repository.lookupWorker(tx, id);
+      if (before === undefined || before.version !== version) throw wrongVersion(id);
+      const changes = { api_tags: encodeTags(changedTags(before, change)) };
+      return repository.updateWorkerRow(tx, { id, version, changes, nowUs });
+    });
+    this.selection.forget();
+    return worker ?? Promise.reject(wrongVersion(id));
   }
 
   /**
@@ -129,7 +214,7 @@ export class WorkerRegistry {
     }
     const message = enrollMessage(request.activationToken, request.publicKey);
     if (!verifyEd25519(publicKey, message, request.signature)) throw refused();
-    const issued = this.#authority.issueWorker(token.workerId, publicKey);
+    const issued = this.authority.issueWorker(token.workerId, publicKey);
     const identity = this.#identity(token.workerId, issued);
     const mac = activationMac(token.secret);
     const isEnrolled = await this.#database.write((tx) => repository.enrolWorker(tx, identity, mac));
@@ -137,7 +222,7 @@ export class WorkerRegistry {
     return {
       workerId: token.workerId,
       certificate: issued.certificate,
-      caCertificates: this.#authority.certificates,
+      caCertificates: this.authority.certificates,
     };
   }
 
@@ -150,13 +235,13 @@ export class WorkerRegistry {
     if (!verifyEd25519(publicKey, renewMessage(request.publicKey), request.signature)) {
       throw new StileError('permissionDenied', 'the renewal is not signed by its own key');
     }
-    const issued = this.#authority.issueWorker(linked.workerId, publicKey);
+    const issued = this.authority.issueWorker(linked.workerId, publicKey);
     const identity = this.#identity(linked.workerId, issued);
     const isRenewed = await this.#database.write((tx) =>
       repository.renewWorker(tx, identity, linked.fingerprint),
     );
     if (!isRenewed) throw notThisWorker();
-    return { certificate: issued.certificate, caCertificates: this.#authority.certificates };
+    return { certificate: issued.certificate, caCertificates: this.authority.certificates };
   }
 
   /** The worker to which a client certificate belongs, by its exact SHA-256; undefined when it is nobody's. */
@@ -201,6 +286,18 @@ export class WorkerRegistry {
     this.selection.forget();
   }
 
+  /**
+   * Calls `listener` with the id of each worker that is deleted, here or on another controller, after the events of its sessions;
+   * gives back how to stop it.
+   */
+  onDeleted(listener: (workerId: string) => void): () => void {
+    return this.#database.events.subscribe((event) => {
+      if (event.type !== 'worker-deleted') return;
+      this.selection.forget();
+      listener(event.workerId);
+    });
+  }
+
   /** The worker, or undefined. */
   lookup(id: string): Promise<Worker | undefined> {
     return repository.lookupWorker(this.#database.reader, id);
@@ -216,11 +313,6 @@ export class WorkerRegistry {
     return repository.listLiveWorkers(this.#database.reader, this.#clock.nowUs());
   }
 
-  /** A fresh server certificate for the cluster listener of this process. */
-  issueControllerIdentity(): ControllerTlsIdentity {
-    return this.#authority.issueController();
-  }
-
   #identity(
     workerId: string,
     issued: { readonly fingerprint: Uint8Array; readonly expiresAt: number },
@@ -232,6 +324,53 @@ export class WorkerRegistry {
       nowUs: this.#clock.nowUs(),
     };
   }
+}
+
+/** What every new worker has; neither way of enrolment is set up yet. */
+function newWorkerRow(fields: NewWorker, nowUs: number): Worker {
+  return {
+    id: fields.id ?? newId('worker'),
+    scope_id: globalScopeId,
+    name: fields.name ?? null,
+    description: fields.description ?? null,
+    address: null,
+    release_version: null,
+    config_tags: '{}',
+    api_tags: '{}',
+    activation_mac: null,
+    activation_expires_at: nowUs + activationLifetimeUs,
+    registration_key: null,
+    registration_secret_sealed: null,
+    certificate_fingerprint: null,
+    previous_fingerprint: null,
+    certificate_expires_at: null,
+    controller_id: null,
+    last_seen_at: null,
+    active_connections: 0,
+    draining: 0,
+    version: 1,
+    created_at: nowUs,
+    updated_at: nowUs,
+  };
+}
+
+/**
+ * Reads a registration request as the API was given it.
+ * @throws {StileError} invalidArgument (damaged, or not signed by the key it names)
+ */
+export function requireRegistrationRequest(text: string): RegistrationRequest {
+  const request = decodeRegistrationRequest(text);
+  const { publicKey, secret, signature } = request;
+  if (verifyEd25519(publicKey, requestMessage(publicKey, secret), signature)) return request;
+  throw new StileError('invalidArgument', 'the registration request is not signed by the key it names');
+}
+
+function secretContext(workerId: string): string {
+  return `worker/registration_secret/${workerId}`;
+}
+
+function wrongVersion(id: string): StileError {
+  return new StileError('notFound', `Worker "${id}" doesn't exist or incorrect version provided.`);
 }
 
 function notThisWorker(): StileError {

@@ -1,6 +1,7 @@
 /** SQL of workers. Every change of a worker's identity is one compare-and-set statement. */
 import { sql } from 'kysely';
 import type { Connection } from '../store/database.ts';
+import { updateVersioned } from '../store/versioned-update.ts';
 import { livenessUs } from './worker.ts';
 import type { Worker } from './worker.ts';
 
@@ -48,10 +49,27 @@ export async function insertWorker(tx: Connection, row: Worker): Promise<void> {
   await tx.insertInto('worker').values(row).execute();
 }
 
-/** Deletes a worker; false when there is none. Its open connections are closed by the session reaper. */
+/** Deletes a worker; false when there is none. */
 export async function deleteWorkerRow(tx: Connection, id: string): Promise<boolean> {
   const gone = await tx.deleteFrom('worker').where('id', '=', id).returning('id').execute();
   return gone.length > 0;
+}
+
+/** Changes a worker's fields; undefined when there is none with that version. @throws {StileError} invalidArgument (name taken) */
+export function updateWorkerRow(
+  tx: Connection,
+  update: {
+    readonly id: string;
+    readonly version: number;
+    readonly changes: {
+      readonly name?: string | null;
+      readonly description?: string | null;
+      readonly api_tags?: string;
+    };
+    readonly nowUs: number;
+  },
+): Promise<Worker | undefined> {
+  return updateVersioned(tx, 'worker', update);
 }
 
 /** The identity that an enrolment or a renewal gives. */
@@ -81,6 +99,44 @@ export async function enrolWorker(
     })
     .where('id', '=', identity.workerId)
     .where('activation_mac', '=', activationMac)
+    .where('activation_expires_at', '>', identity.nowUs)
+    .returning('id')
+    .execute();
+  return rows.length > 0;
+}
+
+/** The worker whose approved registration request has this raw key and still counts, or undefined. */
+export function lookupRegistration(
+  db: Connection,
+  publicKey: Uint8Array,
+  nowUs: number,
+): Promise<Worker | undefined> {
+  return db
+    .selectFrom('worker')
+    .selectAll()
+    .where('registration_key', '=', publicKey)
+    .where('registration_secret_sealed', 'is not', null)
+    .where('activation_expires_at', '>', nowUs)
+    .executeTakeFirst();
+}
+
+/** Gives a worker with an approved registration request its certificate; false when the approval counts no longer. */
+export async function registerWorker(
+  tx: Connection,
+  identity: WorkerIdentity,
+  publicKey: Uint8Array,
+): Promise<boolean> {
+  const rows = await tx
+    .updateTable('worker')
+    .set({
+      certificate_fingerprint: identity.fingerprint,
+      previous_fingerprint: null,
+      certificate_expires_at: identity.certificateExpiresAt,
+      updated_at: identity.nowUs,
+    })
+    .where('id', '=', identity.workerId)
+    .where('registration_key', '=', publicKey)
+    .where('registration_secret_sealed', 'is not', null)
     .where('activation_expires_at', '>', identity.nowUs)
     .returning('id')
     .execute();
@@ -141,6 +197,9 @@ export async function recordHello(
     .updateTable('worker')
     .set({
       ...columns,
+      // It is in: the request by which it was admitted has done its work.
+      registration_secret_sealed: null,
+      activation_expires_at: null,
       previous_fingerprint: sql`case when certificate_fingerprint = ${sighting.fingerprint} then null else previous_fingerprint end`,
       controller_id: sighting.controllerId,
       last_seen_at: sighting.nowUs,

@@ -26,6 +26,7 @@ const mostTagValues = 256;
 /** Longest `host:port`: a DNS name of 253 characters, brackets and a port fit. */
 const longestAddress = 262;
 const longestText = 1024;
+const mostTagsText = `A worker may have at most ${mostTagValues} tag keys and values.`;
 /** A label of a host name; underscores are no DNS but in use. */
 const hostLabel = /^[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/;
 /** What neither a log nor the database takes: control characters and halves of surrogate pairs. */
@@ -110,6 +111,58 @@ export function parseTags(json: string): Tags {
 export function encodeTags(tags: Tags): string {
   const entries = Object.entries(tags).map(([key, values]) => [key, [...new Set(values)].sort()] as const);
   return JSON.stringify(Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1))));
+}
+
+/** A change of the tags that were set over the API. */
+export interface TagChange {
+  readonly action: 'add' | 'set' | 'remove';
+  readonly tags: Tags;
+}
+
+/** What is wrong with tags that came over the API; undefined when nothing is. */
+export function tagProblem(tags: Tags): string | undefined {
+  const entries = Object.entries(tags);
+  const texts = entries.flatMap(([key, values]) => [key, ...values]);
+  if (entries.some(([, values]) => values.length === 0)) return 'A tag must have at least one value.';
+  if (texts.some((text) => text.length < 1 || text.length > longestTag || illegalText.test(text))) {
+    return `Keys and values must have 1 to ${longestTag} printable characters.`;
+  }
+  return texts.length > mostTagValues ? mostTagsText : undefined;
+}
+
+const tagError = (description: string): StileError =>
+  new StileError('invalidArgument', 'Errors in provided fields.', {
+    details: { requestFields: [{ name: 'api_tags', description }] },
+  });
+
+/**
+ * The worker's API tags after a change.
+ * @throws {StileError} invalidArgument naming `api_tags`: adds what is there, removes what is not, too many
+ */
+export function changedTags(worker: Pick<Worker, 'id' | 'api_tags'>, change: TagChange): Tags {
+  if (change.action === 'set') return change.tags;
+  const isAdd = change.action === 'add';
+  const all = new Map(
+    Object.entries(parseTags(worker.api_tags)).map(([key, values]) => [key, new Set(values)]),
+  );
+  for (const [key, values] of Object.entries(change.tags)) {
+    const known = all.get(key) ?? new Set<string>();
+    for (const value of new Set(values)) {
+      if (known.has(value) === isAdd) {
+        const what = `${JSON.stringify(key)}: ${JSON.stringify(value)}`;
+        throw tagError(
+          `Worker ${worker.id} has ${isAdd ? 'the' : 'no'} tag ${what}${isAdd ? ' already' : ''}.`,
+        );
+      }
+      if (isAdd) known.add(value);
+      else known.delete(value);
+    }
+    if (known.size === 0) all.delete(key);
+    else all.set(key, known);
+  }
+  const count = [...all.values()].reduce((sum, values) => sum + values.size + 1, 0);
+  if (count > mostTagValues) throw tagError(mostTagsText);
+  return Object.fromEntries([...all].map(([key, values]) => [key, [...values].sort()]));
 }
 
 /** Tags of the worker's configuration and those set over the API, together. */

@@ -32,6 +32,20 @@ export interface ConnectionReport {
   readonly bytesDown: number;
 }
 
+/** Asks whether the registration request of this key was approved. */
+export interface RegisterRequest {
+  /** SubjectPublicKeyInfo (DER) of the worker's own Ed25519 key. */
+  readonly publicKey: Uint8Array;
+  /** Over `stile/register/v1` ‖ publicKey. */
+  readonly signature: Uint8Array;
+}
+
+/** The worker's identity, and the proof that it comes from whoever approved the request. */
+export interface RegisterResponse extends EnrollResponse {
+  /** HMAC-SHA-256 under the request's secret (registration-request.ts). */
+  readonly proof: Uint8Array;
+}
+
 /** A session the worker holds. */
 export interface SessionReport {
   readonly sessionId: string;
@@ -79,6 +93,8 @@ export interface HeartbeatRequest {
 export interface HeartbeatResponse {
   readonly revocations: readonly SessionRevocation[];
   readonly controllerAddresses: readonly string[];
+  /** The cluster has a new authority: the worker renews its certificate now. */
+  readonly renewNow: boolean;
 }
 
 /** Asks for one session. */
@@ -194,6 +210,7 @@ export type Empty = Readonly<Record<never, never>>;
 /** Every call of the link: worker → controller, and the last two controller → worker. */
 export interface ClusterCalls {
   readonly enroll: { readonly request: EnrollRequest; readonly response: EnrollResponse };
+  readonly register: { readonly request: RegisterRequest; readonly response: RegisterResponse };
   readonly hello: { readonly request: HelloRequest; readonly response: HelloResponse };
   readonly heartbeat: { readonly request: HeartbeatRequest; readonly response: HeartbeatResponse };
   readonly lookupSession: {

@@ -58,6 +58,20 @@ export const callCodecs: { readonly [M in ClusterMethod]: CallCodec<M> } = {
       caCertificates: (wire.caCertificates ?? []).map((bytes) => blob(bytes, 'CA certificate')),
     }),
   },
+  register: {
+    encodeRequest: ({ publicKey, signature }) => ({ publicKey, signature }),
+    decodeRequest: (wire) => ({
+      publicKey: blob(wire.publicKey, 'public key'),
+      signature: blob(wire.signature, 'signature'),
+    }),
+    encodeResponse: (response) => ({ ...response, caCertificates: [...response.caCertificates] }),
+    decodeResponse: (wire) => ({
+      workerId: id(wire.workerId, 'worker id'),
+      certificate: blob(wire.certificate, 'certificate'),
+      caCertificates: (wire.caCertificates ?? []).map((bytes) => blob(bytes, 'CA certificate')),
+      proof: blob(wire.proof, 'proof'),
+    }),
+  },
   hello: {
     encodeRequest: (request) => ({
       address: request.address,
@@ -106,10 +120,12 @@ export const callCodecs: { readonly [M in ClusterMethod]: CallCodec<M> } = {
     encodeResponse: (response) => ({
       revocations: response.revocations.map(encodeRevocation),
       controllerAddresses: [...response.controllerAddresses],
+      renewNow: response.renewNow,
     }),
     decodeResponse: (wire) => ({
       revocations: (wire.revocations ?? []).map(decodeRevocation),
       controllerAddresses: texts(wire.controllerAddresses, 'controller address'),
+      renewNow: wire.renewNow ?? false,
     }),
   },
   lookupSession: {

@@ -29,6 +29,15 @@ const examples: { readonly [M in ClusterMethod]: ClusterCalls[M] } = {
     request: { activationToken: 'neslat_x', publicKey: bytes(1, 2), signature: bytes(3) },
     response: { workerId: 'w_1234567890', certificate: bytes(4), caCertificates: [bytes(5), bytes(6)] },
   },
+  register: {
+    request: { publicKey: bytes(1, 2), signature: bytes(3) },
+    response: {
+      workerId: 'w_1234567890',
+      certificate: bytes(4),
+      caCertificates: [bytes(5)],
+      proof: bytes(6),
+    },
+  },
   hello: {
     request: {
       address: '[::1]:9202',
@@ -48,7 +57,7 @@ const examples: { readonly [M in ClusterMethod]: ClusterCalls[M] } = {
   },
   heartbeat: {
     request: { sessions, activeConnections: 7, draining: true },
-    response: { revocations: [], controllerAddresses: [] },
+    response: { revocations: [], controllerAddresses: [], renewNow: true },
   },
   lookupSession: {
     request: { sessionId: 's_1234567890' },

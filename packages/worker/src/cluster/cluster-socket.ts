@@ -4,9 +4,10 @@
  */
 import { X509Certificate, createHash, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
-import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import type { IncomingMessage } from 'node:http';
+import { checkServerIdentity, connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { StileError } from '@stile/protocol';
-import { controllerServerName, maxFrameBytes } from '@stile/protocol/rpc';
+import { authorityServerName, controllerServerName, maxFrameBytes } from '@stile/protocol/rpc';
 import { formatHostPort, type HostPort } from '@stile/runtime';
 import { WebSocket } from 'ws';
 import type { WorkerIdentity } from './identity-store.ts';
@@ -14,8 +15,12 @@ import type { WorkerIdentity } from './identity-store.ts';
 /** Longest time to reach a controller and to open the WebSocket, milliseconds. */
 const connectTimeoutMs = 10_000;
 
-/** Whom a dial trusts: authorities known by their certificate, or, at enrolment, by the fingerprint in the activation token. */
-export type ClusterTrust = { readonly identity: WorkerIdentity } | { readonly caFingerprint: Uint8Array };
+/**
+ * Whom a dial trusts: authorities known by their certificate; at enrolment the one whose fingerprint stands in the activation token;
+ * for a registration request whoever answers, since the answer itself proves from whom it comes.
+ */
+export type ClusterTrust =
+  { readonly identity: WorkerIdentity } | { readonly caFingerprint: Uint8Array } | { readonly anybody: true };
 
 function pemOf(der: Buffer): string {
   const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
@@ -23,10 +28,13 @@ function pemOf(der: Buffer): string {
 }
 
 function tlsOptions(address: HostPort, trust: ClusterTrust): ConnectionOptions {
+  const known = authorityOf(trust);
   const shared: ConnectionOptions = {
     host: address.host,
     port: address.port,
-    servername: controllerServerName,
+    // Says which authority we know: while the cluster changes to a new one, a controller has a certificate of each.
+    servername: known === undefined ? controllerServerName : authorityServerName(known),
+    checkServerIdentity: (_name, certificate) => checkServerIdentity(controllerServerName, certificate),
     minVersion: 'TLSv1.3',
   };
   // At enrolment nothing is trusted by default; the chain is checked below against the pinned fingerprint.
@@ -38,6 +46,14 @@ function tlsOptions(address: HostPort, trust: ClusterTrust): ConnectionOptions {
     key: identity.privateKey.reveal(),
     ca: identity.caCertificates.map(pemOf),
   };
+}
+
+/** SHA-256 of the authority that the dial trusts; none before the first answer to a registration request. */
+function authorityOf(trust: ClusterTrust): Uint8Array | undefined {
+  if ('caFingerprint' in trust) return trust.caFingerprint;
+  if (!('identity' in trust)) return undefined;
+  const [newest] = trust.identity.caCertificates;
+  return newest === undefined ? undefined : createHash('sha256').update(newest).digest();
 }
 
 /** The chain that the peer sent, leaf first. */
@@ -92,7 +108,7 @@ export async function openClusterSocket(options: {
   tlsSocket.on('error', () => undefined);
   try {
     await once(tlsSocket, 'secureConnect', { signal });
-    if (!('identity' in trust)) requirePinned(tlsSocket, trust.caFingerprint);
+    if ('caFingerprint' in trust) requirePinned(tlsSocket, trust.caFingerprint);
     return await upgrade(tlsSocket, path, signal);
   } catch (cause) {
     tlsSocket.destroy();
@@ -112,8 +128,11 @@ async function upgrade(tlsSocket: TLSSocket, path: string, signal: AbortSignal):
   webSocket.on('error', () => undefined);
   try {
     // `once` rejects on the error event, which stands for a refusal too; `unexpected-response` has the status.
-    const refused = once(webSocket, 'unexpected-response', { signal }).then((): never => {
-      throw new StileError('permissionDenied', 'the controller refused this worker');
+    const refused = once(webSocket, 'unexpected-response', { signal }).then((words: unknown[]): never => {
+      const status = (words[1] as IncomingMessage).statusCode;
+      // Only this status is a judgement on the worker; a controller whose database is away refuses everybody for a while.
+      if (status === 403) throw new StileError('permissionDenied', 'the controller refused this worker');
+      throw new StileError('controllerUnreachable', `the controller answered ${status} instead of a link`);
     });
     refused.catch(() => undefined);
     await Promise.race([once(webSocket, 'open', { signal }), refused]);

@@ -57,6 +57,10 @@ class FakeOwner implements LinkOwner {
   drain(): void {
     this.isDraining = true;
   }
+  expulsions = 0;
+  expel(): void {
+    this.expulsions += 1;
+  }
   keepIdentity(identity: WorkerIdentity): void {
     this.identities.push(identity);
   }
@@ -175,7 +179,7 @@ describe('ClusterClient', () => {
         heartbeat: () => {
           beats += 1;
           const revocations = beats === 1 ? [{ sessionId: 's_2', reason: 'expired' as const }] : [];
-          return Promise.resolve({ revocations, controllerAddresses: [] });
+          return Promise.resolve({ revocations, controllerAddresses: [], renewNow: false });
         },
       },
     });

@@ -12,7 +12,7 @@ import type {
   ClusterResponse,
   ConnectConnectionRequest,
   ConnectionClose,
-  HelloResponse,
+  HeartbeatResponse,
   LookupSessionResponse,
   SessionReport,
   SessionRevocation,
@@ -66,6 +66,8 @@ export interface LinkOwner {
   /** Resolves with the final counters when all sockets of the sessions are gone. */
   revoke(revocations: readonly SessionRevocation[]): Promise<readonly ConnectionClose[]>;
   drain(): void;
+  /** The cluster does not know this worker any more: it was deleted, or its certificate has ended. What it serves must end. */
+  expel(): void;
   /** A new certificate was issued: make it durable. */
   keepIdentity(identity: WorkerIdentity): void;
 }
@@ -94,6 +96,8 @@ export class ClusterClient implements ControllerClient {
   #learned: readonly HostPort[] = [];
   #link: ClusterLink | undefined;
   #running: Promise<void> | undefined;
+  /** The link was closed by ourselves, to be opened again at once with a new certificate. */
+  #isMovingOver = false;
 
   constructor(options: ClusterClientOptions) {
     this.#options = options;
@@ -193,15 +197,19 @@ export class ClusterClient implements ControllerClient {
             { controller: where, code: reason.code, why: reason.message },
             'the link to the controller is gone',
           );
+          if (reason.code === 'permissionDenied') owner.expel();
         } catch (error) {
           this.#link = undefined;
           if (signal.aborted) break;
           const refusal = toStileError(error);
           this.#log.warn({ controller: where, err: error }, 'no link to a controller');
-          if (refusal.code === 'permissionDenied') first.refused(refusal);
+          if (refusal.code !== 'permissionDenied') continue;
+          owner.expel();
+          first.refused(refusal);
         }
       }
-      await this.#pause(backoff.next());
+      if (this.#isMovingOver) this.#isMovingOver = false;
+      else await this.#pause(backoff.next());
     }
     first.refused(new StileError('aborted', 'the worker is stopping'));
   }
@@ -262,13 +270,15 @@ export class ClusterClient implements ControllerClient {
     // What the controller ended while it was away.
     void owner.revoke(hello.revocations);
     link.startHeartbeat(hello, async () => {
-      await this.#beat(link, owner);
-      await this.#renewIdentity(link, hello, owner);
+      const { renewNow } = await this.#beat(link, owner);
+      if (renewNow || isRenewalDue(this.#identity, hello.renewBeforeSeconds, this.#clock)) {
+        await this.#renewIdentity(link, owner);
+      }
     });
     void this.#outbox.flush();
   }
 
-  async #beat(link: ClusterLink, owner: LinkOwner): Promise<void> {
+  async #beat(link: ClusterLink, owner: LinkOwner): Promise<HeartbeatResponse> {
     const sentAtMs = this.#clock.monotonicMs();
     const answer = await link.peer.call('heartbeat', {
       sessions: owner.reports,
@@ -279,15 +289,16 @@ export class ClusterClient implements ControllerClient {
     this.#learn(answer.controllerAddresses);
     void owner.revoke(answer.revocations);
     void this.#outbox.flush();
+    return answer;
   }
 
   /** A new certificate in time; the link is opened again with it, which is what makes the old one worthless. */
-  async #renewIdentity(link: ClusterLink, hello: HelloResponse, owner: LinkOwner): Promise<void> {
-    if (!isRenewalDue(this.#identity, hello.renewBeforeSeconds, this.#clock)) return;
+  async #renewIdentity(link: ClusterLink, owner: LinkOwner): Promise<void> {
     const identity = await renew(link.peer, this.#identity);
     owner.keepIdentity(identity);
     this.#identity = identity;
     this.#log.info({ workerId: identity.workerId }, 'the worker has a new certificate');
+    this.#isMovingOver = true;
     link.close(new StileError('aborted', 'linking again with the new certificate'));
   }
 

@@ -16,7 +16,8 @@ function newKey(): { readonly privateKey: KeyObject; readonly spki: Buffer } {
   return { privateKey, spki: createPublicKey(privateKey).export({ format: 'der', type: 'spki' }) };
 }
 
-function identityOf(
+/** The identity of a key and what was issued for it. */
+export function identityOf(
   workerId: string,
   key: KeyObject,
   issued: EnrollResponse | RenewCertificateResponse,
@@ -29,13 +30,17 @@ function identityOf(
   };
 }
 
-/** What enrolment needs. */
-export interface EnrolmentOptions {
-  readonly activationToken: Secret;
+/** What every way of enrolment stands on. */
+export interface EnrolmentGround {
   readonly upstreams: readonly HostPort[];
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal: AbortSignal;
+}
+
+/** What enrolment by an activation token needs. */
+export interface EnrolmentOptions extends EnrolmentGround {
+  readonly activationToken: Secret;
 }
 
 /**
@@ -75,11 +80,31 @@ async function enrolOver(
   workerId: string,
   options: EnrolmentOptions,
 ): Promise<WorkerIdentity> {
+  const key = newKey();
+  const activationToken = options.activationToken.reveal().trim();
+  const signature = sign(null, enrollMessage(activationToken, key.spki), key.privateKey);
+  const issued = await callOnce(socket, options, (peer) =>
+    peer.call('enroll', { activationToken, publicKey: key.spki, signature }, options.signal),
+  );
+  if (issued.workerId !== workerId)
+    throw new StileError('permissionDenied', 'the controller answered for another worker');
+  return identityOf(workerId, key.privateKey, issued);
+}
+
+/**
+ * Makes one call over a socket that serves no other purpose; takes ownership of it.
+ * @throws {StileError} controllerUnreachable, what the controller answered, aborted
+ */
+export async function callOnce<T>(
+  socket: WebSocket,
+  { clock }: Pick<EnrolmentGround, 'clock'>,
+  call: (peer: RpcPeer) => Promise<T>,
+): Promise<T> {
   const peer = new RpcPeer({
     send: (bytes) => socket.send(bytes),
     handlers: {},
     callTimeoutMs,
-    timers: options.clock,
+    timers: clock,
   });
   const drop = (error: StileError): void => {
     peer.close(error);
@@ -96,17 +121,7 @@ async function enrolOver(
     drop(new StileError('controllerUnreachable', 'the controller closed the enrolment')),
   );
   try {
-    const key = newKey();
-    const token = options.activationToken.reveal().trim();
-    const signature = sign(null, enrollMessage(token, key.spki), key.privateKey);
-    const issued = await peer.call(
-      'enroll',
-      { activationToken: token, publicKey: key.spki, signature },
-      options.signal,
-    );
-    if (issued.workerId !== workerId)
-      throw new StileError('permissionDenied', 'the controller answered for another worker');
-    return identityOf(workerId, key.privateKey, issued);
+    return await call(peer);
   } finally {
     drop(new StileError('aborted', 'enrolment is over'));
   }

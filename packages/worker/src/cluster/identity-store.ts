@@ -1,17 +1,9 @@
 /** Keeps the worker's own key and certificate in one file (0600), replaced atomically: a crash leaves the old or the new, never half. */
-import {
-  mkdirSync,
-  openSync,
-  closeSync,
-  fsyncSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { StileError } from '@stile/protocol';
 import { Secret } from '@stile/runtime';
+import { writePrivateFile } from './private-file.ts';
 
 /** Who the worker is to its cluster. */
 export interface WorkerIdentity {
@@ -88,35 +80,13 @@ export class IdentityStore {
       certificate: base64(identity.certificate),
       ca_certificates: identity.caCertificates.map(base64),
     };
-    const path = join(this.#folder, fileName);
-    const next = `${path}.new`;
     try {
-      mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-      rmSync(next, { force: true });
-      const file = openSync(next, 'wx', 0o600);
-      try {
-        writeSync(file, JSON.stringify(stored));
-        fsyncSync(file);
-      } finally {
-        closeSync(file);
-      }
-      renameSync(next, path);
-      syncFolder(this.#folder);
+      writePrivateFile(this.#folder, fileName, JSON.stringify(stored));
     } catch (cause) {
       throw new StileError('invalidConfig', `the worker's identity cannot be written to ${this.#folder}`, {
         cause,
       });
     }
-  }
-}
-
-/** The rename itself is durable only when the folder is (fsync(2)). */
-function syncFolder(folder: string): void {
-  const handle = openSync(folder, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
   }
 }
 
@@ -131,6 +101,6 @@ function parse(text: string, path: string): StoredIdentity {
   if (isStored(value)) return value;
   throw new StileError(
     'invalidConfig',
-    `the worker's identity in ${path} is damaged; delete it and enrol the worker again with a new activation token`,
+    `the worker's identity in ${path} is damaged; delete it and enrol the worker again`,
   );
 }

@@ -131,6 +131,11 @@ export class SessionCache {
     return ended.flat();
   }
 
+  /** Ends everything that is served: the cluster does not know this worker any more. */
+  async endAll(reason: SessionEndReason): Promise<void> {
+    await Promise.all([...this.#entries.keys()].map((sessionId) => this.#end(sessionId, reason)));
+  }
+
   async #end(sessionId: string, reason: SessionEndReason): Promise<ConnectionClose[]> {
     const entry = this.#entries.get(sessionId);
     if (entry === undefined) return [];

@@ -53,7 +53,7 @@ export function enterpriseOperations(): readonly Operation[] {
   return notOffered.flatMap(([resource, text, verbs]) =>
     verbs.map(([verb, method, on]) =>
       publicOperation(
-        { resource, verb, method, on, summary: `Not offered: ${text}.` },
+        { resource, verb, method, on, summary: `Not offered: ${text}.`, isNotOffered: true },
         'it only says that the feature is not offered, as recorded for anonymous callers',
         () => Promise.reject(new StileError('unsupported', text)),
       ),

@@ -1,11 +1,28 @@
 /** `/v1/workers`: processes that carry bytes; made here, enrolled over the cluster link (http-api.md §2.16). */
-import { StileError } from '@stile/protocol/errors';
+import { registrationFingerprint, type RegistrationRequest } from '@stile/protocol';
+import { StileError, type FieldError } from '@stile/protocol/errors';
 import { globalScopeId } from '@stile/protocol/ids';
-import { canonicalTags, parseTags, type Worker } from '../../worker-registry/worker.ts';
+import type { AclResource } from '../../iam/acl.ts';
+import {
+  canonicalTags,
+  parseTags,
+  tagProblem,
+  type TagChange,
+  type Tags,
+  type Worker,
+} from '../../worker-registry/worker.ts';
+import { requireRegistrationRequest } from '../../worker-registry/worker-registry.ts';
 import { Access, refusal } from '../access.ts';
 import { readListParameters } from '../list/list-page.ts';
-import { ok, operation, type Call, type Operation } from '../operation.ts';
-import { decodeCreate, fieldErrors, requestMessage } from '../schema/decode.ts';
+import { noContent, ok, operation, type Call, type Operation } from '../operation.ts';
+import {
+  decodeCreate,
+  decodeKinds,
+  fieldErrors,
+  fieldsMessage,
+  refuseFaults,
+  requestMessage,
+} from '../schema/decode.ts';
 import { schemaOf, type Output } from '../schema/field.ts';
 import { renderItem, type VisibleFields } from '../schema/render.ts';
 import {
@@ -13,11 +30,13 @@ import {
   descriptionField,
   idField,
   scopeField,
+  shownList,
   shownText,
   shownTime,
   versionField,
 } from '../schema/shared-fields.ts';
 import type { ApiServices, ScopeNode } from '../services.ts';
+import { decodeUpdate } from '../update-mask.ts';
 import { itemActions, readScope, required, requirePathId, resourceIn, scopeInfo } from './item.ts';
 
 const schema = schemaOf('Worker', {
@@ -45,6 +64,10 @@ const schema = schemaOf('Worker', {
   canonical_tags: { kind: 'map', access: 'output', summary: 'All tags.' },
   config_tags: { kind: 'map', access: 'output', summary: 'Tags of the worker’s configuration.' },
   last_status_time: shownTime,
+  registration_fingerprint: {
+    ...shownText,
+    summary: 'Of the registration request that admitted the worker: the same as the worker printed.',
+  },
   controller_generated_activation_token: { ...shownText, summary: 'Shown once, by create:controller-led.' },
   active_connection_count: { kind: 'uint32', access: 'output', isAlwaysShown: true },
   type: { ...shownText, summary: '`pki`.' },
@@ -75,6 +98,8 @@ function show(
     canonical_tags: canonicalTags(worker),
     config_tags: parseTags(worker.config_tags),
     last_status_time: worker.last_seen_at,
+    registration_fingerprint:
+      worker.registration_key === null ? null : registrationFingerprint(worker.registration_key),
     controller_generated_activation_token: more.activationToken ?? null,
     active_connection_count: worker.active_connections,
     type: 'pki',
@@ -86,10 +111,11 @@ function show(
   return renderItem(schema, values, more.visible);
 }
 
-function listScope(call: Call): string {
+/** The scope of the query. @throws {StileError} invalidArgument in the given words */
+function listScope(call: Call, description = "Must be 'global' when listing."): string {
   const scopeId = call.query.text('scope_id');
   if (scopeId === globalScopeId) return scopeId;
-  throw fieldErrors(requestMessage, [{ name: 'scope_id', description: "Must be 'global' when listing." }]);
+  throw fieldErrors(requestMessage, [{ name: 'scope_id', description }]);
 }
 
 /** A plain list: no pages, no envelope fields (http-api.md §1.10). */
@@ -104,7 +130,7 @@ function listOperation(services: ApiServices): Operation {
       { name: 'scope_id', type: 'string', summary: '`global`.' },
       { name: 'filter', type: 'string', summary: 'Filter expression over `/item/…`.' },
     ],
-    response: { schema, isList: true },
+    response: { schema, isList: true, isPlain: true },
     permission: { type: 'worker', action: 'list' },
     run: async (call, gate) => {
       const scopeId = listScope(call);
@@ -148,27 +174,227 @@ function createControllerLed(services: ApiServices): Operation {
   });
 }
 
+const workerLedSchema = schemaOf('WorkerLedCreate', {
+  scope_id: schema.fields.scope_id,
+  name: schema.fields.name,
+  description: descriptionField,
+  worker_generated_auth_token: {
+    kind: 'string',
+    access: 'create',
+    required: 'Cannot be empty.',
+    isWriteOnly: true,
+    summary: 'The registration request that the worker printed.',
+  },
+});
+
+/** @throws {StileError} invalidArgument naming the field */
+function registrationOf(text: string): RegistrationRequest {
+  try {
+    return requireRegistrationRequest(text);
+  } catch (cause) {
+    if (!(cause instanceof StileError)) throw cause;
+    throw fieldErrors(requestMessage, [
+      { name: 'worker_generated_auth_token', description: `This field could not be read: ${cause.message}.` },
+    ]);
+  }
+}
+
 function createWorkerLed(services: ApiServices): Operation {
-  const request = schemaOf('WorkerLedCreate', {
-    scope_id: schema.fields.scope_id,
-    name: schema.fields.name,
-    description: descriptionField,
-    worker_generated_auth_token: { kind: 'string', access: 'create', required: 'Cannot be empty.' },
-  });
   return operation({
     ...facts,
     verb: 'create:worker-led',
     method: 'POST',
     on: 'collection',
-    summary: 'Not offered yet: use create:controller-led.',
-    request,
+    summary:
+      'Approves the registration request of a worker: compare `registration_fingerprint` with what the worker printed.',
+    request: workerLedSchema,
+    response: { schema },
     permission: { type: 'worker', action: 'create:worker-led' },
-    parse: ({ body }) => decodeCreate(request, body),
-    locate: async () => ({ resource: resourceIn(await readScope(services.scopes, globalScopeId), 'worker') }),
-    act: () =>
-      Promise.reject(
-        new StileError('unsupported', 'worker-led enrolment is not offered; use create:controller-led'),
-      ),
+    parse: ({ body }) => {
+      const input = decodeCreate(workerLedSchema, body);
+      return { ...input, registration: registrationOf(input.worker_generated_auth_token) };
+    },
+    locate: async () => {
+      const scope = await readScope(services.scopes, globalScopeId);
+      return { scope, resource: resourceIn(scope, 'worker') };
+    },
+    act: async ({ input, found, access, visible }) => {
+      const worker = await services.workers.createWorkerLed(
+        { name: input.name ?? null, description: input.description ?? null },
+        input.registration,
+      );
+      return ok(show(worker, found.scope, access, { visible }));
+    },
+  });
+}
+
+/** A worker that must be there, as the ACL sees it. @throws {StileError} notFound */
+async function findWorker(
+  services: ApiServices,
+  id: string,
+): Promise<{ readonly worker: Worker; readonly scope: ScopeNode; readonly resource: AclResource }> {
+  const worker = required(await services.workers.lookup(id));
+  const scope = await readScope(services.scopes, worker.scope_id);
+  return { worker, scope, resource: resourceIn(scope, 'worker', id) };
+}
+
+function readOperation(services: ApiServices): Operation {
+  return operation({
+    ...facts,
+    verb: 'read',
+    method: 'GET',
+    on: 'item',
+    summary: 'Reads a worker.',
+    response: { schema },
+    permission: { type: 'worker', action: 'read' },
+    parse: ({ id }) => requirePathId(id, 'read', ['w']),
+    locate: (id) => findWorker(services, id),
+    act: ({ found, access, visible }) =>
+      Promise.resolve(ok(show(found.worker, found.scope, access, { visible }))),
+  });
+}
+
+function updateOperation(services: ApiServices): Operation {
+  return operation({
+    ...facts,
+    verb: 'update',
+    method: 'PATCH',
+    on: 'item',
+    summary:
+      'Changes name and description of a worker. A description in the configuration of the worker comes back when it links again.',
+    request: schema,
+    response: { schema },
+    permission: { type: 'worker', action: 'update' },
+    parse: ({ id, body, query }) => ({
+      id: requirePathId(id, 'update', ['w']),
+      ...decodeUpdate(schema, body, { mask: query.list('update_mask') }),
+    }),
+    locate: ({ id }) => findWorker(services, id),
+    act: async ({ input, found, access, visible }) => {
+      input.refuseEmpty();
+      const { name, description } = input.changes;
+      const changes = {
+        ...(name === undefined ? {} : { name }),
+        ...(description === undefined ? {} : { description }),
+      };
+      const worker = await services.workers.update(found.worker.id, input.version, changes);
+      return ok(show(worker, found.scope, access, { visible }));
+    },
+  });
+}
+
+function deleteOperation(services: ApiServices): Operation {
+  return operation({
+    ...facts,
+    verb: 'delete',
+    method: 'DELETE',
+    on: 'item',
+    summary:
+      'Deletes a worker: ends the sessions that it carries, and its certificate is worth nothing from now on.',
+    status: 204,
+    permission: { type: 'worker', action: 'delete' },
+    parse: ({ id }) => requirePathId(id, 'delete', ['w']),
+    locate: (id) => findWorker(services, id),
+    act: async ({ found, call }) => {
+      await services.endings.deleteWorker(found.worker.id, call.caller.userId);
+      return noContent;
+    },
+  });
+}
+
+const tagsSchema = schemaOf('WorkerTags', {
+  version: versionField,
+  api_tags: { kind: 'map', access: 'change', summary: 'Tag keys and their values.' },
+});
+
+/** The version that a tag action names, and its tags. @throws {StileError} invalidArgument */
+function decodeTags(
+  action: TagChange['action'],
+  body: Call['body'],
+): { readonly version: number; readonly change: TagChange } {
+  const errors: FieldError[] = [];
+  const decoded = decodeKinds(tagsSchema.fields, body, errors);
+  const version = typeof decoded['version'] === 'number' ? decoded['version'] : 0;
+  // The value has the kind of the table.
+  const tags = (decoded['api_tags'] ?? {}) as Tags;
+  const has = (name: string): boolean => errors.some((error) => error.name === name);
+  if (version === 0 && !has('version')) errors.push({ name: 'version', description: 'Required field.' });
+  if (!has('api_tags')) {
+    const isMissing = action !== 'set' && Object.keys(tags).length === 0;
+    const problem = isMissing ? 'Must be non-empty.' : tagProblem(tags);
+    if (problem !== undefined) errors.push({ name: 'api_tags', description: problem });
+  }
+  refuseFaults(fieldsMessage, errors);
+  return { version, change: { action, tags } };
+}
+
+function tagsOperation(services: ApiServices, action: TagChange['action']): Operation {
+  const verb = `${action}-worker-tags`;
+  return operation({
+    ...facts,
+    verb,
+    method: 'POST',
+    on: 'item',
+    summary: `Changes the tags of a worker that were set over the API: ${action}.`,
+    request: tagsSchema,
+    response: { schema },
+    permission: { type: 'worker', action: verb },
+    parse: ({ id, body }) => ({ id: requirePathId(id, 'action', ['w']), ...decodeTags(action, body) }),
+    locate: ({ id }) => findWorker(services, id),
+    act: async ({ input, found, access, visible }) => {
+      const worker = await services.workers.changeTags(found.worker.id, input.version, input.change);
+      return ok(show(worker, found.scope, access, { visible }));
+    },
+  });
+}
+
+const certificateFields = {
+  id: shownText,
+  public_key_sha256: { ...shownText, summary: 'Hexadecimal SHA-256 of the SubjectPublicKeyInfo.' },
+  not_before_time: shownTime,
+  not_after_time: { ...shownTime, summary: 'Until when it is trusted.' },
+} as const;
+
+const authoritySchema = schemaOf('CertificateAuthority', {
+  certs: {
+    ...shownList(certificateFields),
+    summary: 'The current one first; then the one it took the place of.',
+  },
+});
+
+function authorityOperation(
+  services: ApiServices,
+  row: {
+    readonly verb: 'read-certificate-authority' | 'reinitialize-certificate-authority';
+    readonly method: 'GET' | 'POST';
+    readonly summary: string;
+    readonly act: () => Promise<void>;
+  },
+): Operation {
+  return operation({
+    ...facts,
+    verb: row.verb,
+    method: row.method,
+    on: 'collection',
+    summary: row.summary,
+    query: [{ name: 'scope_id', type: 'string', summary: '`global`.' }],
+    response: { schema: authoritySchema },
+    permission: { type: 'worker', action: row.verb },
+    parse: (call) => listScope(call, "Must be 'global'"),
+    locate: async (scopeId) => ({
+      resource: resourceIn(await readScope(services.scopes, scopeId), 'worker'),
+    }),
+    act: async ({ visible }) => {
+      await row.act();
+      await services.workers.authority.refresh();
+      const certs = services.workers.authority.list().map((each) => ({
+        id: each.id,
+        public_key_sha256: each.publicKeySha256,
+        not_before_time: each.notBefore,
+        not_after_time: each.notAfter,
+      }));
+      return ok(renderItem(authoritySchema, { certs }, visible));
+    },
   });
 }
 
@@ -178,22 +404,24 @@ export function workerOperations(services: ApiServices): readonly Operation[] {
     listOperation(services),
     createControllerLed(services),
     createWorkerLed(services),
-    operation({
-      ...facts,
-      verb: 'read',
+    readOperation(services),
+    updateOperation(services),
+    deleteOperation(services),
+    tagsOperation(services, 'add'),
+    tagsOperation(services, 'set'),
+    tagsOperation(services, 'remove'),
+    authorityOperation(services, {
+      verb: 'read-certificate-authority',
       method: 'GET',
-      on: 'item',
-      summary: 'Reads a worker.',
-      response: { schema },
-      permission: { type: 'worker', action: 'read' },
-      parse: ({ id }) => requirePathId(id, 'read', ['w']),
-      locate: async (id) => {
-        const worker = required(await services.workers.lookup(id));
-        const scope = await readScope(services.scopes, worker.scope_id);
-        return { worker, scope, resource: resourceIn(scope, 'worker', id) };
-      },
-      act: ({ found, access, visible }) =>
-        Promise.resolve(ok(show(found.worker, found.scope, access, { visible }))),
+      summary: 'Shows the certificate authorities of the cluster.',
+      act: () => Promise.resolve(),
+    }),
+    authorityOperation(services, {
+      verb: 'reinitialize-certificate-authority',
+      method: 'POST',
+      summary:
+        'Makes a new certificate authority. Linked workers move over within seconds, others when they link within a week; after a second call at once only those that have moved over.',
+      act: () => services.workers.authority.reinitialize(),
     }),
   ];
 }

@@ -63,6 +63,19 @@ function decodeStrings(value: unknown): readonly string[] | undefined {
     : undefined;
 }
 
+/** A map of lists of texts; entries with null count as absent. Made anew: a key may be the name of an inherited property. */
+function decodeMap(value: unknown): Readonly<Record<string, readonly string[]>> | undefined {
+  if (!isObject(value)) return undefined;
+  const entries: [string, readonly string[]][] = [];
+  for (const [key, list] of Object.entries(value)) {
+    if (list === null) continue;
+    const texts = decodeStrings(list);
+    if (texts === undefined || !isStorable(key) || entries.length >= maxListEntries) return undefined;
+    entries.push([key, texts]);
+  }
+  return Object.fromEntries(entries);
+}
+
 /** What each kind demands, in words. */
 const kindWords: Readonly<Record<Field['kind'], string>> = {
   string: 'This field must be a text.',
@@ -76,7 +89,7 @@ const kindWords: Readonly<Record<Field['kind'], string>> = {
   time: 'This is a read only field.',
   int64: 'This is a read only field.',
   bytes: 'This is a read only field.',
-  map: 'This is a read only field.',
+  map: 'This field must be an object of lists of texts.',
 };
 
 /** The value of a simple field, or undefined when it is of another kind. */
@@ -99,8 +112,9 @@ function decodeSimple(field: Field, value: unknown): unknown {
     case 'time':
     case 'int64':
     case 'bytes':
-    case 'map':
       return undefined;
+    case 'map':
+      return decodeMap(value);
   }
 }
 

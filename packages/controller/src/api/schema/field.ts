@@ -74,15 +74,28 @@ export interface ListField extends Shared {
   readonly fields: FieldTable;
 }
 
+/** Texts to lists of texts, as tags are. */
+export interface MapField extends Shared {
+  readonly kind: 'map';
+}
+
 /** Output only: `time` is epoch microseconds shown as RFC 3339, `int64` a number shown as a string, `bytes` shown as base64. */
 export interface OutputField extends Shared {
-  readonly kind: 'time' | 'int64' | 'bytes' | 'map';
+  readonly kind: 'time' | 'int64' | 'bytes';
   readonly access: 'output';
 }
 
 /** One row of the table. */
 export type Field =
-  StringField | NumberField | BooleanField | StringsField | ObjectField | JsonField | ListField | OutputField;
+  | StringField
+  | NumberField
+  | BooleanField
+  | StringsField
+  | ObjectField
+  | JsonField
+  | ListField
+  | MapField
+  | OutputField;
 
 /** JSON name to field, in the order of answers. */
 export type FieldTable = Readonly<Record<string, Field>>;

@@ -1,5 +1,5 @@
 /** Field rows that every resource has, so that they read and check alike (http-api.md §1.6, §1.7). */
-import type { FieldTable, ListField, ObjectField, OutputField, StringField } from './field.ts';
+import type { FieldTable, ListField, MapField, ObjectField, OutputField, StringField } from './field.ts';
 
 /** Fields of the scope that a resource lives in. */
 export const scopeInfoFields: FieldTable = {
@@ -71,7 +71,7 @@ export const actionsField: { readonly kind: 'strings'; readonly access: 'output'
   };
 
 /** What the caller may do with the collections inside the resource. */
-export const collectionActionsField: OutputField & { readonly kind: 'map' } = {
+export const collectionActionsField: MapField & { readonly access: 'output' } = {
   kind: 'map',
   access: 'output',
   summary: 'Actions that the caller may do on collections inside the resource.',

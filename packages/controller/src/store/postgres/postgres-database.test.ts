@@ -2,6 +2,7 @@ import { silentLogger, systemClock } from '@stile/runtime';
 import { sql } from 'kysely';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { subjectOf } from '../events.ts';
 import { eventually } from '../../../../../test/support/eventually.ts';
 import { PostgresServer } from '../../../../../test/support/postgres.ts';
 import { sessionRow } from '../../../../../test/support/session-rows.ts';
@@ -17,7 +18,7 @@ async function addSession(tx: Connection, id: string): Promise<void> {
 /** Ids of the sessions that a database hears of, in order. */
 function listenTo(database: Database): string[] {
   const heard: string[] = [];
-  database.events.subscribe((event) => heard.push(event.sessionId));
+  database.events.subscribe((event) => heard.push(subjectOf(event)));
   return heard;
 }
 

@@ -10,7 +10,7 @@ import pg from 'pg';
 import type { Connection } from '../engine/connection.ts';
 import type { Database } from '../engine/contract.ts';
 import type { EventHub } from '../engine/event-hub.ts';
-import type { StoreEvent, StoreEvents } from '../events.ts';
+import { eventAbout, subjectOf, type StoreEvent, type StoreEvents } from '../events.ts';
 import { UnitContext } from '../engine/unit-context.ts';
 
 const channel = 'stile_events';
@@ -61,7 +61,7 @@ export class PostgresEvents implements StoreEvents {
       id,
       origin: this.#origin,
       type: event.type,
-      session_id: event.sessionId,
+      session_id: subjectOf(event),
       created_at: this.#options.clock.nowUs(),
     };
     await tx.insertInto('store_event').values(row).execute();
@@ -133,7 +133,7 @@ export class PostgresEvents implements StoreEvents {
   #deliver(row: EventRow): void {
     if (row.origin === this.#origin || this.#seen.has(row.id)) return;
     this.#seen.set(row.id, row.created_at);
-    this.#options.hub.deliver([{ type: row.type, sessionId: row.session_id }]);
+    this.#options.hub.deliver([eventAbout(row.type, row.session_id)]);
   }
 
   #arm(): void {
@@ -198,7 +198,9 @@ function parseRow(payload: string): EventRow | undefined {
   }
   if (typeof value !== 'object' || value === null) return undefined;
   const row: Partial<Record<keyof EventRow, unknown>> = value;
-  if (row.type !== 'session-ending' && row.type !== 'session-ended') return undefined;
+  if (row.type !== 'session-ending' && row.type !== 'session-ended' && row.type !== 'worker-deleted') {
+    return undefined;
+  }
   if (typeof row.id !== 'string' || typeof row.origin !== 'string') return undefined;
   if (typeof row.session_id !== 'string' || typeof row.created_at !== 'number') return undefined;
   return {

@@ -2,8 +2,8 @@
  * The one-time text by which a worker enrols: made by the controller (`workers create controller-led`), read by the worker.
  * It names the worker, proves it by a secret, and pins the cluster CA, so that the first dial needs no other trust.
  */
-import { decodeBase58, encodeBase58 } from './codec/base58.ts';
-import { StileError } from './errors.ts';
+import { decodeBase58, encodeBase58 } from '../codec/base58.ts';
+import { StileError } from '../errors.ts';
 
 /** What an activation token says. */
 export interface ActivationToken {
