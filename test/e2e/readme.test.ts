@@ -175,7 +175,7 @@ describe('the administrator guide', () => {
     expect(guide.match(/npx stile/g)).toHaveLength(10);
     const done = await shell(guide, { STILE_ADDR: dev.address });
     expect({ status: done.status, stderr: done.stderr }).toMatchObject({ status: 0 });
-    expect(done.stdout).toMatch(/Yes: u_\w{10} may authorize-session on ttcp_\w{10}\./);
+    expect(done.stdout).toMatch(/Yes: u_\w{10} is allowed authorize-session on ttcp_\w{10}\./);
     expect(done.stdout).toMatch(/Role "engineers" \(r_\w{10}\)/);
 
     const member = await shell(codeBlock('README.md', 'run', 'team-member'), { STILE_ADDR: dev.address });

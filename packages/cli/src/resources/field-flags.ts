@@ -48,6 +48,7 @@ export function flagsOfField(field: FieldFlag): readonly Flag[] {
     help: helpOf(field),
     ...(repeatable.has(kind) ? { repeat: true } : {}),
     ...(kind === 'secret' ? { secret: true } : {}),
+    ...(field.default === undefined ? {} : { default: field.default }),
     ...(field.env === undefined ? {} : { env: field.env }),
     ...(field.completes === undefined ? {} : { completes: field.completes }),
   };

@@ -252,7 +252,7 @@ describe('roles explain', () => {
     expect((await stile(words)).stdout).toBe(
       [
         '',
-        'Yes: u_1 may read on ttcp_1.',
+        'Yes: u_1 is allowed read on ttcp_1.',
         'A grant of a role of the user allows it.',
         '',
         '  Role "ops" (r_1)',
@@ -266,6 +266,6 @@ describe('roles explain', () => {
 
   test('says so when nothing comes close', async () => {
     stub.answerWith(() => ({ status: 200, body: { allowed: false, closest: [] } }));
-    expect((await stile(words)).stdout).toBe('\nNo: u_1 may not read on ttcp_1.\n');
+    expect((await stile(words)).stdout).toBe('\nNo: u_1 is not allowed read on ttcp_1.\n');
   });
 });

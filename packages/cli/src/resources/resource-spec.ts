@@ -56,6 +56,8 @@ export interface FieldFlag {
   /** Of a family: only `-<piece>`, whose values are texts. */
   readonly isUntyped?: boolean;
   readonly env?: string;
+  /** As it would be written on the command line. */
+  readonly default?: string;
   readonly completes?: readonly string[];
 }
 

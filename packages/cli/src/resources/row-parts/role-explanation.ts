@@ -38,12 +38,12 @@ function apart(lines: readonly (readonly string[])[]): string[] {
   return lines.flatMap((each) => ['', ...each]);
 }
 
-/** Who may not be named to the caller. */
+/** How many roles may not be named to the caller. */
 function hiddenLines(item: Json): string[] {
   const count = item['hidden_role_count'];
   if (typeof count !== 'number' || count === 0) return [];
-  const roles = count === 1 ? 'one more role, which' : `${count} more roles, which`;
-  return ['', `There is ${roles} you may not read.`];
+  const roles = count === 1 ? 'is one more role' : `are ${count} more roles`;
+  return ['', `There ${roles} that you may not read.`];
 }
 
 /** Yes or no, who and what, and the grants behind it. */
@@ -51,7 +51,7 @@ export function explanationLines(item: Json, { flags }: CommandContext): string[
   const type = flags.text('type');
   const where = printable(flags.text('id'));
   const what = type === '' ? where : `${printable(type)} in ${where}`;
-  const question = `${printable(flags.text('user-id'))} may`;
+  const who = printable(flags.text('user-id'));
   const action = `${printable(flags.text('action'))} on ${what}`;
   const reason = text(item, 'reason');
   const because = reason === '' ? [] : [reason];
@@ -60,7 +60,7 @@ export function explanationLines(item: Json, { flags }: CommandContext): string[
     const found = matches.length === 0 && text(item, 'role_id') !== '' ? [item] : matches;
     return [
       '',
-      `Yes: ${question} ${action}.`,
+      `Yes: ${who} is allowed ${action}.`,
       ...because,
       ...apart(found.map(grantLines)),
       ...hiddenLines(item),
@@ -69,7 +69,7 @@ export function explanationLines(item: Json, { flags }: CommandContext): string[
   const closest = objectsOf(item['closest']);
   return [
     '',
-    `No: ${question} not ${action}.`,
+    `No: ${who} is not allowed ${action}.`,
     ...because,
     ...(closest.length === 0 ? [] : ['', 'These grants come closest:', ...apart(closest.map(grantLines))]),
     ...hiddenLines(item),

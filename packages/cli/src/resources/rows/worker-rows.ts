@@ -8,6 +8,15 @@ import { tagsSection } from '../row-parts/sections.ts';
 
 const tagField: FieldFlag = { name: 'tag', field: 'api_tags', kind: 'tags', help: 'A tag and its values.' };
 
+/** The scope of the authority. */
+const authorityScope: FieldFlag = {
+  name: 'scope-id',
+  field: 'scope_id',
+  isQuery: true,
+  default: 'global',
+  help: 'Scope of the authority; only "global" has one.',
+};
+
 /** Certificates of the authority that workers enrol with. */
 function authorityLines(item: Json): string[] {
   const time = (value: unknown): string | undefined =>
@@ -84,7 +93,7 @@ export const workers: ResourceSpec = {
       on: 'collection',
       method: 'GET',
       path: ':read-certificate-authority',
-      fields: [{ name: 'scope-id', field: 'scope_id', isQuery: true, help: 'Only "global" has one.' }],
+      fields: [authorityScope],
       verb: 'read',
       noun: 'worker certificate authority',
       shows: { kind: 'lines', lines: authorityLines },
@@ -98,7 +107,7 @@ export const workers: ResourceSpec = {
       on: 'collection',
       method: 'POST',
       path: ':reinitialize-certificate-authority',
-      fields: [{ name: 'scope-id', field: 'scope_id', isQuery: true, help: 'Only "global" has one.' }],
+      fields: [authorityScope],
       verb: 'reinitialize',
       noun: 'worker certificate authority',
       shows: { kind: 'lines', lines: authorityLines },
