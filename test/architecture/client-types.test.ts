@@ -29,6 +29,15 @@ function pieces(text: string): string[] {
   );
 }
 
+/** Operations of a text, as `targets:create`. */
+function keysOf(text: string): string[] {
+  return [...text.matchAll(/^ {2}readonly '([a-z-]+:[a-z:-]+)'/gm)].map((match) => match[1] ?? '');
+}
+
+function written(): string {
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
+}
+
 let wanted: string;
 beforeAll(async () => {
   const options = { ...(await resolveConfig(path)), filepath: path };
@@ -38,13 +47,24 @@ beforeAll(async () => {
 
 describe('packages/client/src/api/api-schema.ts, written by npm run docs', () => {
   test('declares every type and operation of the OpenAPI document as it is', () => {
-    const present = new Set(pieces(existsSync(path) ? readFileSync(path, 'utf8') : ''));
+    const present = new Set(pieces(written()));
     expect(pieces(wanted).filter((piece) => !present.has(piece))).toEqual([]);
   });
 
+  test('declares nothing that the API has lost', () => {
+    const served = new Set(keysOf(wanted).map((key) => key.split(':')[0]));
+    const known = new Set(keysOf(wanted));
+    const lost = keysOf(written()).filter((key) => !known.has(key) && served.has(key.split(':')[0]));
+    expect(lost).toEqual([]);
+    const names = [...written().matchAll(/^export interface (\w+)/gm)].map((match) => match[1] ?? '');
+    const unused = names.filter(
+      (name) => (written().match(new RegExp(`\\b${name}\\b`, 'g')) ?? []).length < 2,
+    );
+    expect(unused.filter((name) => name !== 'ApiOperations')).toEqual([]);
+  });
+
   test('has an operation for every verb that a collection of the client needs', () => {
-    const keys = [...wanted.matchAll(/^ {2}readonly '([a-z-]+:[a-z:-]+)'/gm)].map((match) => match[1]);
-    expect(keys).toEqual(
+    expect(keysOf(wanted)).toEqual(
       expect.arrayContaining(['targets:create', 'targets:list', 'targets:authorize-session']),
     );
   });

@@ -2,7 +2,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import * as fc from 'fast-check';
 import { runCli, type CliResult } from '../../../../test/support/cli-run.ts';
+import { shellWords } from '../../../../test/support/recorded-cli.ts';
 import { StubApi, type StubAnswer } from '../../../../test/support/stub-api.ts';
+import { commandsOf } from './resource-commands.ts';
 
 let stub: StubApi;
 beforeAll(async () => {
@@ -267,5 +269,34 @@ describe('roles explain', () => {
   test('says so when nothing comes close', async () => {
     stub.answerWith(() => ({ status: 200, body: { allowed: false, closest: [] } }));
     expect((await stile(words)).stdout).toBe('\nNo: u_1 is not allowed read on ttcp_1.\n');
+  });
+});
+
+describe('targets by alias', () => {
+  const commands = commandsOf('targets').filter((command) => command.positional !== undefined);
+
+  test('every command on a target takes its alias as the first word', async () => {
+    expect(commands.map((command) => command.path)).toEqual(
+      commandsOf('targets')
+        .map((command) => command.path)
+        .filter((path) => !/^targets (list|create)/.test(path)),
+    );
+    for (const command of commands) {
+      stub.requests.length = 0;
+      const words = shellWords(command.examples[0])
+        .slice(1)
+        .join('\n')
+        .replace(/-id\n\w+/, 'web.example')
+        .split('\n');
+      await stile(words);
+      const urls = stub.requests.map(({ url }) => url);
+      expect(urls.length).toBeGreaterThan(0);
+      expect(urls.filter((url) => !url.startsWith('/v1/targets/web.example'))).toEqual([]);
+    }
+  });
+
+  test('an id and an alias together are refused', async () => {
+    const done = await stile(['targets', 'read', 'web.example', '-id', 'ttcp_1']);
+    expect(done).toMatchObject({ exitCode: 3, stderr: 'ID was given both as the first word and via -id\n' });
   });
 });

@@ -53,7 +53,7 @@ export function runRead(context: CommandContext, spec: ResourceSpec): Promise<nu
   );
 }
 
-/** `list`: all pages, printed as they come. */
+/** `list`: all pages, printed as they come; what was deleted after its page was printed stays on the screen. */
 export function runList(context: CommandContext, spec: ResourceSpec): Promise<number> {
   const { flags, output } = context;
   const isRecursive = spec.parent.isScope && flags.bool('recursive');

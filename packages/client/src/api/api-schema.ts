@@ -41,16 +41,6 @@ export interface Account {
   readonly authorized_actions?: readonly string[];
 }
 
-/** Account in requests; null clears a field. */
-export interface AccountInput {
-  /** A name, unique among its siblings. */
-  readonly name?: string | null;
-  /** A note for people. */
-  readonly description?: string | null;
-  /** Counts the changes; a PATCH names the one it saw. */
-  readonly version?: number | null;
-}
-
 /** Alias in answers. */
 export interface Alias {
   /** The id of the resource. */
@@ -148,16 +138,6 @@ export interface AuthMethod {
   readonly authorized_collection_actions?: Readonly<Record<string, readonly string[]>>;
 }
 
-/** AuthMethod in requests; null clears a field. */
-export interface AuthMethodInput {
-  /** A name, unique among its siblings. */
-  readonly name?: string | null;
-  /** A note for people. */
-  readonly description?: string | null;
-  /** Counts the changes; a PATCH names the one it saw. */
-  readonly version?: number | null;
-}
-
 /** AuthToken in answers. */
 export interface AuthToken {
   /** The id of the resource. */
@@ -238,27 +218,6 @@ export interface AuthorizeSessionRequest {
 export interface CancelSessionRequest {
   /** The version that the caller saw. */
   readonly version?: number | null;
-}
-
-/** CertificateAuthority in answers. */
-export interface CertificateAuthority {
-  /** The current one first; then the one it took the place of. */
-  readonly certs?: readonly {
-    readonly id?: string;
-    /** Hexadecimal SHA-256 of the SubjectPublicKeyInfo. */
-    readonly public_key_sha256?: string;
-    readonly not_before_time?: string;
-    /** Until when it is trusted. */
-    readonly not_after_time?: string;
-  }[];
-}
-
-/** ChangePasswordRequest in requests; null clears a field. */
-export interface ChangePasswordRequest {
-  /** Counts the changes; a PATCH names the one it saw. */
-  readonly version?: number | null;
-  readonly current_password?: string | null;
-  readonly new_password?: string | null;
 }
 
 /** Credential in answers. */
@@ -410,20 +369,6 @@ export interface CredentialStoreInput {
   readonly version?: number | null;
   /** `static`. Stores of type `vault` are not offered. */
   readonly type?: string | null;
-}
-
-/** DestroyKeyVersion in requests; null clears a field. */
-export interface DestroyKeyVersion {
-  /** `global`. */
-  readonly scope_id?: string | null;
-  /** A version of a key, `kdkv_…`. */
-  readonly key_version_id?: string | null;
-}
-
-/** DestroyedKeyVersion in answers. */
-export interface DestroyedKeyVersion {
-  /** `completed`. */
-  readonly state?: string;
 }
 
 /** Group in answers. */
@@ -634,46 +579,6 @@ export interface HostSetHosts {
   readonly host_ids?: readonly string[] | null;
 }
 
-/** Key in answers. */
-export interface Key {
-  readonly id?: string;
-  /** The scope of the resource. */
-  readonly scope?: {
-    readonly id?: string;
-    readonly type?: string;
-    readonly name?: string;
-    readonly description?: string;
-    readonly parent_scope_id?: string;
-  };
-  /** `database` for what is sealed and proven, `rootKey` for what wraps it. */
-  readonly purpose?: string;
-  readonly created_time?: string;
-  /** `dek` or `kek`. */
-  readonly type?: string;
-  readonly versions?: readonly {
-    readonly id?: string;
-    readonly version?: number;
-    readonly created_time?: string;
-  }[];
-}
-
-/** KeyVersionDestructionJob in answers. */
-export interface KeyVersionDestructionJob {
-  readonly key_version_id?: string;
-  /** The scope of the resource. */
-  readonly scope?: {
-    readonly id?: string;
-    readonly type?: string;
-    readonly name?: string;
-    readonly description?: string;
-    readonly parent_scope_id?: string;
-  };
-  readonly status?: string;
-  readonly created_time?: string;
-  readonly completed_count?: string;
-  readonly total_count?: string;
-}
-
 /** ManagedGroup in answers. */
 export interface ManagedGroup {
   /** The id of the resource. */
@@ -867,14 +772,6 @@ export interface RolePrincipals {
   readonly principal_ids?: readonly string[] | null;
 }
 
-/** RotateKeys in requests; null clears a field. */
-export interface RotateKeys {
-  /** `global`. */
-  readonly scope_id?: string | null;
-  /** Wrap every version anew by the root key. */
-  readonly rewrap?: boolean | null;
-}
-
 /** Scope in answers. */
 export interface Scope {
   /** The id of the resource. */
@@ -905,16 +802,6 @@ export interface Scope {
   readonly authorized_actions?: readonly string[];
   /** Actions that the caller may do on collections inside the resource. */
   readonly authorized_collection_actions?: Readonly<Record<string, readonly string[]>>;
-}
-
-/** Scope in requests; null clears a field. */
-export interface ScopeInput {
-  /** A name, unique among its siblings. */
-  readonly name?: string | null;
-  /** A note for people. */
-  readonly description?: string | null;
-  /** Counts the changes; a PATCH names the one it saw. */
-  readonly version?: number | null;
 }
 
 /** Session in answers. */
@@ -1006,14 +893,6 @@ export interface SessionAuthorization {
   readonly endpoint?: string;
   readonly endpoint_port?: number;
   readonly expiration?: string;
-}
-
-/** SetPasswordRequest in requests; null clears a field. */
-export interface SetPasswordRequest {
-  /** Counts the changes; a PATCH names the one it saw. */
-  readonly version?: number | null;
-  /** Empty or absent takes the password away: then nobody can log in. */
-  readonly password?: string | null;
 }
 
 /** Target in answers. */
@@ -1118,16 +997,6 @@ export interface TargetInput {
   readonly session_lease?: string | null;
 }
 
-/** TargetCredentialSources in requests; null clears a field. */
-export interface TargetCredentialSources {
-  /** Counts the changes; a PATCH names the one it saw. */
-  readonly version?: number | null;
-  /** Ids of credentials. */
-  readonly brokered_credential_source_ids?: readonly string[] | null;
-  /** tcp targets take none. */
-  readonly injected_application_credential_source_ids?: readonly string[] | null;
-}
-
 /** TargetHostSources in requests; null clears a field. */
 export interface TargetHostSources {
   /** Counts the changes; a PATCH names the one it saw. */
@@ -1162,30 +1031,6 @@ export interface User {
   /** Of the account at the primary auth method. */
   readonly login_name?: string;
   readonly primary_account_id?: string;
-}
-
-/** User in requests; null clears a field. */
-export interface UserInput {
-  /** A name, unique among its siblings. */
-  readonly name?: string | null;
-  /** A note for people. */
-  readonly description?: string | null;
-  /** Counts the changes; a PATCH names the one it saw. */
-  readonly version?: number | null;
-}
-
-/** UserAccounts in requests; null clears a field. */
-export interface UserAccounts {
-  /** Counts the changes; a PATCH names the one it saw. */
-  readonly version?: number | null;
-  /** Ids of accounts. */
-  readonly account_ids?: readonly string[] | null;
-}
-
-/** UserState in requests; null clears a field. */
-export interface UserState {
-  /** Counts the changes; a PATCH names the one it saw. */
-  readonly version?: number | null;
 }
 
 /** Worker in answers. */
@@ -1253,34 +1098,8 @@ export interface WorkerLedCreate {
   readonly worker_generated_auth_token?: string | null;
 }
 
-/** WorkerTags in requests; null clears a field. */
-export interface WorkerTags {
-  /** Counts the changes; a PATCH names the one it saw. */
-  readonly version?: number | null;
-  /** Tag keys and their values. */
-  readonly api_tags?: Readonly<Record<string, readonly string[]>> | null;
-}
-
 /** Every operation: what it is on, what it takes and what it answers. */
 export interface ApiOperations {
-  readonly 'accounts:change-password': {
-    readonly on: 'item';
-    readonly method: 'POST';
-    readonly request: ChangePasswordRequest;
-    readonly response: Account;
-  };
-  readonly 'accounts:create': {
-    readonly on: 'collection';
-    readonly method: 'POST';
-    readonly request: AccountInput;
-    readonly response: Account;
-  };
-  readonly 'accounts:delete': {
-    readonly on: 'item';
-    readonly method: 'DELETE';
-    readonly request: undefined;
-    readonly response: undefined;
-  };
   readonly 'accounts:list': {
     readonly on: 'collection';
     readonly method: 'GET';
@@ -1291,18 +1110,6 @@ export interface ApiOperations {
     readonly on: 'item';
     readonly method: 'GET';
     readonly request: undefined;
-    readonly response: Account;
-  };
-  readonly 'accounts:set-password': {
-    readonly on: 'item';
-    readonly method: 'POST';
-    readonly request: SetPasswordRequest;
-    readonly response: Account;
-  };
-  readonly 'accounts:update': {
-    readonly on: 'item';
-    readonly method: 'PATCH';
-    readonly request: AccountInput;
     readonly response: Account;
   };
   readonly 'aliases:create': {
@@ -1341,24 +1148,6 @@ export interface ApiOperations {
     readonly request: AuthenticateRequest;
     readonly response: AuthenticateResponse;
   };
-  readonly 'auth-methods:change-state': {
-    readonly on: 'item';
-    readonly method: 'POST';
-    readonly request: undefined;
-    readonly response: undefined;
-  };
-  readonly 'auth-methods:create': {
-    readonly on: 'collection';
-    readonly method: 'POST';
-    readonly request: AuthMethodInput;
-    readonly response: AuthMethod;
-  };
-  readonly 'auth-methods:delete': {
-    readonly on: 'item';
-    readonly method: 'DELETE';
-    readonly request: undefined;
-    readonly response: undefined;
-  };
   readonly 'auth-methods:list': {
     readonly on: 'collection';
     readonly method: 'GET';
@@ -1369,12 +1158,6 @@ export interface ApiOperations {
     readonly on: 'item';
     readonly method: 'GET';
     readonly request: undefined;
-    readonly response: AuthMethod;
-  };
-  readonly 'auth-methods:update': {
-    readonly on: 'item';
-    readonly method: 'PATCH';
-    readonly request: AuthMethodInput;
     readonly response: AuthMethod;
   };
   readonly 'auth-tokens:delete': {
@@ -1803,24 +1586,6 @@ export interface ApiOperations {
     readonly request: undefined;
     readonly response: undefined;
   };
-  readonly 'scopes:create': {
-    readonly on: 'collection';
-    readonly method: 'POST';
-    readonly request: ScopeInput;
-    readonly response: Scope;
-  };
-  readonly 'scopes:delete': {
-    readonly on: 'item';
-    readonly method: 'DELETE';
-    readonly request: undefined;
-    readonly response: undefined;
-  };
-  readonly 'scopes:destroy-key-version': {
-    readonly on: 'collection';
-    readonly method: 'POST';
-    readonly request: DestroyKeyVersion;
-    readonly response: DestroyedKeyVersion;
-  };
   readonly 'scopes:detach-storage-policy': {
     readonly on: 'item';
     readonly method: 'POST';
@@ -1833,46 +1598,10 @@ export interface ApiOperations {
     readonly request: undefined;
     readonly response: ListPage<Scope>;
   };
-  readonly 'scopes:list-key-version-destruction-jobs': {
-    readonly on: 'item';
-    readonly method: 'GET';
-    readonly request: undefined;
-    readonly response: ListPage<KeyVersionDestructionJob>;
-  };
-  readonly 'scopes:list-keys': {
-    readonly on: 'item';
-    readonly method: 'GET';
-    readonly request: undefined;
-    readonly response: ListPage<Key>;
-  };
   readonly 'scopes:read': {
     readonly on: 'item';
     readonly method: 'GET';
     readonly request: undefined;
-    readonly response: Scope;
-  };
-  readonly 'scopes:remove-alias-suffix': {
-    readonly on: 'item';
-    readonly method: 'POST';
-    readonly request: undefined;
-    readonly response: undefined;
-  };
-  readonly 'scopes:rotate-keys': {
-    readonly on: 'collection';
-    readonly method: 'POST';
-    readonly request: RotateKeys;
-    readonly response: undefined;
-  };
-  readonly 'scopes:set-alias-suffix': {
-    readonly on: 'item';
-    readonly method: 'POST';
-    readonly request: undefined;
-    readonly response: undefined;
-  };
-  readonly 'scopes:update': {
-    readonly on: 'item';
-    readonly method: 'PATCH';
-    readonly request: ScopeInput;
     readonly response: Scope;
   };
   readonly 'session-recordings:delete': {
@@ -1953,12 +1682,6 @@ export interface ApiOperations {
     readonly request: undefined;
     readonly response: undefined;
   };
-  readonly 'targets:add-credential-sources': {
-    readonly on: 'item';
-    readonly method: 'POST';
-    readonly request: TargetCredentialSources;
-    readonly response: Target;
-  };
   readonly 'targets:add-host-sources': {
     readonly on: 'item';
     readonly method: 'POST';
@@ -1995,22 +1718,10 @@ export interface ApiOperations {
     readonly request: undefined;
     readonly response: Target;
   };
-  readonly 'targets:remove-credential-sources': {
-    readonly on: 'item';
-    readonly method: 'POST';
-    readonly request: TargetCredentialSources;
-    readonly response: Target;
-  };
   readonly 'targets:remove-host-sources': {
     readonly on: 'item';
     readonly method: 'POST';
     readonly request: TargetHostSources;
-    readonly response: Target;
-  };
-  readonly 'targets:set-credential-sources': {
-    readonly on: 'item';
-    readonly method: 'POST';
-    readonly request: TargetCredentialSources;
     readonly response: Target;
   };
   readonly 'targets:set-host-sources': {
@@ -2025,36 +1736,6 @@ export interface ApiOperations {
     readonly request: TargetInput;
     readonly response: Target;
   };
-  readonly 'users:add-accounts': {
-    readonly on: 'item';
-    readonly method: 'POST';
-    readonly request: UserAccounts;
-    readonly response: User;
-  };
-  readonly 'users:create': {
-    readonly on: 'collection';
-    readonly method: 'POST';
-    readonly request: UserInput;
-    readonly response: User;
-  };
-  readonly 'users:delete': {
-    readonly on: 'item';
-    readonly method: 'DELETE';
-    readonly request: undefined;
-    readonly response: undefined;
-  };
-  readonly 'users:disable': {
-    readonly on: 'item';
-    readonly method: 'POST';
-    readonly request: UserState;
-    readonly response: User;
-  };
-  readonly 'users:enable': {
-    readonly on: 'item';
-    readonly method: 'POST';
-    readonly request: UserState;
-    readonly response: User;
-  };
   readonly 'users:list': {
     readonly on: 'collection';
     readonly method: 'GET';
@@ -2066,36 +1747,6 @@ export interface ApiOperations {
     readonly method: 'GET';
     readonly request: undefined;
     readonly response: ListPage<ResolvableAlias>;
-  };
-  readonly 'users:read': {
-    readonly on: 'item';
-    readonly method: 'GET';
-    readonly request: undefined;
-    readonly response: User;
-  };
-  readonly 'users:remove-accounts': {
-    readonly on: 'item';
-    readonly method: 'POST';
-    readonly request: UserAccounts;
-    readonly response: User;
-  };
-  readonly 'users:set-accounts': {
-    readonly on: 'item';
-    readonly method: 'POST';
-    readonly request: UserAccounts;
-    readonly response: User;
-  };
-  readonly 'users:update': {
-    readonly on: 'item';
-    readonly method: 'PATCH';
-    readonly request: UserInput;
-    readonly response: User;
-  };
-  readonly 'workers:add-worker-tags': {
-    readonly on: 'item';
-    readonly method: 'POST';
-    readonly request: WorkerTags;
-    readonly response: Worker;
   };
   readonly 'workers:create:controller-led': {
     readonly on: 'collection';
@@ -2109,12 +1760,6 @@ export interface ApiOperations {
     readonly request: WorkerLedCreate;
     readonly response: undefined;
   };
-  readonly 'workers:delete': {
-    readonly on: 'item';
-    readonly method: 'DELETE';
-    readonly request: undefined;
-    readonly response: undefined;
-  };
   readonly 'workers:list': {
     readonly on: 'collection';
     readonly method: 'GET';
@@ -2125,36 +1770,6 @@ export interface ApiOperations {
     readonly on: 'item';
     readonly method: 'GET';
     readonly request: undefined;
-    readonly response: Worker;
-  };
-  readonly 'workers:read-certificate-authority': {
-    readonly on: 'collection';
-    readonly method: 'GET';
-    readonly request: undefined;
-    readonly response: CertificateAuthority;
-  };
-  readonly 'workers:reinitialize-certificate-authority': {
-    readonly on: 'collection';
-    readonly method: 'POST';
-    readonly request: undefined;
-    readonly response: CertificateAuthority;
-  };
-  readonly 'workers:remove-worker-tags': {
-    readonly on: 'item';
-    readonly method: 'POST';
-    readonly request: WorkerTags;
-    readonly response: Worker;
-  };
-  readonly 'workers:set-worker-tags': {
-    readonly on: 'item';
-    readonly method: 'POST';
-    readonly request: WorkerTags;
-    readonly response: Worker;
-  };
-  readonly 'workers:update': {
-    readonly on: 'item';
-    readonly method: 'PATCH';
-    readonly request: WorkerInput;
     readonly response: Worker;
   };
 }

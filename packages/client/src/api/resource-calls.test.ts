@@ -20,7 +20,7 @@ const lines = (): string[] => stub.requests.map(({ method, url, body }) => `${me
 
 describe('types', () => {
   test('collections, items, bodies and verbs are those of the API', () => {
-    expectTypeOf<'targets' | 'roles' | 'users' | 'credentials'>().toExtend<CollectionName>();
+    expectTypeOf<'targets' | 'roles' | 'credentials'>().toExtend<CollectionName>();
     const targets = client.resource('targets');
     expectTypeOf<Awaited<ReturnType<typeof targets.read>>['body']['session_max_seconds']>().toEqualTypeOf<
       number | undefined
@@ -60,8 +60,8 @@ describe('calls', () => {
 
   test('a verb on the collection and a question have no version', async () => {
     await client.resource('workers').collectionAction('create:controller-led', { name: 'w1' });
-    await client.resource('users').ask('list-resolvable-aliases', { id: 'u_1', query: { page_size: 5 } });
-    await client.collection('roles').ask('explain', { query: { user_id: 'u_1', id: 'p_1', action: 'read' } });
+    await client.collection('users').ask('list-resolvable-aliases', { id: 'u_1', query: { page_size: 5 } });
+    await client.resource('roles').ask('explain', { query: { user_id: 'u_1', id: 'p_1', action: 'read' } });
     expect(lines()).toEqual([
       'POST /v1/workers:create:controller-led {"name":"w1"}',
       'GET /v1/users/u_1:list-resolvable-aliases?page_size=5',
