@@ -44,6 +44,8 @@ describe('every command has a test', () => {
       'any-program',
       'cancel',
       'elsewhere',
+      'team',
+      'team-member',
       'client-example',
     ]);
     expect(
@@ -54,6 +56,11 @@ describe('every command has a test', () => {
           .map((line) => line.split(/\s{2,}#/)[0]),
       ),
     ).toEqual([['npm start', 'npm test']]);
+  });
+
+  test('docs/sdk.md: blocks that this file runs', () => {
+    expect(blockNames('docs/sdk.md')).toEqual(['organisation']);
+    expect(unmarkedShellBlocks('docs/sdk.md')).toEqual([]);
   });
 
   test('docs/operations.md: blocks that this file runs', () => {
@@ -155,6 +162,37 @@ describe.skipIf(mustSkipWithout('sshd', 'ssh', 'ssh-keygen', 'curl'))(
     });
   },
 );
+
+describe('the administrator guide', () => {
+  let dev: DevServer;
+  beforeAll(async () => {
+    dev = await startDevServer();
+  });
+  afterAll(() => dev?.stop());
+
+  test('ten commands make a team with two projects, and its member connects', async () => {
+    const guide = codeBlock('README.md', 'run', 'team');
+    expect(guide.match(/npx stile/g)).toHaveLength(10);
+    const done = await shell(guide, { STILE_ADDR: dev.address });
+    expect({ status: done.status, stderr: done.stderr }).toMatchObject({ status: 0 });
+    expect(done.stdout).toMatch(/Yes: u_\w{10} is allowed authorize-session on ttcp_\w{10}\./);
+    expect(done.stdout).toMatch(/Role "engineers" \(r_\w{10}\)/);
+
+    const member = await shell(codeBlock('README.md', 'run', 'team-member'), { STILE_ADDR: dev.address });
+    expect({ status: member.status, stderr: member.stderr }).toMatchObject({ status: 0 });
+    expect(member.stdout).toMatch(/Name: +ssh\n[\s\S]*Name: +db\n|Name: +db\n[\s\S]*Name: +ssh\n/);
+  });
+
+  test('the example of docs/sdk.md sets up an organisation from nothing', async () => {
+    writeFileSync(join(folder, 'organisation.mjs'), codeBlock('docs/sdk.md', 'run', 'organisation'));
+    const done = await run(process.execPath, [join(folder, 'organisation.mjs')], {
+      cwd: folder,
+      env: cleanEnvironment({ STILE_ADDR: dev.address, STILE_PASSWORD: 'password' }),
+    });
+    expect(done.stderr).toBe('');
+    expect(done.stdout).toBe('allowed: true\ntcp://127.0.0.1:5432 as shop\n');
+  });
+});
 
 describe('the client library', () => {
   let echo: TestServer;

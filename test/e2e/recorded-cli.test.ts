@@ -17,17 +17,6 @@ import {
 } from '../support/recorded-cli.ts';
 import { makeTempDir, type TempDir } from '../support/temp-dir.ts';
 
-/** Runs of commands that come with a later issue, by the beginning of their names. */
-const later: readonly string[] = [
-  'accounts-',
-  'aliases-',
-  'credential-stores-',
-  'groups-',
-  'roles-',
-  'scopes-create-',
-  'users-',
-];
-
 /** Runs that another test compares, or that cannot be ours, with the reason. */
 const elsewhere: Readonly<Record<string, string>> = {
   'dev-controller-only-banner': 'compared in packages/cli/src/server/banner.test.ts and dev.test.ts',
@@ -50,6 +39,12 @@ const unreachable: Departure = {
     /Error trying to read target: error performing client request during Read call: Get \\?"http:\/\/127\.0\.0\.1:9999\/v1\/targets\/ttcp_1234567890\\?": .*(refused|ECONNREFUSED)/,
 };
 
+const malformed: Departure = {
+  why: 'the recorded text names functions of another program; the reason itself is the same',
+  stderr:
+    /^Grant "zzz" could not be parsed successfully: segment "zzz" not formatted correctly, wrong number of equal signs\n$/,
+};
+
 const deviations: Readonly<Record<string, Departure>> = {
   'targets-read-server-unreachable': unreachable,
   'targets-read-server-unreachable-json': unreachable,
@@ -67,6 +62,8 @@ const deviations: Readonly<Record<string, Departure>> = {
     why: 'two dashes work with -format as with any flag (cli.md §5, 1)',
     stderr: /^\{"context":"Error from controller when performing read on target","status_code":404,/,
   },
+  'roles-add-grants-malformed': malformed,
+  'roles-add-grants-malformed-json': malformed,
   'output-curl-string-keyring-auto': {
     why: 'the default store is a file, not pass (cli.md §5, 7)',
     stdout: /^curl .*\$\(stile config get-token -keyring-type (auto|file) -token-name default\)/,
@@ -128,6 +125,35 @@ async function targetNamed(name: string): Promise<string> {
   return String(made.body.id);
 }
 
+/** The id of a resource that the recording had under this name, made when it is not there. */
+async function idNamed(collection: string, name: string): Promise<string> {
+  const filter = encodeURIComponent(`"/item/name" == "${name}"`);
+  const found = await dev.api('GET', `/v1/${collection}?scope_id=global&filter=${filter}`);
+  const [first] = found.body.items ?? [];
+  if (first !== undefined) return String(first.id);
+  return String((await dev.api('POST', `/v1/${collection}`, { scope_id: 'global', name })).body.id);
+}
+
+/**
+ * Runs that show the admin of `dev`: the recorded program bound its account in a second step, which counted as a change; ours makes
+ * both in one.
+ */
+const oneStepRuns: readonly string[] = ['users-list', 'users-list-json', 'users-read', 'users-read-json'];
+
+/** What a run should print: the recorded text, with the version that one step less gives. */
+function expectedStdout(name: string, { stdout }: RecordedRun): string {
+  return oneStepRuns.includes(name) ? stdout.replace(/("version":|Version: +)2\b/, '$11') : stdout;
+}
+
+/** What earlier calls of the recording had made. */
+async function makeWhatWasThere(): Promise<void> {
+  await idNamed('scopes', 'cli org');
+  await idNamed('users', 'cli user');
+  const stores = await dev.api('GET', '/v1/credential-stores?scope_id=p_1234567890');
+  for (let count = stores.body.items?.length ?? 0; count < 2; count += 1)
+    await dev.api('POST', '/v1/credential-stores', { scope_id: 'p_1234567890', type: 'static' });
+}
+
 /** What stands behind the id in a recorded command line. */
 async function idFor(name: string, run: RecordedRun): Promise<string | undefined> {
   const text = run.words.join(' ');
@@ -137,6 +163,8 @@ async function idFor(name: string, run: RecordedRun): Promise<string | undefined
     if (isMissing) return 's_0000000000';
     return name.startsWith('sessions-cancel-again') ? canceledSession() : newSession();
   }
+  if (text.includes('<r_id>')) return idNamed('roles', 'cli role');
+  if (text.includes('<u_id>')) return idNamed('users', 'to be deleted');
   if (!text.includes('<ttcp_id>')) return undefined;
   if (isMissing) return 'ttcp_0000000000';
   if (name.startsWith('targets-delete')) return targetNamed('to be deleted');
@@ -147,7 +175,7 @@ async function idFor(name: string, run: RecordedRun): Promise<string | undefined
 async function replay(name: string): Promise<{ readonly recorded: RecordedRun; readonly done: Finished }> {
   const recorded = readRecordedRun(name);
   const id = await idFor(name, recorded);
-  const fill = (word: string): string => word.replace(/<(s|ttcp|ampw)_id>/, id ?? '');
+  const fill = (word: string): string => word.replace(/<(s|ttcp|ampw|r|u)_id>/, id ?? '');
   const isUser = recorded.stderr.includes('Forbidden');
   const token = isUser ? userToken : dev.adminToken;
   const isCurl = recorded.words.includes('-output-curl-string');
@@ -186,7 +214,6 @@ function compare(recorded: string, ours: string): void {
 const names = readdirSync(recordedFolder)
   .filter((file) => file.endsWith('.txt'))
   .map((file) => file.slice(0, -'.txt'.length))
-  .filter((name) => !later.some((prefix) => name.startsWith(prefix)))
   .filter((name) => !(name in elsewhere));
 
 describe('as recorded', () => {
@@ -198,7 +225,15 @@ describe('as recorded', () => {
     }
   });
 
-  const steps = ['targets-update-tcp', 'targets-update-tcp-null'];
+  test('what earlier calls of the recording had made is there', makeWhatWasThere);
+
+  const steps = [
+    'targets-update-tcp',
+    'targets-update-tcp-null',
+    'roles-create-json',
+    'roles-add-grants',
+    'roles-add-principals',
+  ];
   const rest = names.filter((name) => !name.startsWith('targets-create-tcp') || name.includes('missing'));
   const ordered = [...steps, ...rest.filter((name) => !steps.includes(name))];
 
@@ -214,7 +249,7 @@ describe('as recorded', () => {
       expect(done.stdout).toBe('');
       return;
     }
-    if (departure?.stdout === undefined) compare(recorded.stdout, done.stdout);
+    if (departure?.stdout === undefined) compare(expectedStdout(name, recorded), done.stdout);
     else expect(done.stdout).toMatch(departure.stdout);
     if (departure?.stderr === undefined) compare(recorded.stderr, done.stderr);
     else expect(done.stderr).toMatch(departure.stderr);

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { startDevServer, type DevServer } from '../support/dev-server.ts';
 import { cleanEnvironment, run, runStile, start, stileBin, type RunningProcess } from '../support/process.ts';
 import { mustSkipWithout } from '../support/required.ts';
+import { StubApi } from '../support/stub-api.ts';
 
 const opened: RunningProcess[] = [];
 let home: string;
@@ -27,6 +28,42 @@ function onTerminal(
   opened.push(screen);
   return { screen, type: (text) => void screen.child.stdin?.write(text) };
 }
+
+describe.skipIf(mustSkipWithout('script'))('a new password', () => {
+  let stub: StubApi;
+  beforeEach(async () => {
+    stub = await StubApi.start(() => ({ status: 200, body: { id: 'acctpw_1', version: 1 } }));
+  });
+  afterEach(() => stub.close());
+
+  const command = `'${process.execPath}' '${stileBin}' accounts set-password -id acctpw_1 -token string://at_1_x`;
+  const passwords = (): unknown[] =>
+    stub.requests.filter(({ method }) => method === 'POST').map(({ body }) => JSON.parse(body) as unknown);
+
+  test('is asked for twice and not shown', async () => {
+    const { screen, type } = onTerminal(command, cleanEnvironment({ HOME: home, STILE_ADDR: stub.address }));
+    await screen.match(/the new password \(it will be hidden\): /);
+    type('open sesame\r');
+    await screen.match(/the new password again: /);
+    type('open sesame\r');
+    const done = await screen.finished();
+    expect(done.status).toBe(0);
+    expect(done.stdout).not.toContain('sesame');
+    expect(passwords()).toEqual([{ password: 'open sesame', version: 1 }]);
+  });
+
+  test('that was mistyped the second time changes nothing', async () => {
+    const { screen, type } = onTerminal(command, cleanEnvironment({ HOME: home, STILE_ADDR: stub.address }));
+    await screen.match(/the new password \(it will be hidden\): /);
+    type('open sesame\r');
+    await screen.match(/the new password again: /);
+    type('open barley\r');
+    const done = await screen.finished();
+    expect(done.status).toBe(3);
+    expect(done.stdout).toContain('the two entries of the new password differ');
+    expect(passwords()).toEqual([]);
+  });
+});
 
 describe.skipIf(mustSkipWithout('script'))('authenticate', () => {
   let dev: DevServer;

@@ -69,7 +69,7 @@ const rfc3339 = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
 const rfc1123 = /\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d UTC/g;
 const goTime = /\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? \+0000 UTC/g;
 /** Ids but those with the suffixes of the `dev` resources. */
-const freshId = /\b(at|s|ttcp|alt|ampw|acctpw|r|u|w)_(?!1234567890\b|0987654321\b)[A-Za-z0-9]{10}\b/g;
+const freshId = /\b(at|s|ttcp|alt|ampw|acctpw|csst|r|u|w)_(?!1234567890\b|0987654321\b)[A-Za-z0-9]{10}\b/g;
 
 /** The text with changing values behind placeholders. */
 export function withPlaceholders(text: string): string {
@@ -79,7 +79,8 @@ export function withPlaceholders(text: string): string {
     .replace(rfc3339, '<time>')
     .replace(rfc1123, '<time>')
     .replace(goTime, '<time like 2026-01-02 03:04:05.678901 +0000 UTC>')
-    .replace(freshId, '<$1_id>');
+    .replace(freshId, '<$1_id>')
+    .replace(/<([a-z]+_id)_\d+>/g, '<$1>');
 }
 
 /**

@@ -13,7 +13,7 @@ function row(
   return { name, group, summary, load };
 }
 
-function resource(name: string, summary: string): CommandRow {
+function resource(name: string, summary = `Manage Stile ${name.replaceAll('-', ' ')}`): CommandRow {
   return row(name, 'type', summary, async () => {
     const { commandsOf } = await import('./resources/resource-commands.ts');
     return { commands: commandsOf(name) };
@@ -22,15 +22,17 @@ function resource(name: string, summary: string): CommandRow {
 
 /** The command table, sorted by name. */
 export const commandTable: readonly CommandRow[] = [
-  resource('accounts', 'Manage Stile accounts'),
-  resource('auth-methods', 'Manage Stile auth methods'),
-  resource('auth-tokens', 'Manage Stile auth tokens'),
+  resource('accounts'),
+  resource('aliases'),
+  resource('auth-methods'),
+  resource('auth-tokens'),
   row(
     'authenticate',
     'local',
     'Authenticate the Stile command-line client',
     () => import('./commands/authenticate.ts'),
   ),
+  resource('billing', 'Count the users of each month'),
   row(
     'config',
     'local',
@@ -43,25 +45,34 @@ export const commandTable: readonly CommandRow[] = [
     'Connect to a target through a Stile worker',
     () => import('./commands/connect.ts'),
   ),
+  resource('credential-libraries'),
+  resource('credential-stores'),
+  resource('credentials'),
   row('database', 'type', "Manage the controller's database", () => import('./commands/database.ts')),
   row('delete', 'generic', 'Delete a resource by its ID', () => import('./commands/shortcuts.ts')),
   row('dev', 'local', 'Start a controller and a worker for development', () => import('./commands/dev.ts')),
-  resource('host-catalogs', 'Manage Stile host catalogs'),
-  resource('host-sets', 'Manage Stile host sets'),
-  resource('hosts', 'Manage Stile hosts'),
+  resource('groups'),
+  resource('host-catalogs'),
+  resource('host-sets'),
+  resource('hosts'),
   row(
     'logout',
     'local',
     'Delete the current token, here and on the controller',
     () => import('./commands/logout.ts'),
   ),
+  resource('managed-groups'),
+  resource('policies'),
   row('read', 'generic', 'Read a resource by its ID', () => import('./commands/shortcuts.ts')),
-  resource('scopes', 'Manage Stile scopes'),
+  resource('roles'),
+  resource('scopes'),
   row('server', 'local', 'Start a controller, a worker, or both', () => import('./commands/server.ts')),
-  resource('sessions', 'Manage Stile sessions'),
-  resource('targets', 'Manage Stile targets'),
+  resource('session-recordings'),
+  resource('sessions'),
+  resource('storage-buckets'),
+  resource('targets'),
   row('update', 'generic', 'Update a resource by its ID', () => import('./commands/shortcuts.ts')),
-  resource('users', 'Manage Stile users'),
+  resource('users'),
   row('version', 'hidden', 'Print the version', () => import('./commands/version.ts')),
-  resource('workers', 'Manage Stile workers'),
+  resource('workers'),
 ];

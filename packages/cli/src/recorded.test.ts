@@ -33,6 +33,12 @@ function answerOf(envelope: Envelope): StubAnswer {
   return envelope.item === undefined ? { status } : { status, body: envelope.item };
 }
 
+/** The item that a recorded run shows. */
+function itemOf(name: string): Readonly<Record<string, unknown>> {
+  const { item } = JSON.parse(readRecordedRun(name).stdout) as Envelope;
+  return item as Readonly<Record<string, unknown>>;
+}
+
 async function startStub(
   name: string,
 ): Promise<{ json: ReturnType<typeof readRecordedRun>; address: string }> {
@@ -53,13 +59,19 @@ function withPlaceholders(json: string): string {
 
 const pairs = [
   'accounts-read',
+  'aliases-list',
   'auth-methods-list',
   'auth-methods-read',
   'auth-tokens-read-self',
   'authenticate-password-unknown-auth-method',
+  'credential-stores-list',
+  'groups-list-empty',
   'host-catalogs-list',
   'host-sets-read',
   'hosts-read',
+  'roles-list',
+  'roles-read',
+  'scopes-create-duplicate',
   'scopes-list',
   'scopes-list-anonymous',
   'scopes-list-project-empty',
@@ -90,6 +102,8 @@ const pairs = [
   'targets-read-bad-id',
   'targets-read-host-source',
   'targets-update-tcp-wrong-version',
+  'users-create-duplicate',
+  'users-create-unprivileged',
   'users-list',
   'users-read',
   'workers-read',
@@ -135,6 +149,59 @@ describe('recorded runs', () => {
       attributes: { default_port: 22 },
     });
   });
+});
+
+/** Recorded in one layout only, with the item that another run shows, changed. */
+const singles: readonly (readonly [name: string, item: Envelope['item']])[] = [
+  [
+    'accounts-create',
+    { ...itemOf('accounts-read-json'), id: '<acctpw_id>', attributes: { login_name: 'cliacct' } },
+  ],
+  ['roles-add-principals', itemOf('roles-read-json')],
+  ['roles-add-grants', { ...itemOf('roles-read-json'), version: 2, principal_ids: [], principals: [] }],
+];
+
+describe('recorded runs of one layout', () => {
+  test.each(singles)('%s prints the recorded table', async (name, item) => {
+    const recorded = readRecordedRun(name);
+    stub = await StubApi.start(() => ({ status: 200, body: item }));
+    const environment = {
+      ...variables,
+      ...recorded.environment,
+      P: 'password1',
+      BOUNDARY_ADDR: stub.address,
+    };
+    const result = await runCli(recorded.words, environment);
+    expect(withSortedActions(result.stdout)).toBe(withSortedActions(recorded.stdout));
+    expect(result).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+
+  test('roles-create-json prints what the controller answers', async () => {
+    const recorded = readRecordedRun('roles-create-json');
+    stub = await StubApi.start(() => ({ status: 200, body: itemOf('roles-create-json') }));
+    const result = await runCli(recorded.words, { ...variables, BOUNDARY_ADDR: stub.address });
+    expect(withPlaceholders(result.stdout)).toBe(recorded.stdout);
+    expect(JSON.parse(stub.requests[0]?.body ?? '')).toEqual({ scope_id: 'global', name: 'cli role' });
+  });
+
+  test('users-delete', async () => {
+    const recorded = readRecordedRun('users-delete');
+    stub = await StubApi.start(() => ({ status: 204 }));
+    const result = await runCli(recorded.words, { ...variables, BOUNDARY_ADDR: stub.address });
+    expect(result).toEqual({ exitCode: 0, stdout: recorded.stdout, stderr: '' });
+  });
+
+  test.each(['roles-add-grants-malformed', 'roles-add-grants-malformed-json'])(
+    '%s: the same refusal without a call, up to the names of another program’s functions',
+    async (name) => {
+      const recorded = readRecordedRun(name);
+      const result = await runCli(recorded.words, variables);
+      const ours = recorded.stderr
+        .replace('perms.Parse: unable to parse grant string: perms.(Grant).unmarshalText: ', '')
+        .replace(': parameter violation: error #100', '');
+      expect(result).toEqual({ exitCode: recorded.status, stdout: '', stderr: ours });
+    },
+  );
 });
 
 const withoutServer = [

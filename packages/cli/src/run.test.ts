@@ -95,7 +95,13 @@ describe('requests', () => {
     ['read hst_1', 'GET /v1/hosts/hst_1', ''],
     ['update ttcp_1 -name x -version 1', 'PATCH /v1/targets/ttcp_1', '{"name":"x","version":1}'],
     ['delete s_1', '', ''],
-    ['delete o_1', '', ''],
+    ['delete o_1', 'DELETE /v1/scopes/o_1', ''],
+    [
+      'update credspk_1 -username x -version 1',
+      'PATCH /v1/credentials/credspk_1',
+      '{"attributes":{"username":"x"},"version":1}',
+    ],
+    ['delete sb_1', 'DELETE /v1/storage-buckets/sb_1', ''],
     ['delete ttcp_1', 'DELETE /v1/targets/ttcp_1', ''],
     ['scopes read -id global', 'GET /v1/scopes/global', ''],
   ])('%s', async (line, request, body) => {

@@ -1,6 +1,6 @@
 /**
  * The words of a command line to flag values, with the rules of Go's `flag` package (cli.md §1.1): a pre-pass brings every
- * spelling to `--name=value` and refuses what Go refuses, in its words; yargs' parser then fills in the values.
+ * spelling to `--name=value` and refuses what Go refuses, in its words; yargs' parser (yargs-parser) then fills in the values.
  */
 import { StileError } from '@stile/protocol/errors';
 import type { Command, Flag } from '../command.ts';
@@ -98,9 +98,9 @@ async function readValues(
   words: readonly string[],
   flags: ReadonlyMap<string, Flag>,
 ): Promise<Map<string, string | boolean | string[]>> {
-  // Loading yargs takes as long as starting node; `stile version` must not wait for it.
+  // Not loaded where there is nothing to parse: `stile version` must not wait for it.
   if (words.length === 0) return new Map();
-  const { Parser } = await import('yargs/helpers');
+  const { default: parse } = await import('yargs-parser');
   const named = (wanted: (flag: Flag) => boolean): string[] =>
     [...flags.values()].filter(wanted).map((flag) => flag.name);
   const repeated = named((flag) => flag.repeat === true);
@@ -108,7 +108,7 @@ async function readValues(
   const scalars = words
     .filter((word) => !repeated.some((name) => word.startsWith(`--${name}=`)))
     .map(quoteValue);
-  const parsed: Record<string, unknown> = Parser(scalars, {
+  const parsed: Record<string, unknown> = parse(scalars, {
     string: named((flag) => flag.type !== 'boolean' && flag.repeat !== true),
     boolean: named((flag) => flag.type === 'boolean'),
     configuration: parserConfiguration,

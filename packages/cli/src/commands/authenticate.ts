@@ -1,5 +1,5 @@
 /** `stile authenticate` and `stile authenticate password`: from a login name and password to a stored token (cli.md §2.1, 3.2). */
-import type { ApiClient, AuthenticateAnswer, AuthToken } from '@stile/client/api';
+import type { ApiClient, AuthenticateAnswer, LoginToken } from '@stile/client/api';
 import { StileError } from '@stile/protocol/errors';
 import { idPrefix } from '@stile/protocol/ids';
 import { Secret } from '@stile/runtime/secret';
@@ -91,7 +91,7 @@ function sorted(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, field]) => [key, sorted(field)]));
 }
 
-function tokenLines(token: AuthToken): string[] {
+function tokenLines(token: LoginToken): string[] {
   const rows = {
     'Account ID': token.account_id,
     'Auth Method ID': token.auth_method_id,
@@ -102,7 +102,7 @@ function tokenLines(token: AuthToken): string[] {
 }
 
 /** Stores the token, or prints it where it cannot or must not be stored (cli.md §3.2). */
-async function keepToken(context: CommandContext, token: AuthToken): Promise<void> {
+async function keepToken(context: CommandContext, token: LoginToken): Promise<void> {
   const { output } = context;
   const show = (why: string): void => {
     output.warn(`\n${why} The token is:`);

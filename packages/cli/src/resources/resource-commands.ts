@@ -1,9 +1,21 @@
-/** Commands of every resource, made from its spec: path, flags, help, checks, and the run of its verb. */
+/** Commands of every resource, made from its row: path, flags, help, checks, and the run of its verb. */
 import { apiOptions } from '../arguments/standard-flags.ts';
 import type { CheckFailure, Command, CommandContext, Flag } from '../command.ts';
-import { specialCommands } from './special-commands.ts';
-import { idOf, runCreate, runDelete, runList, runListAction, runRead, runUpdate } from './resource-runs.ts';
-import type { ListAction, ResourceSpec } from './resource-spec.ts';
+import { fieldsOn, flagsOfField, listsOnCreate } from './field-flags.ts';
+import { checkFields } from './field-values.ts';
+import {
+  idOf,
+  pluralOf,
+  runAction,
+  runCreate,
+  runDelete,
+  runList,
+  runListAction,
+  runRead,
+  runUpdate,
+  typedNoun,
+} from './resource-runs.ts';
+import type { Action, Check, ListAction, ResourceSpec, Subtype } from './resource-spec.ts';
 import { specs } from './specs.ts';
 
 const versionFlag: Flag = {
@@ -18,11 +30,11 @@ function idFlag(spec: ResourceSpec): Flag {
 
 /** "a" or "an". */
 export function article(noun: string): string {
-  return /^[aeio]/.test(noun) ? `an ${noun}` : `a ${noun}`;
+  return /^(?:[aeio]|ssh|rdp)/.test(noun) ? `an ${noun}` : `a ${noun}`;
 }
 
 /** Refuses a command line without an id. Plain text also in JSON mode, as recorded for targets. */
-export function checkId(spec: ResourceSpec): (context: CommandContext) => CheckFailure | undefined {
+function checkId(spec: ResourceSpec): Check {
   return (context) => {
     const isPlain = spec.hasPositional === true;
     if (context.positional !== undefined && context.flags.text('id') !== '') {
@@ -34,43 +46,49 @@ export function checkId(spec: ResourceSpec): (context: CommandContext) => CheckF
   };
 }
 
-function checkParent(spec: ResourceSpec): (context: CommandContext) => CheckFailure | undefined {
+function checkParent(spec: ResourceSpec): Check {
   const { flag, title } = spec.parent;
-  return (context) =>
-    context.flags.text(flag.name) === ''
+  return ({ flags }) =>
+    flags.text(flag.name) === ''
       ? { message: `${title} ID must be passed in via -${flag.name} or STILE_${flag.env ?? ''}` }
       : undefined;
 }
 
-type Details = Omit<Command, 'groups' | 'path' | 'summary'> & {
+/** The first failure of several checks. */
+function all(...checks: readonly Check[]): Check {
+  return (context) => {
+    for (const check of checks) {
+      const failure: CheckFailure | undefined = check(context);
+      if (failure !== undefined) return failure;
+    }
+    return undefined;
+  };
+}
+
+type Details = Pick<Command, 'summary' | 'description' | 'examples' | 'run'> & {
   readonly flags: readonly Flag[];
-  readonly summary?: string;
+  readonly check: Check;
+  /** Whether the id can be the first word. */
+  readonly isOnItem?: boolean;
 };
 
 function makeCommand(spec: ResourceSpec, words: string, details: Details): Command {
-  const { flags, ...rest } = details;
-  const [verb = ''] = words.split(' ');
-  const noun =
-    spec.subtype === undefined || !words.includes(' ') ? spec.noun : `${spec.subtype}-type ${spec.noun}`;
-  const verbWord = verb.charAt(0).toUpperCase() + verb.slice(1);
-  const summary =
-    details.summary ?? (verb === 'list' ? `List ${spec.noun}s` : `${verbWord} ${article(noun)}`);
+  const { flags, isOnItem, ...rest } = details;
   return {
     ...rest,
     path: `${spec.name} ${words}`,
-    summary,
     groups: [...apiOptions, { title: 'Command Options', flags }],
-    ...(spec.hasPositional === true && verb !== 'list' && verb !== 'create'
-      ? { positional: 'ID or alias' }
-      : {}),
+    ...(spec.hasPositional === true && isOnItem === true ? { positional: 'ID or alias' } : {}),
   };
 }
 
 function readCommand(spec: ResourceSpec): Command {
   return makeCommand(spec, 'read', {
+    summary: `Read ${article(spec.noun)}`,
     description: `Reads ${article(spec.noun)} by its ID.`,
     examples: [`stile ${spec.name} read -id ${spec.exampleId}`],
     flags: [idFlag(spec)],
+    isOnItem: true,
     check: checkId(spec),
     run: (context) => runRead(context, spec),
   });
@@ -78,65 +96,84 @@ function readCommand(spec: ResourceSpec): Command {
 
 function deleteCommand(spec: ResourceSpec): Command {
   return makeCommand(spec, 'delete', {
+    summary: `Delete ${article(spec.noun)}`,
     description: `Deletes ${article(spec.noun)} by its ID. Sessions that stand on it end.`,
     examples: [`stile ${spec.name} delete -id ${spec.exampleId}`],
     flags: [idFlag(spec)],
+    isOnItem: true,
     check: checkId(spec),
     run: (context) => runDelete(context, spec),
   });
 }
 
-function parentExample(spec: ResourceSpec): string {
-  const examples: Readonly<Record<string, string>> = {
-    'scope-id': spec.exampleScope,
-    'host-catalog-id': 'hcst_1234567890',
-    'auth-method-id': 'ampw_1234567890',
-  };
-  return `-${spec.parent.flag.name} ${examples[spec.parent.flag.name] ?? ''}`;
+function parentExample(spec: ResourceSpec, subtype?: Subtype): string {
+  const id = subtype?.exampleParent ?? spec.exampleParent ?? spec.parent.exampleId;
+  return `-${spec.parent.flag.name} ${id}`;
 }
 
 function listCommand(spec: ResourceSpec): Command {
-  const flags: Flag[] = [
-    spec.parent.flag,
-    {
-      name: 'filter',
-      type: 'string',
-      help: 'Expression that an item must fulfil to be shown, evaluated by the controller, as \'"/item/name" == "web"\'.',
-    },
-    ...(spec.listFlags ?? []),
-  ];
-  if (spec.parent.isScope) {
-    flags.push({ name: 'recursive', type: 'boolean', help: 'Also list what lies in the scopes below.' });
-  }
+  const filter: Flag = {
+    name: 'filter',
+    type: 'string',
+    help: 'Expression that an item must fulfil to be shown, evaluated by the controller, as \'"/item/name" == "web"\'.',
+  };
+  const recursive: Flag = {
+    name: 'recursive',
+    type: 'boolean',
+    help: 'Also list what lies in the scopes below.',
+  };
+  const plural = pluralOf(spec.noun);
   return makeCommand(spec, 'list', {
-    description: `Lists ${spec.noun}s, all pages of them.`,
+    summary: `List ${plural}`,
+    description: `Lists ${plural}, page by page as they come.`,
     examples: [`stile ${spec.name} list ${spec.parent.isScope ? '-recursive' : parentExample(spec)}`],
-    flags,
+    flags: [
+      spec.parent.flag,
+      ...(spec.hasNoFilter === true ? [] : [filter]),
+      ...(spec.listFlags ?? []),
+      ...(spec.parent.isScope ? [recursive] : []),
+    ],
     check: checkParent(spec),
     run: (context) => runList(context, spec),
   });
 }
 
-function createCommand(spec: ResourceSpec): Command {
-  const words = spec.subtype === undefined ? 'create' : `create ${spec.subtype}`;
+function exampleLine(words: readonly string[]): string {
+  return words.filter((word) => word !== '').join(' ');
+}
+
+function createCommand(spec: ResourceSpec, subtype?: Subtype): Command {
+  const words = exampleLine(['create', subtype?.name ?? '']);
+  const fields = fieldsOn([...spec.fields, ...(subtype?.fields ?? [])], 'create');
+  const lists = listsOnCreate(spec, subtype);
+  const further = [...(subtype?.extra?.fields ?? []), ...lists.flatMap((action) => action.fields)];
+  const noun = typedNoun(spec, subtype);
+  const example = subtype?.example ?? spec.exampleCreate ?? '';
   return makeCommand(spec, words, {
-    description: `Creates ${article(spec.noun)}.`,
-    examples: [`stile ${spec.name} ${words} ${parentExample(spec)} ${spec.exampleCreate}`],
-    flags: [spec.parent.flag, ...spec.fields.map((field) => field.flag)],
-    check: checkParent(spec),
-    run: (context) => runCreate(context, spec),
+    summary: `Create ${article(noun)}`,
+    description: `Creates ${article(noun)}.${subtype?.note === undefined ? '' : ` ${subtype.note}`}`,
+    examples: [exampleLine(['stile', spec.name, words, parentExample(spec, subtype), example])],
+    flags: [spec.parent.flag, ...[...fields, ...further].flatMap(flagsOfField)],
+    check: all(checkParent(spec), checkFields(fields, 'create'), ...lists.map(checkValues)),
+    run: (context) => runCreate(context, spec, subtype),
   });
 }
 
-function updateCommand(spec: ResourceSpec): Command {
-  const words = spec.subtype === undefined ? 'update' : `update ${spec.subtype}`;
-  const fields = spec.fields.filter((field) => field.isCreateOnly !== true);
+function updateCommand(spec: ResourceSpec, subtype?: Subtype): Command {
+  const words = exampleLine(['update', subtype?.name ?? '']);
+  const fields = fieldsOn([...spec.fields, ...(subtype?.fields ?? [])], 'update');
+  const noun = typedNoun(spec, subtype);
+  const id = subtype?.exampleId ?? spec.exampleId;
   return makeCommand(spec, words, {
-    description: `Updates ${article(spec.noun)}. Only what is given changes; the value "null" clears a field.`,
-    examples: [`stile ${spec.name} ${words} -id ${spec.exampleId} -name web -description null`],
-    flags: [idFlag(spec), versionFlag, ...fields.map((field) => field.flag)],
-    check: checkId(spec),
-    run: (context) => runUpdate(context, spec),
+    summary: `Update ${article(noun)}`,
+    description: `Updates ${article(noun)}. Only what is given changes; the value "null" clears a field.`,
+    examples: [
+      `stile ${spec.name} ${words} -id ${id} ${subtype?.exampleUpdate ?? '-name web -description null'}`,
+    ],
+    flags: [idFlag(spec), versionFlag, ...fields.flatMap(flagsOfField)],
+    isOnItem: true,
+    check: all(checkId(spec), checkFields(fields, 'update')),
+    run: (context) => runUpdate(context, spec, subtype),
   });
 }
 
@@ -146,49 +183,109 @@ const listActionWords = {
   remove: ['Remove', 'from'],
 } as const;
 
+function checkListed(action: ListAction): Check {
+  return (context) => {
+    if (action.fields.some((field) => context.flags.list(field.name).length > 0))
+      return checkValues(action)(context);
+    const names = action.fields.map((field) => `-${field.name}`).join(' or ');
+    return { message: `No ${action.things} supplied via ${names}`, plain: true };
+  };
+}
+
+/** Refuses a value that cannot be right. */
+function checkValues(action: ListAction): Check {
+  return ({ flags }) => {
+    const given = action.fields.flatMap((field) => flags.list(field.name));
+    if (given.length === 1 && given[0] === 'null') return undefined;
+    const problem = given.map((value) => action.checkValue?.(value)).find((text) => text !== undefined);
+    return problem === undefined ? undefined : { message: problem, plain: true };
+  };
+}
+
 function listActionCommand(
   spec: ResourceSpec,
   action: ListAction,
   verb: keyof typeof listActionWords,
 ): Command {
   const clears = verb === 'set' ? ' A single "null" empties the list.' : '';
-  const withId = checkId(spec);
   const [does, preposition] = listActionWords[verb];
   const summary = `${does} ${action.things} ${preposition} ${article(spec.noun)}`;
-  return makeCommand(spec, `${verb}-${action.name}`, {
+  const words = `${verb}-${action.name}`;
+  return makeCommand(spec, words, {
     summary,
     description: `${summary}.${clears}`,
-    examples: [
-      `stile ${spec.name} ${verb}-${action.name} -id ${spec.exampleId} -${action.flag} ${action.exampleId}`,
-    ],
-    flags: [
-      idFlag(spec),
-      versionFlag,
-      { name: action.flag, type: 'string', repeat: true, help: `ID to ${verb === 'set' ? 'set' : verb}.` },
-    ],
-    check: (context) => {
-      if (context.flags.list(action.flag).length > 0) return withId(context);
-      return withId(context) ?? { message: `No ${action.things} supplied via -${action.flag}`, plain: true };
-    },
+    examples: [`stile ${spec.name} ${words} -id ${spec.exampleId} ${action.example}`],
+    flags: [idFlag(spec), versionFlag, ...action.fields.flatMap(flagsOfField)],
+    isOnItem: true,
+    check: all(checkId(spec), checkListed(action)),
     run: (context) => runListAction(context, { spec, action, verb }),
   });
 }
 
-const makers = {
-  read: readCommand,
-  list: listCommand,
-  create: createCommand,
-  update: updateCommand,
-  delete: deleteCommand,
-} as const;
+/** The scope of an action on one, which has no default (cli.md §2.2). */
+const actionScopeFlag: Flag = {
+  name: 'scope-id',
+  type: 'string',
+  env: 'SCOPE_ID',
+  help: 'ID of the scope.',
+};
+
+function checkActionScope({ flags }: CommandContext): CheckFailure | undefined {
+  return flags.text('scope-id') === ''
+    ? { message: 'Scope ID must be passed in via -scope-id or STILE_SCOPE_ID' }
+    : undefined;
+}
+
+function actionCommand(spec: ResourceSpec, action: Action): Command {
+  const id = action.on === 'item' ? [`-id ${action.exampleId ?? spec.exampleId}`] : [];
+  const hasScope = action.on === 'scope';
+  const flags = action.on === 'item' ? [idFlag(spec)] : hasScope ? [actionScopeFlag] : [];
+  const subject = action.on === 'item' ? [checkId(spec)] : hasScope ? [checkActionScope] : [];
+  return makeCommand(spec, action.words, {
+    summary: action.summary,
+    description: action.description,
+    examples: [exampleLine(['stile', spec.name, action.words, ...id, action.example])],
+    flags: [
+      ...flags,
+      ...(action.version === 'flag' ? [versionFlag] : []),
+      ...action.fields.flatMap(flagsOfField),
+    ],
+    isOnItem: action.on === 'item',
+    check: all(...subject, checkFields(action.fields, 'action')),
+    run: (context) => runAction(context, spec, action),
+  });
+}
+
+function verbCommands(spec: ResourceSpec, verb: ResourceSpec['verbs'][number]): readonly Command[] {
+  const { subtypes } = spec;
+  switch (verb) {
+    case 'read':
+      return [readCommand(spec)];
+    case 'list':
+      return [listCommand(spec)];
+    case 'delete':
+      return [deleteCommand(spec)];
+    case 'create':
+      return subtypes?.map((subtype) => createCommand(spec, subtype)) ?? [createCommand(spec)];
+    case 'update': {
+      const typed = (subtypes ?? []).filter((subtype) => subtype.isCreateOnly !== true);
+      return typed.length === 0
+        ? [updateCommand(spec)]
+        : typed.map((subtype) => updateCommand(spec, subtype));
+    }
+  }
+}
 
 /** Every command of the resource with that first word. */
 export function commandsOf(name: string): readonly Command[] {
   const spec = specs.find((each) => each.name === name);
   if (spec === undefined) return [];
-  const verbs = spec.verbs.map((verb) => makers[verb](spec));
-  const actions = (spec.listActions ?? []).flatMap((action) =>
-    (['add', 'set', 'remove'] as const).map((verb) => listActionCommand(spec, action, verb)),
-  );
-  return [...verbs, ...actions, ...specialCommands(spec)];
+  return [
+    ...spec.verbs.flatMap((verb) => verbCommands(spec, verb)),
+    ...(spec.listActions ?? []).flatMap((action) =>
+      (['add', 'set', 'remove'] as const).map((verb) => listActionCommand(spec, action, verb)),
+    ),
+    ...(spec.actions ?? []).map((action) => actionCommand(spec, action)),
+    ...(spec.special ?? []),
+  ];
 }

@@ -1,106 +1,38 @@
 /** What the commands of a resource do: one function a verb, the same for every resource. Each prints and gives the exit code. */
-import type { ApiAnswer, ApiClient, Query } from '@stile/client/api';
+import type { ApiAnswer, ApiCall, ApiClient, Query } from '@stile/client/api';
 import type { CommandContext } from '../command.ts';
-import { reportFailure, withApi, type Attempt } from '../tokens/api-session.ts';
+import { printable } from '../terminal/layout.ts';
+import { reportFailure, withApi, type ApiSession, type Attempt } from '../tokens/api-session.ts';
 import { tokenId } from '../tokens/token-source.ts';
-import { bodyOf } from './field-values.ts';
-import type { ListAction, ResourceSpec } from './resource-spec.ts';
-import { asJson, itemLines, listLines, objectsOf } from './table-view.ts';
+import { fieldsOn, listsOnCreate } from './field-flags.ts';
+import { valuesOf } from './field-values.ts';
+import { ListPrinter } from './list-printer.ts';
+import type { Action, ListAction, ResourceSpec, Shows, Subtype } from './resource-spec.ts';
+import { asJson, itemLines, objectsOf } from './table-view.ts';
 
 /** The id that the flags or the leading word name; `''` when none does. */
 export function idOf(context: CommandContext): string {
   return context.flags.text('id') || (context.positional ?? '');
 }
 
-/** Runs one call that answers with an item, and prints it. */
-async function printItemOf(
+/** Runs the calls of a command; a failure is reported and gives the exit code. */
+function attempt(
   context: CommandContext,
-  options: { spec: ResourceSpec; attempt: Attempt },
-  call: (client: ApiClient) => Promise<ApiAnswer>,
+  what: Attempt,
+  work: (session: ApiSession) => Promise<number>,
 ): Promise<number> {
-  const { spec, attempt } = options;
-  return withApi(context, async ({ client }) => {
+  return withApi(context, async (session) => {
     try {
-      const { status, body } = await call(client);
-      context.output.printItem(status, body, () => itemLines(spec, asJson(body)));
-      return 0;
+      return await work(session);
     } catch (error) {
-      return reportFailure(context, error, attempt);
+      return reportFailure(context, error, what);
     }
   });
 }
 
-/** `read`. `auth-tokens read -id self` means the token in use (http-api.md §2.5). */
-export async function runRead(context: CommandContext, spec: ResourceSpec): Promise<number> {
-  return withApi(context, async ({ client, token }) => {
-    try {
-      const id = ownTokenId(context, spec, token) ?? idOf(context);
-      const { status, body } = await client.resource(spec.name).read(id);
-      context.output.printItem(status, body, () => itemLines(spec, asJson(body)));
-      return 0;
-    } catch (error) {
-      return reportFailure(context, error, { verb: 'read', noun: spec.noun });
-    }
-  });
-}
-
-function ownTokenId(
-  context: CommandContext,
-  spec: ResourceSpec,
-  token: Parameters<typeof tokenId>[0] | undefined,
-): string | undefined {
-  return spec.name === 'auth-tokens' && idOf(context) === 'self' && token !== undefined
-    ? tokenId(token)
-    : undefined;
-}
-
-/** `list`: all pages. */
-export async function runList(context: CommandContext, spec: ResourceSpec): Promise<number> {
-  const { flags, output } = context;
-  const isRecursive = spec.parent.isScope && flags.bool('recursive');
-  const query: Record<string, Query[string]> = {
-    [spec.parent.field]: flags.text(spec.parent.flag.name),
-    recursive: isRecursive ? true : undefined,
-    filter: flags.text('filter') || undefined,
-  };
-  for (const flag of spec.listFlags ?? [])
-    query[flag.name.replaceAll('-', '_')] = flags.bool(flag.name) ? true : undefined;
-  return withApi(context, async ({ client }) => {
-    try {
-      const { status, body } = await client.resource(spec.name).list(query);
-      output.printItems(status, body, () => listLines(spec, objectsOf(body), { isRecursive }));
-      return 0;
-    } catch (error) {
-      return reportFailure(context, error, { verb: 'list', noun: `${spec.noun}s` });
-    }
-  });
-}
-
-function typedNoun(spec: ResourceSpec): string {
-  return spec.subtype === undefined ? spec.noun : `${spec.subtype}-type ${spec.noun}`;
-}
-
-/** `create`. */
-export async function runCreate(context: CommandContext, spec: ResourceSpec): Promise<number> {
-  const { flags } = context;
-  const body = {
-    [spec.parent.field]: flags.text(spec.parent.flag.name),
-    ...(spec.subtype === undefined ? {} : { type: spec.subtype }),
-    ...bodyOf(spec.fields, flags),
-  };
-  const attempt = { verb: 'create', noun: typedNoun(spec) };
-  return printItemOf(context, { spec, attempt }, (client) => client.resource(spec.name).create(body));
-}
-
-/** `update`. Without `-version` the present one is read first. */
-export async function runUpdate(context: CommandContext, spec: ResourceSpec): Promise<number> {
-  const { flags } = context;
-  const fields = spec.fields.filter((field) => field.isCreateOnly !== true);
-  const changes = bodyOf(fields, flags);
-  const attempt = { verb: 'update', noun: typedNoun(spec) };
-  return printItemOf(context, { spec, attempt }, (client) =>
-    client.resource(spec.name).update({ id: idOf(context), changes, ...versionOf(context) }),
-  );
+function show(context: CommandContext, spec: ResourceSpec, { status, body }: ApiAnswer): number {
+  context.output.printItem(status, body, () => itemLines(spec, asJson(body)));
+  return 0;
 }
 
 function versionOf(context: CommandContext): { version?: number } {
@@ -108,20 +40,146 @@ function versionOf(context: CommandContext): { version?: number } {
   return version === 0 ? {} : { version };
 }
 
-/** `delete`. */
-export async function runDelete(context: CommandContext, spec: ResourceSpec): Promise<number> {
-  const { output } = context;
-  return withApi(context, async ({ client, token }) => {
-    try {
-      const id = ownTokenId(context, spec, token) ?? idOf(context);
-      const { status } = await client.resource(spec.name).delete(id);
-      if (output.isJson) output.printJson({ status_code: status });
-      else output.print('The delete operation completed successfully.');
-      return 0;
-    } catch (error) {
-      return reportFailure(context, error, { verb: 'delete', noun: spec.noun });
+/** The id of the resource, where `self` stands for the token in use. */
+function resolvedId(context: CommandContext, spec: ResourceSpec, token: ApiSession['token']): string {
+  const id = idOf(context);
+  return spec.knowsSelf === true && id === 'self' && token !== undefined ? tokenId(token) : id;
+}
+
+/** `read`. `auth-tokens read -id self` means the token in use (http-api.md §2.5). */
+export function runRead(context: CommandContext, spec: ResourceSpec): Promise<number> {
+  return attempt(context, { verb: 'read', noun: spec.noun }, async ({ client, token }) =>
+    show(context, spec, await client.collection(spec.name).read(resolvedId(context, spec, token))),
+  );
+}
+
+/** `list`: all pages, printed as they come; what was deleted after its page was printed stays on the screen. */
+export function runList(context: CommandContext, spec: ResourceSpec): Promise<number> {
+  const { flags, output } = context;
+  const isRecursive = spec.parent.isScope && flags.bool('recursive');
+  const query: Record<string, Query[string]> = {
+    [spec.parent.field]: flags.text(spec.parent.flag.name),
+    recursive: isRecursive ? true : undefined,
+    filter: spec.hasNoFilter === true ? undefined : flags.text('filter') || undefined,
+  };
+  for (const flag of spec.listFlags ?? [])
+    query[flag.name.replaceAll('-', '_')] = flags.bool(flag.name) ? true : undefined;
+  return attempt(context, { verb: 'list', noun: pluralOf(spec.noun) }, async ({ client }) => {
+    const printer = new ListPrinter(output, { title: spec.title, view: spec.list, isRecursive });
+    for await (const { status, items } of client.collection(spec.name).pages(query)) {
+      if (!(await printer.page(status, items))) return 0;
     }
+    printer.end();
+    return 0;
   });
+}
+
+/** `target` as `targets`, `alias` as `aliases`. */
+export function pluralOf(noun: string): string {
+  if (/(?:s|x|ch)$/.test(noun)) return `${noun}es`;
+  return /[^aeiou]y$/.test(noun) ? `${noun.slice(0, -1)}ies` : `${noun}s`;
+}
+
+/** `tcp-type target`, as the recorded texts have it. */
+export function typedNoun(spec: ResourceSpec, subtype: Subtype | undefined): string {
+  return subtype === undefined ? spec.noun : `${subtype.name}-type ${spec.noun}`;
+}
+
+/** The lists that a create sets afterwards: action and body. */
+interface ListToSet {
+  readonly action: string;
+  readonly body: Record<string, unknown>;
+}
+
+async function listsToSet(
+  context: CommandContext,
+  spec: ResourceSpec,
+  subtype: Subtype | undefined,
+): Promise<readonly ListToSet[]> {
+  const lists: ListToSet[] = [];
+  for (const { name, fields } of listsOnCreate(spec, subtype)) {
+    const { body } = await valuesOf(fields, context);
+    if (Object.keys(body).length > 0) lists.push({ action: `set-${name}`, body });
+  }
+  return lists;
+}
+
+/** Sets the lists of what was just created, one call each; a failure says what is there already. */
+async function setLists(
+  context: CommandContext,
+  options: { spec: ResourceSpec; client: ApiClient; created: ApiAnswer; lists: readonly ListToSet[] },
+): Promise<number> {
+  const { spec, client, created, lists } = options;
+  let answer = created;
+  for (const { action, body } of lists) {
+    const { id, version } = asJson(answer.body);
+    const request = {
+      id: typeof id === 'string' ? id : '',
+      action,
+      body,
+      ...(typeof version === 'number' ? { version } : {}),
+    };
+    try {
+      answer = await client.collection(spec.name).action(request);
+    } catch (error) {
+      context.output.warn(
+        `The ${spec.noun} ${printable(request.id)} was created, but not all of it could be set.`,
+      );
+      return reportFailure(context, error, { verb: action, noun: spec.noun });
+    }
+  }
+  return show(context, spec, answer);
+}
+
+/** `create`, and what create can set beside it. */
+export async function runCreate(
+  context: CommandContext,
+  spec: ResourceSpec,
+  subtype?: Subtype,
+): Promise<number> {
+  const fields = fieldsOn([...spec.fields, ...(subtype?.fields ?? [])], 'create');
+  const { body: given, query } = await valuesOf(fields, context);
+  const lists = await listsToSet(context, spec, subtype);
+  const type = subtype?.wireType ?? subtype?.name ?? '';
+  const body = {
+    [spec.parent.field]: context.flags.text(spec.parent.flag.name),
+    ...(type === '' ? {} : { type }),
+    ...given,
+    ...subtype?.extra?.body(context),
+  };
+  const path = subtype?.createPath ?? '';
+  return attempt(context, { verb: 'create', noun: typedNoun(spec, subtype) }, async ({ client }) => {
+    const created = await client.collection(spec.name).create(body, { path, query });
+    return setLists(context, { spec, client, created, lists });
+  });
+}
+
+/** `update`. Without `-version` the present one is read first. */
+export async function runUpdate(
+  context: CommandContext,
+  spec: ResourceSpec,
+  subtype?: Subtype,
+): Promise<number> {
+  const fields = fieldsOn([...spec.fields, ...(subtype?.fields ?? [])], 'update');
+  const { body } = await valuesOf(fields, context);
+  const request = { id: idOf(context), changes: body, ...versionOf(context) };
+  return attempt(context, { verb: 'update', noun: typedNoun(spec, subtype) }, async ({ client }) =>
+    show(context, spec, await client.collection(spec.name).update(request)),
+  );
+}
+
+/** `delete`. */
+export function runDelete(context: CommandContext, spec: ResourceSpec): Promise<number> {
+  return attempt(context, { verb: 'delete', noun: spec.noun }, async ({ client, token }) => {
+    const { status } = await client.collection(spec.name).delete(resolvedId(context, spec, token));
+    return showSentence(context, status, 'The delete operation completed successfully.');
+  });
+}
+
+function showSentence(context: CommandContext, status: number, text: string): number {
+  if (context.output.isJson) context.output.printJson({ status_code: status });
+  else context.output.print(text);
+  return 0;
 }
 
 /** `add-…`, `set-…`, `remove-…`. For `set` a single `null` empties the list. */
@@ -130,16 +188,85 @@ export async function runListAction(
   options: { spec: ResourceSpec; action: ListAction; verb: 'add' | 'set' | 'remove' },
 ): Promise<number> {
   const { spec, action, verb } = options;
-  const given = context.flags.list(action.flag);
-  const values = verb === 'set' && given.length === 1 && given[0] === 'null' ? [] : given;
   const name = `${verb}-${action.name}`;
-  const attempt = { verb: name, noun: spec.noun };
-  return printItemOf(context, { spec, attempt }, (client) =>
-    client.resource(spec.name).action({
-      id: idOf(context),
-      action: name,
-      body: { [action.field]: values },
-      ...versionOf(context),
-    }),
+  const { body: given } = await valuesOf(action.fields, context);
+  const body = Object.fromEntries(
+    action.fields
+      .filter((field) => field.field in given)
+      .map((field) => [
+        field.field,
+        given[field.field] ?? (verb === 'set' ? [] : context.flags.list(field.name)),
+      ]),
   );
+  const request = { id: idOf(context), action: name, body, ...versionOf(context) };
+  return attempt(context, { verb: name, noun: spec.noun }, async ({ client }) =>
+    show(context, spec, await client.collection(spec.name).action(request)),
+  );
+}
+
+async function present(
+  client: ApiClient,
+  context: CommandContext,
+  spec: ResourceSpec,
+  action: Action,
+): Promise<object> {
+  if (action.version === undefined) return {};
+  const given = action.version === 'flag' ? versionOf(context) : {};
+  return given.version === undefined
+    ? { version: await client.collection(spec.name).versionOf(idOf(context)) }
+    : given;
+}
+
+function pathOf(context: CommandContext, spec: ResourceSpec, action: Action): string {
+  switch (action.on) {
+    case 'item':
+      return `${spec.name}/${encodeURIComponent(idOf(context))}${action.path}`;
+    case 'scope':
+      if (action.isScopeInBody === true) return `${spec.name}${action.path}`;
+      return `${spec.name}/${encodeURIComponent(context.flags.text('scope-id'))}${action.path}`;
+    case 'collection':
+      return `${spec.name}${action.path}`;
+  }
+}
+
+function showAnswer(context: CommandContext, spec: ResourceSpec, shows: Shows, answer: ApiAnswer): number {
+  const { output } = context;
+  const { status, body } = answer;
+  switch (shows.kind) {
+    case 'item':
+      return show(context, spec, answer);
+    case 'sentence':
+      return showSentence(context, status, shows.text);
+    case 'lines':
+      output.printItem(status, body, () => shows.lines(asJson(body), context));
+      return 0;
+    case 'list': {
+      const printer = new ListPrinter(output, { title: shows.title, view: shows.view, isRecursive: false });
+      void printer.page(status, objectsOf(asJson(body)['items']));
+      printer.end();
+      return 0;
+    }
+  }
+}
+
+/** A further verb of a resource. */
+export async function runAction(
+  context: CommandContext,
+  spec: ResourceSpec,
+  action: Action,
+): Promise<number> {
+  const { body: given, query } = await valuesOf(action.fields, context);
+  const scope = action.isScopeInBody === true ? { scope_id: context.flags.text('scope-id') } : {};
+  const what = { verb: action.verb ?? action.words, noun: action.noun ?? spec.noun };
+  return attempt(context, what, async ({ client }) => {
+    const version = await present(client, context, spec, action);
+    const body = { ...scope, ...given, ...version };
+    const call: ApiCall = {
+      method: action.method,
+      path: pathOf(context, spec, action),
+      query,
+      ...(action.method === 'GET' ? {} : { body }),
+    };
+    return showAnswer(context, spec, action.shows, await client.call(call));
+  });
 }

@@ -1,6 +1,6 @@
 /** Item and list tables of resources from their specs (cli.md §3): labels, widths and order as the recorded runs have them. */
 import { block, localTime, printable, row, type RowValue } from '../terminal/layout.ts';
-import type { Column, Json, ResourceSpec } from './resource-spec.ts';
+import type { Column, Json, ListView, ResourceSpec } from './resource-spec.ts';
 
 /** Least label width of an item: "Parent Scope ID" and two (cli.md §3.1 rule 1). */
 const leastLabelWidth = 17;
@@ -89,10 +89,14 @@ function scopeSection(item: Json, heading: string, labelWidth: number): string[]
 
 function attributeRows(spec: ResourceSpec, item: Json): Record<string, RowValue> {
   const attributes = asJson(item['attributes']);
+  const labels = Object.entries(spec.item.attributes ?? {});
   const rows: Record<string, RowValue> = {};
   for (const key of Object.keys(attributes)) {
-    const label = spec.item.attributes?.[key] ?? key;
-    rows[label] = cell(attributes, { label, field: key, kind: 'present' });
+    // An object whose parts have labels of their own is shown by them.
+    const parts = labels.filter(([path]) => path.startsWith(`${key}.`));
+    const shown = parts.length > 0 ? parts : [[key, spec.item.attributes?.[key] ?? key] as const];
+    for (const [path, label] of shown)
+      rows[label] = cell(attributes, { label, field: path, kind: 'present' });
   }
   return rows;
 }
@@ -122,35 +126,40 @@ export function itemLines(spec: ResourceSpec, item: Json): string[] {
   ];
 }
 
-function listItem(spec: ResourceSpec, item: Json, options: { isRecursive: boolean }): string[] {
-  const column = spec.list.valueColumn ?? listValueColumn;
-  const id = typeof item['id'] === 'string' && item['id'] !== '' ? item['id'] : '(not available)';
-  const lines = row('ID', id, 2, column - 4);
+const idColumn: Column = { label: 'ID', field: 'id' };
+
+/** One item of a list. */
+export function listItem(view: ListView, item: Json, options: { isRecursive: boolean }): string[] {
+  const column = view.valueColumn ?? listValueColumn;
+  const head = view.head ?? idColumn;
+  const id = cell(item, head);
+  const lines = row(head.label, typeof id === 'string' ? id : '(not available)', 2, column - 4);
   if (options.isRecursive) {
     const scopeId = cell(item, { label: 'Scope ID', field: 'scope.id' });
     if (scopeId !== undefined) lines.push(...row('Scope ID', scopeId, 4, column - 6));
   }
-  for (const each of spec.list.columns) {
+  for (const each of view.columns) {
     const value = cell(item, each);
     if (value !== undefined) lines.push(...row(each.label, value, 4, column - 6));
   }
+  lines.push(...(view.sections ?? []).flatMap((section) => section(item)));
   const actions = textsOf(item['authorized_actions']);
   if (actions.length > 0)
     lines.push('    Authorized Actions:', ...actions.map((action) => `      ${printable(action)}`));
   return lines;
 }
 
-/** The view of a list: items with an empty line between them, or the sentence for none. */
-export function listLines(
-  spec: ResourceSpec,
-  items: readonly Json[],
-  options: { isRecursive: boolean },
-): string[] {
-  if (items.length === 0) return [spec.list.empty];
-  const lines = ['', `${spec.title} information:`];
-  for (const [index, item] of items.entries()) {
-    if (index > 0) lines.push('');
-    lines.push(...listItem(spec, item, options));
-  }
-  return lines;
+/** A block of small objects with an empty line between them, as host sources are shown. */
+export function blocks(
+  heading: string,
+  field: string,
+  columns: readonly Column[],
+): (item: Json, width: number) => string[] {
+  return (item, width) => {
+    const lines = objectsOf(item[field]).flatMap((each, index) => {
+      const rows = Object.fromEntries(columns.map((column) => [column.label, cell(each, column)]));
+      return [...(index === 0 ? [] : ['']), ...block(rows, 4, width)];
+    });
+    return lines.length === 0 ? [] : ['', `  ${heading}:`, ...lines];
+  };
 }

@@ -14,9 +14,9 @@ async function candidates(line: string, point = line.length): Promise<string[]> 
 
 describe('candidates', () => {
   test.each([
-    ['stile ses', ['sessions']],
-    ['stile targets re', ['read', 'remove-host-sources']],
-    ['stile targets create ', ['tcp']],
+    ['stile ses', ['session-recordings', 'sessions']],
+    ['stile targets re', ['read', 'remove-credential-sources', 'remove-host-sources']],
+    ['stile targets create ', ['rdp', 'ssh', 'tcp']],
     ['stile connect s', ['ssh']],
     ['stile targets list -re', ['-recursive']],
     ['stile targets list --re', ['--recursive']],
@@ -35,7 +35,10 @@ describe('candidates', () => {
   });
 
   test('what stands behind the cursor does not count', async () => {
-    expect(await candidates('stile ses list', 'stile ses'.length)).toEqual(['sessions']);
+    expect(await candidates('stile ses list', 'stile ses'.length)).toEqual([
+      'session-recordings',
+      'sessions',
+    ]);
   });
 });
 

@@ -2,6 +2,7 @@
  * Where commands print: tables or JSON on stdout, errors and warnings on stderr (cli.md §1.5–1.7). Text from a server passes
  * through `layout.ts` before it gets to a terminal.
  */
+import { once } from 'node:events';
 import type { CommandStreams } from './streams.ts';
 import type { Environment } from '../arguments/environment.ts';
 import { block, defaultColumns, printable, wrap } from './layout.ts';
@@ -88,6 +89,7 @@ export class Output {
   readonly #colour: boolean;
   readonly #quiet: boolean;
   #isCurlPrinted = false;
+  #hasRoom = true;
 
   /** `quiet` discards stderr (`-output-curl-string`, cli.md §1.9). */
   constructor(
@@ -118,7 +120,31 @@ export class Output {
 
   /** One text and a newline on stdout, as it is. */
   print(text: string): void {
-    this.#streams.stdout.write(`${text}\n`);
+    this.write(`${text}\n`);
+  }
+
+  /** A piece of text on stdout, as it is, without a newline. */
+  write(text: string): void {
+    this.#hasRoom = this.#streams.stdout.write(text);
+  }
+
+  /** Waits until what was written has left. @returns false when nobody reads standard output any more */
+  async drained(): Promise<boolean> {
+    const { stdout } = this.#streams;
+    if (!stdout.writable) return false;
+    if (this.#hasRoom) return true;
+    const gone = new AbortController();
+    const onClose = (): void => gone.abort();
+    stdout.once('close', onClose);
+    try {
+      await once(stdout, 'drain', { signal: gone.signal });
+      return true;
+    } catch {
+      // The reader went away (`… | head`): the entry of the program says what that means.
+      return false;
+    } finally {
+      stdout.removeListener('close', onClose);
+    }
   }
 
   /** Table lines on stdout, wrapped. */
@@ -134,12 +160,6 @@ export class Output {
   /** An item: its table, or the envelope `{"status_code","item"}` around what the server sent. */
   printItem(status: number, item: unknown, lines: () => readonly string[]): void {
     if (this.isJson) this.printJson({ status_code: status, item });
-    else this.printLines(lines());
-  }
-
-  /** A list: its table, or the envelope `{"status_code","items"}`; an empty list is `null` there. */
-  printItems(status: number, items: readonly unknown[], lines: () => readonly string[]): void {
-    if (this.isJson) this.printJson({ status_code: status, items: items.length === 0 ? null : items });
     else this.printLines(lines());
   }
 

@@ -22,10 +22,13 @@ export function tokenHint(
   return environment.get('KEYRING_TYPE') === 'none' ? '<token>' : '$(stile config get-token)';
 }
 
-/** A password in the body is replaced: the line ends up in a terminal's history. */
+/** Fields whose values are secret, whatever they hold. */
+const secretField = /(?:^|_)(?:password|passphrase|secret|secrets|private_key|certificate_key|token|object)$/;
+
+/** A secret in the body is replaced: the line ends up in a terminal's history. */
 function withoutSecrets(body: string): string {
   return JSON.stringify(JSON.parse(body), (key, value: unknown) =>
-    key.endsWith('password') && typeof value === 'string' ? `<${key}>` : value,
+    secretField.test(key) && value !== null ? `<${key}>` : value,
   );
 }
 

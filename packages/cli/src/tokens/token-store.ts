@@ -1,8 +1,8 @@
 /** Where tokens are kept between commands: what a store is (cli.md §1.10). */
-import type { AuthToken } from '@stile/client/api';
+import type { LoginToken } from '@stile/client/api';
 
 /** A stored login: the auth token object of the API, `token` included. Secret. */
-export type StoredToken = AuthToken;
+export type StoredToken = LoginToken;
 
 /** One place for tokens. */
 export interface TokenStore {

@@ -12,7 +12,13 @@ import {
   type ApiRequest,
   type ApiTransport,
 } from './api-transport.ts';
-import type { AuthenticateAnswer, ResourceTypes, Session, SessionAuthorizationAnswer } from './api-types.ts';
+import type {
+  AuthenticateAnswer,
+  CollectionName,
+  Session,
+  SessionAuthorizationAnswer,
+  TypesOf,
+} from './api-types.ts';
 import { ResourceCalls } from './resource-calls.ts';
 
 /** How the client reaches the controller and as whom. */
@@ -78,8 +84,13 @@ export class ApiClient {
   }
 
   /** The calls of one collection, as `client.resource('targets').read('ttcp_1234567890')`. */
-  resource<Name extends keyof ResourceTypes>(name: Name): ResourceCalls<ResourceTypes[Name]> {
-    return new ResourceCalls<ResourceTypes[Name]>(this, name);
+  resource<Name extends CollectionName>(name: Name): ResourceCalls<TypesOf<Name>> {
+    return new ResourceCalls<TypesOf<Name>>(this, name);
+  }
+
+  /** The calls of any collection by its name, for what has no type here. */
+  collection(name: string): ResourceCalls {
+    return new ResourceCalls(this, name);
   }
 
   /**

@@ -1,42 +1,15 @@
-/** The few verbs of resources that are not like the others: `sessions cancel`, `targets authorize-session`, `workers create controller-led`. */
+/** `targets authorize-session`: the one verb whose target can be named by id, alias, or name and scope (cli.md §2.3, 3.3). */
 import { apiOptions } from '../arguments/standard-flags.ts';
 import type { CheckFailure, Command, CommandContext } from '../command.ts';
 import { authorizeLayout, credentialLines } from '../terminal/credential-lines.ts';
 import { block, localTime } from '../terminal/layout.ts';
 import { reportFailure, withApi } from '../tokens/api-session.ts';
-import { bodyOf } from './field-values.ts';
 import { idOf } from './resource-runs.ts';
-import type { Json, ResourceSpec } from './resource-spec.ts';
-import { asJson, itemLines } from './table-view.ts';
-
-function cancelCommand(spec: ResourceSpec): Command {
-  return {
-    path: 'sessions cancel',
-    summary: 'Cancel a session',
-    description:
-      'Cancels a session by its ID: its connections are closed at once. A session that has ended already stays as it is.',
-    examples: [`stile sessions cancel -id ${spec.exampleId}`],
-    groups: [
-      ...apiOptions,
-      { title: 'Command Options', flags: [{ name: 'id', type: 'string', help: 'ID of the session.' }] },
-    ],
-    check: (context) =>
-      idOf(context) === '' ? { message: 'ID is required but not passed in via -id' } : undefined,
-    run: (context) =>
-      withApi(context, async ({ client }) => {
-        try {
-          const { status, body } = await client.cancelSession(idOf(context));
-          context.output.printItem(status, body, () => itemLines(spec, asJson(body)));
-          return 0;
-        } catch (error) {
-          return reportFailure(context, error, { verb: 'cancel', noun: 'session' });
-        }
-      }),
-  };
-}
+import type { Json } from './resource-spec.ts';
+import { asJson } from './table-view.ts';
 
 /** The nine rows that are always there, then credentials (cli.md §3.3). */
-export function authorizationLines(item: Json): string[] {
+function authorizationLines(item: Json): string[] {
   const text = (value: unknown): string => (typeof value === 'string' ? value : '');
   const rows = {
     'Authorization Token': text(item['authorization_token']),
@@ -78,7 +51,8 @@ function checkAuthorize(context: CommandContext): CheckFailure | undefined {
       };
 }
 
-const authorizeCommand: Command = {
+/** `stile targets authorize-session`. */
+export const authorizeCommand: Command = {
   path: 'targets authorize-session',
   summary: 'Authorize a session against a target',
   description:
@@ -136,35 +110,3 @@ const authorizeCommand: Command = {
       }
     }),
 };
-
-function createWorkerCommand(spec: ResourceSpec): Command {
-  return {
-    path: 'workers create controller-led',
-    summary: 'Create a worker and its activation token',
-    description:
-      'Creates a worker and prints its activation token, once. The token goes into the configuration of the worker, which enrols with it.',
-    examples: ['stile workers create controller-led -name worker-1'],
-    groups: [
-      ...apiOptions,
-      { title: 'Command Options', flags: [spec.parent.flag, ...spec.fields.map((field) => field.flag)] },
-    ],
-    run: (context) =>
-      withApi(context, async ({ client }) => {
-        try {
-          const body = { scope_id: context.flags.text('scope-id'), ...bodyOf(spec.fields, context.flags) };
-          const answer = await client.resource('workers').create(body, { path: ':create:controller-led' });
-          context.output.printItem(answer.status, answer.body, () => itemLines(spec, asJson(answer.body)));
-          return 0;
-        } catch (error) {
-          return reportFailure(context, error, { verb: 'create', noun: 'controller-led-type worker' });
-        }
-      }),
-  };
-}
-
-/** Further commands of a resource. */
-export function specialCommands(spec: ResourceSpec): readonly Command[] {
-  if (spec.name === 'sessions') return [cancelCommand(spec)];
-  if (spec.name === 'targets') return [authorizeCommand];
-  return spec.name === 'workers' ? [createWorkerCommand(spec)] : [];
-}

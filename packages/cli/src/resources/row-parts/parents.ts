@@ -1,6 +1,6 @@
-/** What collections lie in, and the flags that every create and update shares. */
-import type { Flag } from '../command.ts';
-import type { FieldFlag, ParentSpec } from './resource-spec.ts';
+/** What collections lie in. */
+import type { Flag } from '../../command.ts';
+import type { ParentSpec } from '../resource-spec.ts';
 
 const scopeFlag: Flag = {
   name: 'scope-id',
@@ -11,7 +11,13 @@ const scopeFlag: Flag = {
 };
 
 /** A scope. */
-export const scopeParent: ParentSpec = { flag: scopeFlag, field: 'scope_id', title: 'Scope', isScope: true };
+export const scopeParent: ParentSpec = {
+  flag: scopeFlag,
+  field: 'scope_id',
+  title: 'Scope',
+  isScope: true,
+  exampleId: 'global',
+};
 
 /** A host catalog. */
 export const hostCatalogParent: ParentSpec = {
@@ -24,6 +30,7 @@ export const hostCatalogParent: ParentSpec = {
   field: 'host_catalog_id',
   title: 'HostCatalog',
   isScope: false,
+  exampleId: 'hcst_1234567890',
 };
 
 /** An auth method. */
@@ -37,10 +44,19 @@ export const authMethodParent: ParentSpec = {
   field: 'auth_method_id',
   title: 'AuthMethod',
   isScope: false,
+  exampleId: 'ampw_1234567890',
 };
 
-/** `-name` and `-description`. */
-export const nameFields: readonly FieldFlag[] = [
-  { flag: { name: 'name', type: 'string', help: 'Name to set.' }, field: 'name' },
-  { flag: { name: 'description', type: 'string', help: 'Description to set.' }, field: 'description' },
-];
+/** A credential store. */
+export const credentialStoreParent: ParentSpec = {
+  flag: {
+    name: 'credential-store-id',
+    type: 'string',
+    env: 'CREDENTIAL_STORE_ID',
+    help: 'Credential store in which to work.',
+  },
+  field: 'credential_store_id',
+  title: 'CredentialStore',
+  isScope: false,
+  exampleId: 'csst_1234567890',
+};
