@@ -74,7 +74,7 @@ export function prepare() {
 
   const installed = installKey();
   if (!isStamped(installStamp, installed)) {
-    // Not `npm ci`: the lock file lists the prebuilt parts of this project's own platforms only, and `ci` would refuse the others.
+    // Not `npm ci`: it would throw away what is installed for every change of the lock file.
     run('installing (once; sqlite3 may compile for two minutes)', 'npm', [
       'install',
       '--no-save',

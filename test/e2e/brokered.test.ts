@@ -64,8 +64,12 @@ describe.skipIf(mustSkipWithout('sshd', 'ssh', 'ssh-keygen'))('a brokered SSH ke
       '-remote-command',
       'echo reached',
       '--',
-      ...['-o', `UserKnownHostsFile=${join(sshd.folder, 'known')}`],
-      ...['-o', 'StrictHostKeyChecking=accept-new', '-o', 'BatchMode=yes'],
+      '-o',
+      `UserKnownHostsFile=${join(sshd.folder, 'known')}`,
+      '-o',
+      'StrictHostKeyChecking=accept-new',
+      '-o',
+      'BatchMode=yes',
     ]);
     expect({ status: finished.status, stderr: finished.stderr }).toEqual({
       status: 0,
