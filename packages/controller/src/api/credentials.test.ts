@@ -156,6 +156,8 @@ describe('credentials over HTTP', () => {
     expect((await patch({})).status).toBe(400);
     expect((await patch(null)).status).toBe(400);
     expect((await patch({ a: 'x'.repeat(70_000) })).status).toBe(400);
+    const huge = '{"version":1,"attributes":{"object":{"a":[1e999]}}}';
+    expect((await stile.send('PATCH', path, huge, stile.admin)).text).toContain('attributes.object');
     expect((await patch({ a: 3 })).json).toMatchObject({ version: 2 });
   });
 
