@@ -64,12 +64,9 @@ describe.skipIf(mustSkipWithout('sshd', 'ssh', 'ssh-keygen'))('a brokered SSH ke
       '-remote-command',
       'echo reached',
       '--',
-      '-o',
-      `UserKnownHostsFile=${join(sshd.folder, 'known')}`,
-      '-o',
-      'StrictHostKeyChecking=accept-new',
-      '-o',
-      'BatchMode=yes',
+      `-oUserKnownHostsFile=${join(sshd.folder, 'known')}`,
+      '-oStrictHostKeyChecking=accept-new',
+      '-oBatchMode=yes',
     ]);
     expect({ status: finished.status, stderr: finished.stderr }).toEqual({
       status: 0,

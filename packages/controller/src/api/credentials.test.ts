@@ -1,6 +1,7 @@
 /** Credentials over HTTP: what goes in, what comes out, and to whom. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestController, type TestController } from '../../../../test/support/controller.ts';
+import { createRole } from '../iam/role-repository.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -156,7 +157,48 @@ describe('credentials over HTTP', () => {
     expect((await patch({})).status).toBe(400);
     expect((await patch(null)).status).toBe(400);
     expect((await patch({ a: 'x'.repeat(70_000) })).status).toBe(400);
+    const huge = '{"version":1,"attributes":{"object":{"a":[1e999]}}}';
+    expect((await stile.send('PATCH', path, huge, stile.admin)).text).toContain('attributes.object');
     expect((await patch({ a: 3 })).json).toMatchObject({ version: 2 });
+  });
+
+  test('a grant on one store opens its credentials to a user, and nothing beside them', async () => {
+    const other = await stile.send(
+      'POST',
+      '/v1/credential-stores',
+      { scope_id: 'p_1234567890', type: 'static' },
+      stile.admin,
+    );
+    const otherId = String((other.json as Json)['id']);
+    const inside = await create('password', { password: knownSecret });
+    const outside = await create('password', { password: knownSecret }, { credential_store_id: otherId });
+    const { database, clock } = stile.controller.parts;
+    await database.write((tx) =>
+      createRole(tx, {
+        scopeId: 'p_1234567890',
+        name: 'credentials of one store',
+        grants: [`ids=${storeId};type=credential;actions=list,read,create`],
+        principalIds: ['u_0987654321'],
+        grantScopes: ['this'],
+        nowUs: clock.nowUs(),
+      }),
+    );
+    const status = async (method: string, path: string, body?: object): Promise<number> =>
+      (await stile.send(method, path, body, stile.user)).status;
+    const attributes = { password: 'p' };
+    const body = { type: 'password', attributes };
+    expect(await status('GET', `/v1/credentials?credential_store_id=${storeId}`)).toBe(200);
+    expect(await status('GET', `/v1/credentials/${String(inside['id'])}`)).toBe(200);
+    expect(await status('POST', '/v1/credentials', { ...body, credential_store_id: storeId })).toBe(200);
+    expect(await status('GET', `/v1/credentials?credential_store_id=${otherId}`)).toBe(403);
+    expect(await status('GET', `/v1/credentials/${String(outside['id'])}`)).toBe(403);
+    expect(await status('POST', '/v1/credentials', { ...body, credential_store_id: otherId })).toBe(403);
+    const path = `/v1/credentials/${String(inside['id'])}`;
+    expect(await status('PATCH', path, { version: 1, attributes })).toBe(403);
+    expect(await status('DELETE', path)).toBe(403);
+    expect(await status('GET', `/v1/credential-stores/${storeId}`)).toBe(403);
+    const change = { version: 1, brokered_credential_source_ids: [inside['id']] };
+    expect(await status('POST', '/v1/targets/ttcp_1234567890:set-credential-sources', change)).toBe(403);
   });
 
   test('Vault stores and what is in them are refused as features that are not offered', async () => {

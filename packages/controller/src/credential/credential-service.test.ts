@@ -218,6 +218,18 @@ describeBothEngines('credentials', (engineTest) => {
     await expect(credentials.delete(ids[0] ?? '')).rejects.toMatchObject({ code: 'notFound' });
   });
 
+  test('a scope that goes takes its stores, credentials and links along', async () => {
+    const { credentials, database, targets, storeId } = await newScene(engineTest);
+    const { id } = await credentials.create({ credentialStoreId: storeId, type: 'password', secret });
+    const { target } = await targets.create({ scopeId: worldIds.project, name: 't', defaultPort: 22 });
+    await targets.changeCredentialSources('add', target.id, 1, { brokered: [id], injected: [] });
+    await database.write((tx) => tx.deleteFrom('scope').where('id', '=', worldIds.project).execute());
+    const { reader } = database;
+    expect(await reader.selectFrom('credential_store').select('id').execute()).toEqual([]);
+    expect(await reader.selectFrom('credential').select('id').execute()).toEqual([]);
+    expect(await reader.selectFrom('target_credential_source').selectAll().execute()).toEqual([]);
+  });
+
   test('deleting a target leaves its credentials', async () => {
     const { credentials, database, targets, storeId } = await newScene(engineTest);
     const { id } = await credentials.create({ credentialStoreId: storeId, type: 'password', secret });

@@ -36,6 +36,8 @@ export async function deriveKey(derivation: Derivation): Promise<Uint8Array> {
     workerData: { ...derivation, library, passphrase, salt: Uint8Array.from(derivation.salt) },
     resourceLimits: { maxOldGenerationSizeMb: 32 },
   });
+  // A controller that stops does not wait for it.
+  thread.unref();
   return new Promise((resolve, reject) => {
     const fail = (cause?: unknown): void => {
       reject(new StileError('internal', 'the key of a private key cannot be derived', { cause }));

@@ -14,7 +14,7 @@ const plainLabels: ReadonlySet<string> = new Set([
 ]);
 
 /** Checks that wait for their turn; one runs at a time, each is some seconds of work at most. */
-const mostWaiting = 32;
+const mostWaiting = 8;
 let waiting = 0;
 let turn: Promise<unknown> = Promise.resolve();
 

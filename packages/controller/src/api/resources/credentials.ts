@@ -168,11 +168,18 @@ interface AttributeValues {
   readonly passphrase?: Secret | null;
 }
 
+/** Whether a number was beyond what a number can be: JSON would show it as null. */
+function hasInfinity(value: unknown): boolean {
+  if (typeof value === 'number') return !Number.isFinite(value);
+  return typeof value === 'object' && value !== null && Object.values(value).some(hasInfinity);
+}
+
 /** What is wrong with the object of a JSON credential, if anything. */
 function objectProblems(object: unknown): readonly FieldError[] {
   if (object === undefined || object === null) return [];
-  const text = canonicalJson(object);
   const name = 'attributes.object';
+  if (hasInfinity(object)) return [{ name, description: 'This field holds a number that is too large.' }];
+  const text = canonicalJson(object);
   if (text === '{}') return [{ name, description: cannotBeEmpty }];
   return Buffer.byteLength(text) <= maxObjectBytes
     ? []
