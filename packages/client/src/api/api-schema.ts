@@ -33,12 +33,36 @@ export interface Account {
   readonly version?: number;
   /** `password`. */
   readonly type?: string;
+  /** The auth method of the login. */
   readonly auth_method_id?: string;
   readonly attributes?: {
+    /** Lower case letters, digits, full stops and hyphens. */
     readonly login_name?: string;
   };
+  /** Password accounts are in no managed group. */
+  readonly managed_group_ids?: readonly string[];
   /** Actions that the caller may do on the resource, sorted. */
   readonly authorized_actions?: readonly string[];
+}
+
+/** Account in requests; null clears a field. */
+export interface AccountInput {
+  /** A name, unique among its siblings. */
+  readonly name?: string | null;
+  /** A note for people. */
+  readonly description?: string | null;
+  /** Counts the changes; a PATCH names the one it saw. */
+  readonly version?: number | null;
+  /** `password`. */
+  readonly type?: string | null;
+  /** The auth method of the login. */
+  readonly auth_method_id?: string | null;
+  readonly attributes?: {
+    /** Lower case letters, digits, full stops and hyphens. */
+    readonly login_name?: string | null;
+    /** The first password; without one nobody can log in. */
+    readonly password?: string | null;
+  } | null;
 }
 
 /** Alias in answers. */
@@ -107,6 +131,7 @@ export interface AliasInput {
 export interface AuthMethod {
   /** The id of the resource. */
   readonly id?: string;
+  /** `global` or an org. */
   readonly scope_id?: string;
   /** The scope of the resource. */
   readonly scope?: {
@@ -127,15 +152,39 @@ export interface AuthMethod {
   /** `password`. */
   readonly type?: string;
   readonly attributes?: {
+    /** Shortest login name, characters. Default 3. */
     readonly min_login_name_length?: number;
+    /** Shortest password, characters. Default 8. */
     readonly min_password_length?: number;
   };
-  /** Whether it is the primary one of its scope. */
+  /** Whether it is the primary one of its scope; changed by `primary_auth_method_id` of the scope. */
   readonly is_primary?: boolean;
   /** Actions that the caller may do on the resource, sorted. */
   readonly authorized_actions?: readonly string[];
   /** Actions that the caller may do on collections inside the resource. */
   readonly authorized_collection_actions?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** AuthMethod in requests; null clears a field. */
+export interface AuthMethodInput {
+  /** `global` or an org. */
+  readonly scope_id?: string | null;
+  /** A name, unique among its siblings. */
+  readonly name?: string | null;
+  /** A note for people. */
+  readonly description?: string | null;
+  /** Counts the changes; a PATCH names the one it saw. */
+  readonly version?: number | null;
+  /** `password`. */
+  readonly type?: string | null;
+  readonly attributes?: {
+    /** Shortest login name, characters. Default 3. */
+    readonly min_login_name_length?: number | null;
+    /** Shortest password, characters. Default 8. */
+    readonly min_password_length?: number | null;
+  } | null;
+  /** Whether it is the primary one of its scope; changed by `primary_auth_method_id` of the scope. */
+  readonly is_primary?: boolean | null;
 }
 
 /** AuthToken in answers. */
@@ -218,6 +267,27 @@ export interface AuthorizeSessionRequest {
 export interface CancelSessionRequest {
   /** The version that the caller saw. */
   readonly version?: number | null;
+}
+
+/** CertificateAuthority in answers. */
+export interface CertificateAuthority {
+  /** The current one first; then the one it took the place of. */
+  readonly certs?: readonly {
+    readonly id?: string;
+    /** Hexadecimal SHA-256 of the SubjectPublicKeyInfo. */
+    readonly public_key_sha256?: string;
+    readonly not_before_time?: string;
+    /** Until when it is trusted. */
+    readonly not_after_time?: string;
+  }[];
+}
+
+/** ChangePasswordRequest in requests; null clears a field. */
+export interface ChangePasswordRequest {
+  /** Counts the changes; a PATCH names the one it saw. */
+  readonly version?: number | null;
+  readonly current_password?: string | null;
+  readonly new_password?: string | null;
 }
 
 /** Credential in answers. */
@@ -309,9 +379,11 @@ export interface CredentialLibrary {
   /** Counts the changes; a PATCH names the one it saw. */
   readonly version?: number;
   readonly type?: string;
+  readonly attributes?: Readonly<Record<string, unknown>>;
   /** Actions that the caller may do on the resource, sorted. */
   readonly authorized_actions?: readonly string[];
   readonly credential_type?: string;
+  readonly credential_mapping_overrides?: Readonly<Record<string, unknown>>;
 }
 
 /** CredentialLibrary in requests; null clears a field. */
@@ -324,7 +396,9 @@ export interface CredentialLibraryInput {
   /** Counts the changes; a PATCH names the one it saw. */
   readonly version?: number | null;
   readonly type?: string | null;
+  readonly attributes?: Readonly<Record<string, unknown>> | null;
   readonly credential_type?: string | null;
+  readonly credential_mapping_overrides?: Readonly<Record<string, unknown>> | null;
 }
 
 /** CredentialStore in answers. */
@@ -369,6 +443,22 @@ export interface CredentialStoreInput {
   readonly version?: number | null;
   /** `static`. Stores of type `vault` are not offered. */
   readonly type?: string | null;
+  /** Static stores have none; what is given is ignored. */
+  readonly attributes?: Readonly<Record<string, unknown>> | null;
+}
+
+/** DestroyKeyVersion in requests; null clears a field. */
+export interface DestroyKeyVersion {
+  /** `global`. */
+  readonly scope_id?: string | null;
+  /** A version of a key, `kdkv_…`. */
+  readonly key_version_id?: string | null;
+}
+
+/** DestroyedKeyVersion in answers. */
+export interface DestroyedKeyVersion {
+  /** `completed`. */
+  readonly state?: string;
 }
 
 /** Group in answers. */
@@ -579,6 +669,46 @@ export interface HostSetHosts {
   readonly host_ids?: readonly string[] | null;
 }
 
+/** Key in answers. */
+export interface Key {
+  readonly id?: string;
+  /** The scope of the resource. */
+  readonly scope?: {
+    readonly id?: string;
+    readonly type?: string;
+    readonly name?: string;
+    readonly description?: string;
+    readonly parent_scope_id?: string;
+  };
+  /** `database` for what is sealed and proven, `rootKey` for what wraps it. */
+  readonly purpose?: string;
+  readonly created_time?: string;
+  /** `dek` or `kek`. */
+  readonly type?: string;
+  readonly versions?: readonly {
+    readonly id?: string;
+    readonly version?: number;
+    readonly created_time?: string;
+  }[];
+}
+
+/** KeyVersionDestructionJob in answers. */
+export interface KeyVersionDestructionJob {
+  readonly key_version_id?: string;
+  /** The scope of the resource. */
+  readonly scope?: {
+    readonly id?: string;
+    readonly type?: string;
+    readonly name?: string;
+    readonly description?: string;
+    readonly parent_scope_id?: string;
+  };
+  readonly status?: string;
+  readonly created_time?: string;
+  readonly completed_count?: string;
+  readonly total_count?: string;
+}
+
 /** ManagedGroup in answers. */
 export interface ManagedGroup {
   /** The id of the resource. */
@@ -601,6 +731,7 @@ export interface ManagedGroup {
   readonly version?: number;
   readonly type?: string;
   readonly auth_method_id?: string;
+  readonly attributes?: Readonly<Record<string, unknown>>;
   readonly member_ids?: readonly string[];
   /** Actions that the caller may do on the resource, sorted. */
   readonly authorized_actions?: readonly string[];
@@ -616,6 +747,7 @@ export interface ManagedGroupInput {
   readonly version?: number | null;
   readonly type?: string | null;
   readonly auth_method_id?: string | null;
+  readonly attributes?: Readonly<Record<string, unknown>> | null;
 }
 
 /** MonthlyActiveUsers in answers. */
@@ -772,11 +904,19 @@ export interface RolePrincipals {
   readonly principal_ids?: readonly string[] | null;
 }
 
+/** RotateKeys in requests; null clears a field. */
+export interface RotateKeys {
+  /** `global`. */
+  readonly scope_id?: string | null;
+  /** Wrap every version anew by the root key. */
+  readonly rewrap?: boolean | null;
+}
+
 /** Scope in answers. */
 export interface Scope {
   /** The id of the resource. */
   readonly id?: string;
-  /** The parent scope. */
+  /** The parent scope: `global` for an org, an org for a project. */
   readonly scope_id?: string;
   /** The scope of the resource. */
   readonly scope?: {
@@ -794,14 +934,35 @@ export interface Scope {
   readonly updated_time?: string;
   /** Counts the changes; a PATCH names the one it saw. */
   readonly version?: number;
-  /** `global`, `org` or `project`. */
+  /** `global`, `org` or `project`; follows from the parent. */
   readonly type?: string;
   /** Accounts of it get a user at their first login. */
   readonly primary_auth_method_id?: string;
+  /** What happens to running sessions when the role that allowed them is taken away: `keep` or `cancel`. Absent: as the parent scope says, at last `keep`. */
+  readonly sessions_on_role_revocation?: 'keep' | 'cancel';
   /** Actions that the caller may do on the resource, sorted. */
   readonly authorized_actions?: readonly string[];
   /** Actions that the caller may do on collections inside the resource. */
   readonly authorized_collection_actions?: Readonly<Record<string, readonly string[]>>;
+  readonly storage_policy_id?: string;
+}
+
+/** Scope in requests; null clears a field. */
+export interface ScopeInput {
+  /** The parent scope: `global` for an org, an org for a project. */
+  readonly scope_id?: string | null;
+  /** A name, unique among its siblings. */
+  readonly name?: string | null;
+  /** A note for people. */
+  readonly description?: string | null;
+  /** Counts the changes; a PATCH names the one it saw. */
+  readonly version?: number | null;
+  /** `global`, `org` or `project`; follows from the parent. */
+  readonly type?: string | null;
+  /** Accounts of it get a user at their first login. */
+  readonly primary_auth_method_id?: string | null;
+  /** What happens to running sessions when the role that allowed them is taken away: `keep` or `cancel`. Absent: as the parent scope says, at last `keep`. */
+  readonly sessions_on_role_revocation?: 'keep' | 'cancel' | null;
 }
 
 /** Session in answers. */
@@ -893,6 +1054,31 @@ export interface SessionAuthorization {
   readonly endpoint?: string;
   readonly endpoint_port?: number;
   readonly expiration?: string;
+  readonly credentials?: readonly {
+    readonly credential_source?: {
+      readonly id?: string;
+      readonly name?: string;
+      readonly description?: string;
+      readonly credential_store_id?: string;
+      readonly type?: string;
+      readonly credential_type?: string;
+    };
+    readonly secret?: {
+      /** The JSON of `decoded` in base64. */
+      readonly raw?: string;
+      readonly decoded?: Readonly<Record<string, unknown>>;
+    };
+    /** The fields of the credential type. */
+    readonly credential?: Readonly<Record<string, unknown>>;
+  }[];
+}
+
+/** SetPasswordRequest in requests; null clears a field. */
+export interface SetPasswordRequest {
+  /** Counts the changes; a PATCH names the one it saw. */
+  readonly version?: number | null;
+  /** Empty or absent takes the password away: then nobody can log in. */
+  readonly password?: string | null;
 }
 
 /** Target in answers. */
@@ -934,6 +1120,18 @@ export interface Target {
   /** Which workers may serve sessions. */
   readonly egress_worker_filter?: string;
   readonly ingress_worker_filter?: string;
+  /** Ids of credentials that sessions get, on single reads. */
+  readonly brokered_credential_source_ids?: readonly string[];
+  readonly brokered_credential_sources?: readonly {
+    readonly id?: string;
+    readonly credential_store_id?: string;
+  }[];
+  /** Never any. */
+  readonly injected_application_credential_source_ids?: readonly string[];
+  readonly injected_application_credential_sources?: readonly {
+    readonly id?: string;
+    readonly credential_store_id?: string;
+  }[];
   readonly attributes?: {
     /** Port that clients listen on. */
     readonly default_client_port?: number;
@@ -997,6 +1195,16 @@ export interface TargetInput {
   readonly session_lease?: string | null;
 }
 
+/** TargetCredentialSources in requests; null clears a field. */
+export interface TargetCredentialSources {
+  /** Counts the changes; a PATCH names the one it saw. */
+  readonly version?: number | null;
+  /** Ids of credentials. */
+  readonly brokered_credential_source_ids?: readonly string[] | null;
+  /** tcp targets take none. */
+  readonly injected_application_credential_source_ids?: readonly string[] | null;
+}
+
 /** TargetHostSources in requests; null clears a field. */
 export interface TargetHostSources {
   /** Counts the changes; a PATCH names the one it saw. */
@@ -1009,6 +1217,7 @@ export interface TargetHostSources {
 export interface User {
   /** The id of the resource. */
   readonly id?: string;
+  /** The scope that the user lives in: global or an org. */
   readonly scope_id?: string;
   /** The scope of the resource. */
   readonly scope?: {
@@ -1026,11 +1235,47 @@ export interface User {
   readonly updated_time?: string;
   /** Counts the changes; a PATCH names the one it saw. */
   readonly version?: number;
+  /** Accounts of the user, on single reads. */
+  readonly account_ids?: readonly string[];
+  readonly accounts?: readonly {
+    readonly id?: string;
+    readonly scope_id?: string;
+  }[];
   /** Actions that the caller may do on the resource, sorted. */
   readonly authorized_actions?: readonly string[];
   /** Of the account at the primary auth method. */
   readonly login_name?: string;
+  readonly full_name?: string;
+  readonly email?: string;
   readonly primary_account_id?: string;
+  /** Since when the user is disabled. */
+  readonly disabled_time?: string;
+}
+
+/** User in requests; null clears a field. */
+export interface UserInput {
+  /** The scope that the user lives in: global or an org. */
+  readonly scope_id?: string | null;
+  /** A name, unique among its siblings. */
+  readonly name?: string | null;
+  /** A note for people. */
+  readonly description?: string | null;
+  /** Counts the changes; a PATCH names the one it saw. */
+  readonly version?: number | null;
+}
+
+/** UserAccounts in requests; null clears a field. */
+export interface UserAccounts {
+  /** Counts the changes; a PATCH names the one it saw. */
+  readonly version?: number | null;
+  /** Ids of accounts. */
+  readonly account_ids?: readonly string[] | null;
+}
+
+/** UserState in requests; null clears a field. */
+export interface UserState {
+  /** Counts the changes; a PATCH names the one it saw. */
+  readonly version?: number | null;
 }
 
 /** Worker in answers. */
@@ -1062,6 +1307,8 @@ export interface Worker {
   /** Tags of the worker’s configuration. */
   readonly config_tags?: Readonly<Record<string, readonly string[]>>;
   readonly last_status_time?: string;
+  /** Of the registration request that admitted the worker: the same as the worker printed. */
+  readonly registration_fingerprint?: string;
   /** Shown once, by create:controller-led. */
   readonly controller_generated_activation_token?: string;
   readonly active_connection_count?: number;
@@ -1095,11 +1342,38 @@ export interface WorkerLedCreate {
   readonly name?: string | null;
   /** A note for people. */
   readonly description?: string | null;
+  /** The registration request that the worker printed. */
   readonly worker_generated_auth_token?: string | null;
+}
+
+/** WorkerTags in requests; null clears a field. */
+export interface WorkerTags {
+  /** Counts the changes; a PATCH names the one it saw. */
+  readonly version?: number | null;
+  /** Tag keys and their values. */
+  readonly api_tags?: Readonly<Record<string, readonly string[]>> | null;
 }
 
 /** Every operation: what it is on, what it takes and what it answers. */
 export interface ApiOperations {
+  readonly 'accounts:change-password': {
+    readonly on: 'item';
+    readonly method: 'POST';
+    readonly request: ChangePasswordRequest;
+    readonly response: Account;
+  };
+  readonly 'accounts:create': {
+    readonly on: 'collection';
+    readonly method: 'POST';
+    readonly request: AccountInput;
+    readonly response: Account;
+  };
+  readonly 'accounts:delete': {
+    readonly on: 'item';
+    readonly method: 'DELETE';
+    readonly request: undefined;
+    readonly response: undefined;
+  };
   readonly 'accounts:list': {
     readonly on: 'collection';
     readonly method: 'GET';
@@ -1110,6 +1384,18 @@ export interface ApiOperations {
     readonly on: 'item';
     readonly method: 'GET';
     readonly request: undefined;
+    readonly response: Account;
+  };
+  readonly 'accounts:set-password': {
+    readonly on: 'item';
+    readonly method: 'POST';
+    readonly request: SetPasswordRequest;
+    readonly response: Account;
+  };
+  readonly 'accounts:update': {
+    readonly on: 'item';
+    readonly method: 'PATCH';
+    readonly request: AccountInput;
     readonly response: Account;
   };
   readonly 'aliases:create': {
@@ -1148,6 +1434,24 @@ export interface ApiOperations {
     readonly request: AuthenticateRequest;
     readonly response: AuthenticateResponse;
   };
+  readonly 'auth-methods:change-state': {
+    readonly on: 'item';
+    readonly method: 'POST';
+    readonly request: undefined;
+    readonly response: undefined;
+  };
+  readonly 'auth-methods:create': {
+    readonly on: 'collection';
+    readonly method: 'POST';
+    readonly request: AuthMethodInput;
+    readonly response: AuthMethod;
+  };
+  readonly 'auth-methods:delete': {
+    readonly on: 'item';
+    readonly method: 'DELETE';
+    readonly request: undefined;
+    readonly response: undefined;
+  };
   readonly 'auth-methods:list': {
     readonly on: 'collection';
     readonly method: 'GET';
@@ -1158,6 +1462,12 @@ export interface ApiOperations {
     readonly on: 'item';
     readonly method: 'GET';
     readonly request: undefined;
+    readonly response: AuthMethod;
+  };
+  readonly 'auth-methods:update': {
+    readonly on: 'item';
+    readonly method: 'PATCH';
+    readonly request: AuthMethodInput;
     readonly response: AuthMethod;
   };
   readonly 'auth-tokens:delete': {
@@ -1586,6 +1896,24 @@ export interface ApiOperations {
     readonly request: undefined;
     readonly response: undefined;
   };
+  readonly 'scopes:create': {
+    readonly on: 'collection';
+    readonly method: 'POST';
+    readonly request: ScopeInput;
+    readonly response: Scope;
+  };
+  readonly 'scopes:delete': {
+    readonly on: 'item';
+    readonly method: 'DELETE';
+    readonly request: undefined;
+    readonly response: undefined;
+  };
+  readonly 'scopes:destroy-key-version': {
+    readonly on: 'collection';
+    readonly method: 'POST';
+    readonly request: DestroyKeyVersion;
+    readonly response: DestroyedKeyVersion;
+  };
   readonly 'scopes:detach-storage-policy': {
     readonly on: 'item';
     readonly method: 'POST';
@@ -1598,10 +1926,46 @@ export interface ApiOperations {
     readonly request: undefined;
     readonly response: ListPage<Scope>;
   };
+  readonly 'scopes:list-key-version-destruction-jobs': {
+    readonly on: 'item';
+    readonly method: 'GET';
+    readonly request: undefined;
+    readonly response: ListPage<KeyVersionDestructionJob>;
+  };
+  readonly 'scopes:list-keys': {
+    readonly on: 'item';
+    readonly method: 'GET';
+    readonly request: undefined;
+    readonly response: ListPage<Key>;
+  };
   readonly 'scopes:read': {
     readonly on: 'item';
     readonly method: 'GET';
     readonly request: undefined;
+    readonly response: Scope;
+  };
+  readonly 'scopes:remove-alias-suffix': {
+    readonly on: 'item';
+    readonly method: 'POST';
+    readonly request: undefined;
+    readonly response: undefined;
+  };
+  readonly 'scopes:rotate-keys': {
+    readonly on: 'collection';
+    readonly method: 'POST';
+    readonly request: RotateKeys;
+    readonly response: undefined;
+  };
+  readonly 'scopes:set-alias-suffix': {
+    readonly on: 'item';
+    readonly method: 'POST';
+    readonly request: undefined;
+    readonly response: undefined;
+  };
+  readonly 'scopes:update': {
+    readonly on: 'item';
+    readonly method: 'PATCH';
+    readonly request: ScopeInput;
     readonly response: Scope;
   };
   readonly 'session-recordings:delete': {
@@ -1682,6 +2046,12 @@ export interface ApiOperations {
     readonly request: undefined;
     readonly response: undefined;
   };
+  readonly 'targets:add-credential-sources': {
+    readonly on: 'item';
+    readonly method: 'POST';
+    readonly request: TargetCredentialSources;
+    readonly response: Target;
+  };
   readonly 'targets:add-host-sources': {
     readonly on: 'item';
     readonly method: 'POST';
@@ -1718,10 +2088,22 @@ export interface ApiOperations {
     readonly request: undefined;
     readonly response: Target;
   };
+  readonly 'targets:remove-credential-sources': {
+    readonly on: 'item';
+    readonly method: 'POST';
+    readonly request: TargetCredentialSources;
+    readonly response: Target;
+  };
   readonly 'targets:remove-host-sources': {
     readonly on: 'item';
     readonly method: 'POST';
     readonly request: TargetHostSources;
+    readonly response: Target;
+  };
+  readonly 'targets:set-credential-sources': {
+    readonly on: 'item';
+    readonly method: 'POST';
+    readonly request: TargetCredentialSources;
     readonly response: Target;
   };
   readonly 'targets:set-host-sources': {
@@ -1736,6 +2118,36 @@ export interface ApiOperations {
     readonly request: TargetInput;
     readonly response: Target;
   };
+  readonly 'users:add-accounts': {
+    readonly on: 'item';
+    readonly method: 'POST';
+    readonly request: UserAccounts;
+    readonly response: User;
+  };
+  readonly 'users:create': {
+    readonly on: 'collection';
+    readonly method: 'POST';
+    readonly request: UserInput;
+    readonly response: User;
+  };
+  readonly 'users:delete': {
+    readonly on: 'item';
+    readonly method: 'DELETE';
+    readonly request: undefined;
+    readonly response: undefined;
+  };
+  readonly 'users:disable': {
+    readonly on: 'item';
+    readonly method: 'POST';
+    readonly request: UserState;
+    readonly response: User;
+  };
+  readonly 'users:enable': {
+    readonly on: 'item';
+    readonly method: 'POST';
+    readonly request: UserState;
+    readonly response: User;
+  };
   readonly 'users:list': {
     readonly on: 'collection';
     readonly method: 'GET';
@@ -1748,6 +2160,36 @@ export interface ApiOperations {
     readonly request: undefined;
     readonly response: ListPage<ResolvableAlias>;
   };
+  readonly 'users:read': {
+    readonly on: 'item';
+    readonly method: 'GET';
+    readonly request: undefined;
+    readonly response: User;
+  };
+  readonly 'users:remove-accounts': {
+    readonly on: 'item';
+    readonly method: 'POST';
+    readonly request: UserAccounts;
+    readonly response: User;
+  };
+  readonly 'users:set-accounts': {
+    readonly on: 'item';
+    readonly method: 'POST';
+    readonly request: UserAccounts;
+    readonly response: User;
+  };
+  readonly 'users:update': {
+    readonly on: 'item';
+    readonly method: 'PATCH';
+    readonly request: UserInput;
+    readonly response: User;
+  };
+  readonly 'workers:add-worker-tags': {
+    readonly on: 'item';
+    readonly method: 'POST';
+    readonly request: WorkerTags;
+    readonly response: Worker;
+  };
   readonly 'workers:create:controller-led': {
     readonly on: 'collection';
     readonly method: 'POST';
@@ -1758,18 +2200,56 @@ export interface ApiOperations {
     readonly on: 'collection';
     readonly method: 'POST';
     readonly request: WorkerLedCreate;
+    readonly response: Worker;
+  };
+  readonly 'workers:delete': {
+    readonly on: 'item';
+    readonly method: 'DELETE';
+    readonly request: undefined;
     readonly response: undefined;
   };
   readonly 'workers:list': {
     readonly on: 'collection';
     readonly method: 'GET';
     readonly request: undefined;
-    readonly response: ListPage<Worker>;
+    readonly response: {
+      readonly items?: readonly Worker[];
+    };
   };
   readonly 'workers:read': {
     readonly on: 'item';
     readonly method: 'GET';
     readonly request: undefined;
+    readonly response: Worker;
+  };
+  readonly 'workers:read-certificate-authority': {
+    readonly on: 'collection';
+    readonly method: 'GET';
+    readonly request: undefined;
+    readonly response: CertificateAuthority;
+  };
+  readonly 'workers:reinitialize-certificate-authority': {
+    readonly on: 'collection';
+    readonly method: 'POST';
+    readonly request: undefined;
+    readonly response: CertificateAuthority;
+  };
+  readonly 'workers:remove-worker-tags': {
+    readonly on: 'item';
+    readonly method: 'POST';
+    readonly request: WorkerTags;
+    readonly response: Worker;
+  };
+  readonly 'workers:set-worker-tags': {
+    readonly on: 'item';
+    readonly method: 'POST';
+    readonly request: WorkerTags;
+    readonly response: Worker;
+  };
+  readonly 'workers:update': {
+    readonly on: 'item';
+    readonly method: 'PATCH';
+    readonly request: WorkerInput;
     readonly response: Worker;
   };
 }
