@@ -14,6 +14,7 @@ import {
   type Tolerance,
 } from './recorded.ts';
 import { authReplayChains } from './recorded-http-auth.ts';
+import { listChains } from './recorded-http-lists.ts';
 import { workerChains } from './recorded-http-workers.ts';
 
 /** What a recorded 5xx, or no answer, is with us. */
@@ -323,6 +324,7 @@ export const replayChains: readonly ReplayChain[] = [
   ]),
   ...iamChains,
   ...authReplayChains,
+  ...listChains,
 ];
 
 function idOf(json: unknown, key: string): string {
