@@ -25,6 +25,16 @@ const contents: readonly Contents[] = [
   { type: 'target', table: 'target', column: 'scope_id' },
 ];
 
+/** Lets one statement of this unit take so long: cascades over millions of rows. SQLite bounds whole units only. */
+export async function allowStatementsOf(
+  tx: Connection,
+  engine: Database['engine'],
+  timeoutMs: number,
+): Promise<void> {
+  if (engine === 'sqlite') return;
+  await sql`set local statement_timeout = ${sql.lit(timeoutMs)}`.execute(tx);
+}
+
 /**
  * Holds a scope and those below it: nothing can be added to them until the end of the unit. Their ids, none when there is no such
  * scope.

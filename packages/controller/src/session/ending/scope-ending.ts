@@ -12,6 +12,7 @@ import { record } from '../../store/deleted-resource-repository.ts';
 import { beginEndingAndTell } from '../session-ending.ts';
 import { chunksOf, type SessionSelector } from '../session-repository.ts';
 import {
+  allowStatementsOf,
   clearAliasesWithin,
   deleteScopeRow,
   holdScopeTree,
@@ -52,6 +53,7 @@ export class ScopeEnding {
 
   async #delete(tx: Connection, id: string, by: string): Promise<void> {
     const nowUs = this.#clock.nowUs();
+    await allowStatementsOf(tx, this.#database.engine, deletionTimeoutMs);
     const scopeIds = await holdScopeTree(tx, this.#database.engine, id);
     if (scopeIds.length === 0) throw notFound();
     const { userIds, groupIds, tokenIds } = await listPeople(tx, scopeIds);
