@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import type { Connection, Database } from '../../store/database.ts';
 
 /** Something that goes with a scope: its resource type as in grants, and where its rows are. */
-interface Contents {
+export interface Contents {
   readonly type: string;
   readonly table: string;
   /** Column with the scope, or with a row of `parent`, which has the scope. */
@@ -11,8 +11,8 @@ interface Contents {
   readonly parent?: string;
 }
 
-/** Every table whose rows go with a scope. A resource that lives in scopes is a row here. */
-const contents: readonly Contents[] = [
+/** Every table whose rows go with a scope. A resource that lives in scopes is a row here; a test looks for others. */
+export const scopeContents: readonly Contents[] = [
   { type: 'scope', table: 'scope', column: 'id' },
   { type: 'user', table: 'iam_user', column: 'scope_id' },
   { type: 'group', table: 'iam_group', column: 'scope_id' },
@@ -57,7 +57,7 @@ export async function recordContents(
   scopeIds: readonly string[],
   nowUs: number,
 ): Promise<void> {
-  for (const each of contents) await recordRows(tx, each, scopeIds, nowUs);
+  for (const each of scopeContents) await recordRows(tx, each, scopeIds, nowUs);
 }
 
 async function recordRows(
