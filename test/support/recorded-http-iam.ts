@@ -165,6 +165,11 @@ async function makeUser(ground: ReplayGround): Promise<Readonly<Record<string, s
   return { user: String((await send(ground, 'POST', '/v1/users', body))['id']) };
 }
 
+async function makeAccount(ground: ReplayGround): Promise<Readonly<Record<string, string>>> {
+  const body = { auth_method_id: 'ampw_1234567890', attributes: { login_name: 'fixture.account' } };
+  return { account: String((await send(ground, 'POST', '/v1/accounts', body))['id']) };
+}
+
 const user = { '<u_id>': 'user' };
 const userChain: ReplayChain = {
   title: 'life of a user',
@@ -178,15 +183,11 @@ const userChain: ReplayChain = {
     }),
     step('users-update-wrong-version', { ids: user }),
     step('users-update', { ids: user }),
+    step('users-set-accounts', { ids: { ...user, '<acctpw_id>': 'account' }, before: makeAccount }),
     step('users-list', { loose: ['est_item_count', 'version'] }),
     step('users-add-accounts-bad-id', { ids: user }),
     step('users-add-accounts-owned-by-other', {
       ids: user,
-      before: async (ground) => {
-        const id = await idByName(ground, '/v1/users?scope_id=global', 'fixture user 2');
-        await send(ground, 'PATCH', `/v1/users/${id}`, { version: 2, description: 'e' });
-        return {};
-      },
       instead: { status: 400, kind: 'FailedPrecondition' },
     }),
   ],

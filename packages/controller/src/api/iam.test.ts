@@ -135,6 +135,10 @@ describe('explaining a right', () => {
       'type',
       'user_id',
     ]);
+    expect(await refusal('GET', path(`user_id=u_recovery&id=${targetId}&action=read`))).toEqual([
+      400,
+      'user_id',
+    ]);
     expect(await refusal('GET', path(`user_id=${plainUser}&id=${targetId}&action=set-password`))).toEqual([
       400,
       'action',

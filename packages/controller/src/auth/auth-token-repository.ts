@@ -31,6 +31,17 @@ const columns = [
   'updated_at',
 ] as const;
 
+/** Ids of the tokens that have not ended and are proven by the key of a version. */
+export async function listAuthTokenIdsOfKey(db: Connection, keyVersion: number): Promise<string[]> {
+  const rows = await db
+    .selectFrom('auth_token')
+    .select('id')
+    .where('secret_key_version', '=', keyVersion)
+    .where('revoked_at', 'is', null)
+    .execute();
+  return rows.map((row) => row.id);
+}
+
 /** Adds a token. @throws {StileError} notFound when its user, account or auth method is gone */
 export async function addAuthToken(tx: Connection, row: AuthTokenTable): Promise<void> {
   await tx.insertInto('auth_token').values(row).execute();
@@ -145,17 +156,6 @@ export async function listAuthTokenIdsOf(
       ? query.where('user_id', '=', owner.userId)
       : query.where('account_id', '=', owner.accountId)
   ).execute();
-  return rows.map((row) => row.id);
-}
-
-/** Ids of the tokens that have not ended and are proven by the key of a version. */
-export async function listAuthTokenIdsOfKey(db: Connection, keyVersion: number): Promise<string[]> {
-  const rows = await db
-    .selectFrom('auth_token')
-    .select('id')
-    .where('secret_key_version', '=', keyVersion)
-    .where('revoked_at', 'is', null)
-    .execute();
   return rows.map((row) => row.id);
 }
 

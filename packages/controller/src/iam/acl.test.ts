@@ -518,6 +518,18 @@ describe('the key of the grants that bear on a type', () => {
     );
   });
 
+  it('of one scope changes only with grants that reach it', () => {
+    const inProject = { id: 'p_1', parentId: 'o_1' };
+    const keyOf = (...more: readonly AclGrant[]): string =>
+      aclOf([...grants('p_1→p_1', target), ...more], 'u_1').grantsKey('target', inProject);
+    for (const place of ['p_2→p_2', 'o_1→o_1', 'global→global', 'global→children', 'o_9→children']) {
+      expect(keyOf(...grants(place, all))).toBe(keyOf());
+    }
+    const reaching = ['p_1→p_1', 'o_1→children', 'global→descendants', 'global→p_1'];
+    expect(new Set(reaching.map((place) => keyOf(...grants(place, all)))).size).toBe(4);
+    for (const place of reaching) expect(keyOf(...grants(place, all))).not.toBe(keyOf());
+  });
+
   it('changes with a grant of the type, of all types, or of an id', () => {
     const keys = [key(), key(target), key(target, all), key(target, 'ids=ttcp_1;actions=read')];
     expect(new Set(keys).size).toBe(4);

@@ -126,10 +126,15 @@ export class Acl {
     return permissions;
   }
 
-  /** Text that changes with the grants that bear on a type, whatever their order: list tokens are tied to it (http-api.md §1.10). */
-  grantsKey(type: ResourceType): string {
+  /**
+   * Text that changes with the grants that bear on a type, whatever their order: list tokens are tied to it (http-api.md §1.10). With
+   * `scope` only those that reach it count, so that a role gained elsewhere leaves the token of its list good.
+   */
+  grantsKey(type: ResourceType, scope?: { readonly id: string; readonly parentId: string | null }): string {
     const bearing = this.#grants.filter(
-      ({ grant }) => grant.type === undefined || grant.type === '*' || grant.type === type,
+      (each) =>
+        (each.grant.type === undefined || each.grant.type === '*' || each.grant.type === type) &&
+        (scope === undefined || reaches(each, scope)),
     );
     const lines = bearing.map(
       ({ grant, roleScopeId, grantScope }) => `${roleScopeId}\t${grantScope}\t${grant.canonical}`,
@@ -194,6 +199,23 @@ export class Acl {
     if (children) tables.push(children);
     if (scopeId !== globalScopeId) tables.push(this.#descendants);
     return tables;
+  }
+}
+
+/** Whether a grant scope of a role reaches a scope (grants.md §2.2). */
+export function reaches(
+  { grantScope, roleScopeId }: Pick<AclGrant, 'grantScope' | 'roleScopeId'>,
+  scope: { readonly id: string; readonly parentId: string | null },
+): boolean {
+  switch (grantScope) {
+    case 'this':
+      return scope.id === roleScopeId;
+    case 'children':
+      return scope.parentId === roleScopeId;
+    case 'descendants':
+      return roleScopeId === globalScopeId && scope.id !== globalScopeId;
+    default:
+      return scope.id === grantScope;
   }
 }
 

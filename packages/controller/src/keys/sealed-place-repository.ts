@@ -16,6 +16,14 @@ export interface SealedRow {
   readonly sealed: Uint8Array;
 }
 
+/** Columns of the database that hold sealed values, by their name, as `table.column`. */
+export async function listSealedColumns(db: Connection): Promise<string[]> {
+  const tables = await db.introspection.getTables();
+  return tables.flatMap(({ name, columns }) =>
+    columns.filter((column) => column.name.endsWith('_sealed')).map((column) => `${name}.${column.name}`),
+  );
+}
+
 /** Rows after `afterId` whose value begins with these bytes, in order of id. */
 export async function listSealed(
   db: Connection,

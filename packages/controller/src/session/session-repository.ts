@@ -136,7 +136,7 @@ export type SessionSelector =
   | { readonly id: string; readonly version?: number }
   | { readonly ids: readonly string[] }
   | {
-      readonly column: 'auth_token_id' | 'user_id' | 'target_id' | 'host_id' | 'host_set_id';
+      readonly column: 'auth_token_id' | 'user_id' | 'target_id' | 'host_id' | 'host_set_id' | 'scope_id';
       readonly values: readonly string[];
     }
   | { readonly addressOfTarget: string };

@@ -119,9 +119,9 @@ function listableScopes(
   return within.filter((scope) => levels.includes(scope.type));
 }
 
-/** Ties a list token to the grants that bear on the type; 128 bits. */
-export function grantsHash(acl: Acl, type: AclResource['type']): string {
-  return createHash('sha256').update(acl.grantsKey(type)).digest('base64url').slice(0, 22);
+/** Ties a list token to the grants that bear on the type, in one scope or everywhere; 128 bits. */
+export function grantsHash(acl: Acl, type: AclResource['type'], scope?: ScopeNode): string {
+  return createHash('sha256').update(acl.grantsKey(type, scope)).digest('base64url').slice(0, 22);
 }
 
 /** The row of the table that lists resources of scopes. */
@@ -140,7 +140,8 @@ export function scopeListOperation<Row>(spec: ScopeListSpec<Row>, services: ApiS
     const known = new Map(all.map((scope) => [scope.id, scope]));
     const scopeOf = (id: string): ScopeNode => known.get(id) ?? root;
     const source = spec.source({ call, access, permissions, scopeOf, ...input });
-    const context = { resource: spec.type, grantsHash: grantsHash(acl, spec.type) };
+    const listed = input.isRecursive ? undefined : root;
+    const context = { resource: spec.type, grantsHash: grantsHash(acl, spec.type, listed) };
     return listPage(source, parameters, context, services.lists);
   };
   return {
@@ -214,7 +215,7 @@ export function childListOperation<Row>(spec: ChildListSpec<Row>, services: ApiS
     if (!access.may({ ...collectionIn(scope, spec.type), pin: parent.id }, 'list'))
       throw refusal(call.caller);
     const source = spec.source({ call, access, parent });
-    const context = { resource: spec.type, grantsHash: grantsHash(acl, spec.type) };
+    const context = { resource: spec.type, grantsHash: grantsHash(acl, spec.type, scope) };
     return listPage(source, parameters, context, services.lists);
   };
   return {

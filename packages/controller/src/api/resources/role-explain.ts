@@ -12,6 +12,7 @@ import {
   resourceTypeOfId,
   type ResourceType,
 } from '@stile/protocol/grant';
+import { recoveryUserId } from '@stile/protocol/ids';
 import type { AclResource } from '../../iam/acl.ts';
 import type { GrantFinding } from '../../iam/explain/explain.ts';
 import type { ExplainedQuestion } from '../../iam/explain/role-explanation.ts';
@@ -90,6 +91,7 @@ function readInput(query: Query): ExplainInput {
   const faults: FieldError[] = [];
   const fault = (name: string, description: string): number => faults.push({ name, description });
   if (!isId(userId, ['u'])) fault('user_id', 'Incorrectly formatted identifier.');
+  else if (userId === recoveryUserId) fault('user_id', 'u_recovery holds no roles.');
   if (!isKnownId(id)) fault('id', 'Incorrectly formatted identifier.');
   if (action === '*' || !isActionName(action)) fault('action', 'This is no action.');
   if (type !== '' && !isResourceType(type)) fault('type', 'This is no resource type.');

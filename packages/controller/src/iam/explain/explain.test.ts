@@ -188,10 +188,10 @@ const ids = [
 const grantText = fc
   .record({
     ids: fc.oneof(
-      fc.constantFrom('', 'ids=*', 'ids={{user.id}}', 'ids={{account.id}}'),
+      fc.constantFrom('', 'ids=*', 'ids=*', 'ids={{user.id}}', 'ids={{account.id}}'),
       fc.constantFrom(...ids).map((id) => `ids=${id}`),
     ),
-    type: fc.constantFrom('', '*', ...types),
+    type: fc.constantFrom('', '*', '*', ...types),
     actions: fc.oneof(
       fc.constant(['*']),
       fc.subarray(['read', 'read:self', 'list', 'create', 'no-op', 'authenticate', 'authorize-session']),
@@ -211,7 +211,7 @@ const grantText = fc
 
 const anyRole = fc
   .record({
-    scopeId: fc.constantFrom(...scopes),
+    scopeId: fc.constantFrom('global', 'o_1', 'p_1', ...scopes),
     grantScopes: fc.uniqueArray(fc.constantFrom('this', 'children', 'descendants', ...scopes), {
       maxLength: 3,
     }),

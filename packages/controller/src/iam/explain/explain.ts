@@ -6,7 +6,6 @@ import {
   coversAction,
   coversCollection,
   coversPinned,
-  globalScopeId,
   isAnonymousAction,
   isCreateOrList,
   isOwnType,
@@ -14,7 +13,7 @@ import {
   templateOf,
   type ParsedGrant,
 } from '@stile/protocol';
-import type { AclResource } from '../acl.ts';
+import { reaches, type AclResource } from '../acl.ts';
 
 /** Who would act. */
 export interface ExplainedCaller {
@@ -129,7 +128,10 @@ interface Question {
 function findingOf(question: Question, role: ExplainedRole, grant: ExplainedGrant): GrantFinding {
   const { caller, resource } = question;
   const principalId = role.principalIds.find((id) => caller.principalIds.has(id));
-  const grantScope = role.grantScopes.find((each) => reaches(each, role, resource));
+  const scope = { id: resource.scopeId, parentId: resource.parentScopeId };
+  const grantScope = role.grantScopes.find((each) =>
+    reaches({ grantScope: each, roleScopeId: role.scopeId }, scope),
+  );
   const mismatches: Mismatch[] = [];
   if (grant.parsed === undefined) {
     const text = 'the grant cannot be read: whoever holds its role has no rights at all';
@@ -149,20 +151,6 @@ function findingOf(question: Question, role: ExplainedRole, grant: ExplainedGran
     principalId,
     mismatches,
   };
-}
-
-/** Whether a grant scope of a role reaches the scope of the resource (grants.md §2.2). */
-function reaches(grantScope: string, role: ExplainedRole, resource: AclResource): boolean {
-  switch (grantScope) {
-    case 'this':
-      return resource.scopeId === role.scopeId;
-    case 'children':
-      return resource.parentScopeId === role.scopeId;
-    case 'descendants':
-      return role.scopeId === globalScopeId && resource.scopeId !== globalScopeId;
-    default:
-      return resource.scopeId === grantScope;
-  }
 }
 
 function scopeMismatch(role: ExplainedRole, resource: AclResource): Mismatch {

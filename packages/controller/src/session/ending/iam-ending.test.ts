@@ -27,6 +27,7 @@ import { createUser, readUser } from '../../iam/user-repository.ts';
 import { listSince } from '../../store/deleted-resource-repository.ts';
 import type { Worker } from '../../worker-registry/worker.ts';
 import { RoleRevocation } from './role-revocation.ts';
+import { scopeContents } from './scope-contents-repository.ts';
 import { ScopeEnding } from './scope-ending.ts';
 import { UserEnding } from './user-ending.ts';
 
@@ -213,6 +214,18 @@ describeBothEngines('deleting a scope', (engineTest) => {
       .execute();
     expect(running).toEqual([]);
     await world.close();
+  });
+
+  test('knows every table of resources that live in scopes', async () => {
+    const database = await engineTest.open();
+    const tables = await database.reader.introspection.getTables();
+    const resources = tables.filter(({ columns }) => {
+      const names = new Set(columns.map((column) => column.name));
+      return names.has('id') && names.has('version') && names.has('name');
+    });
+    // Aliases and workers live in the global scope alone, which cannot be deleted.
+    const known = [...scopeContents.map(({ table }) => table), 'alias', 'worker'];
+    expect(resources.map((table) => table.name).sort()).toEqual(known.sort());
   });
 
   test('refuses the global scope', async () => {

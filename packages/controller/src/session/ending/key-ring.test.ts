@@ -10,14 +10,21 @@ import {
   fillDatabase,
   makeWorld,
 } from '../../../../../test/support/session-world.ts';
+import { listSealedColumns } from '../../keys/sealed-place-repository.ts';
 import { ClusterAuthority } from '../../worker-registry/cluster-authority.ts';
 import { sealContexts } from '../session.ts';
-import { KeyRing } from './key-ring.ts';
+import { KeyRing, sealedPlaces } from './key-ring.ts';
 
 /** Longer than it takes until every controller of a PostgreSQL seals with a new key, milliseconds. */
 const settledMs = 250_000;
 
 describeBothEngines('the key ring', (engineTest) => {
+  test('knows every column that holds sealed values', async () => {
+    const database = await engineTest.open();
+    const known = sealedPlaces.map(({ table, column }) => `${table}.${column}`);
+    expect((await listSealedColumns(database.reader)).sort()).toEqual(known.sort());
+  });
+
   test('destroys a version that nobody uses: what it sealed is sealed anew, its tokens and their sessions end', async () => {
     const clock = new ManualClock();
     const database = await engineTest.open();

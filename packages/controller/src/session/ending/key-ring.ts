@@ -6,7 +6,7 @@ import { StileError } from '@stile/protocol';
 import type { Clock } from '@stile/runtime';
 import { listAuthTokenIdsOfKey, revokeAuthTokens } from '../../auth/auth-token-repository.ts';
 import type { KeyService, KeyVersion } from '../../keys/key-service.ts';
-import type { SealedPlace } from '../../keys/sealed-place-repository.ts';
+import { listSealedColumns, type SealedPlace } from '../../keys/sealed-place-repository.ts';
 import type { Connection, Database } from '../../store/database.ts';
 import { record } from '../../store/deleted-resource-repository.ts';
 import { sealContext } from '../../worker-registry/cluster-authority.ts';
@@ -16,8 +16,8 @@ import { sealContexts } from '../session.ts';
 
 export type { KeyVersion } from '../../keys/key-service.ts';
 
-/** Every column of sealed values. One that is missing here would be lost with the key that sealed it. */
-const sealedPlaces: readonly SealedPlace[] = [
+/** Every column of sealed values. While one is missing here no key can be destroyed: its values would be lost with the key. */
+export const sealedPlaces: readonly SealedPlace[] = [
   { table: 'session', column: 'private_key_sealed', context: sealContexts.privateKey },
   { table: 'session', column: 'tofu_token_sealed', context: sealContexts.tofuToken },
   { table: 'cluster_authority', column: 'private_key_sealed', context: sealContext },
@@ -67,12 +67,22 @@ export class KeyRing {
         `Version ${found.version} of the key is in use: rotate keys first, and wait until every controller has taken the new one (four minutes).`,
       );
     }
+    await this.#requireAllPlaces();
     for (const place of sealedPlaces) await this.#keys.reseal(place, found.version);
     await this.#database.write(async (tx) => {
       await this.#endTokens(tx, found.version, by);
       await this.#keys.destroyVersion(tx, found.version, sealedPlaces);
     });
     await this.#keys.refresh();
+  }
+
+  /** Values in a column that nobody seals anew would be lost. @throws {StileError} internal, naming it */
+  async #requireAllPlaces(): Promise<void> {
+    const known = new Set(sealedPlaces.map(({ table, column }) => `${table}.${column}`));
+    const unknown = (await listSealedColumns(this.#database.reader)).find((column) => !known.has(column));
+    if (unknown !== undefined) {
+      throw new StileError('internal', `no key can be destroyed: nothing seals ${unknown} anew`);
+    }
   }
 
   async #endTokens(tx: Connection, keyVersion: number, by: string): Promise<void> {

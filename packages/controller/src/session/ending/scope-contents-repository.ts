@@ -2,17 +2,17 @@
 import { sql } from 'kysely';
 import type { Connection, Database } from '../../store/database.ts';
 
-/** Something that goes with a scope: its resource type as in grants, and the statement that finds the ids within `scopes`. */
-interface Contents {
+/** Something that goes with a scope: its resource type as in grants, and where its rows are. */
+export interface Contents {
   readonly type: string;
   readonly table: string;
-  /** Column with the scope, or with the parent that is itself in `parent`. */
+  /** Column with the scope, or with a row of `parent`, which has the scope. */
   readonly column: string;
   readonly parent?: string;
 }
 
-/** Every table whose rows go with a scope. A resource that lives in scopes is a row here. */
-const contents: readonly Contents[] = [
+/** Every table whose rows go with a scope. A resource that lives in scopes is a row here; a test looks for others. */
+export const scopeContents: readonly Contents[] = [
   { type: 'scope', table: 'scope', column: 'id' },
   { type: 'user', table: 'iam_user', column: 'scope_id' },
   { type: 'group', table: 'iam_group', column: 'scope_id' },
@@ -25,58 +25,82 @@ const contents: readonly Contents[] = [
   { type: 'target', table: 'target', column: 'scope_id' },
 ];
 
-/** What goes with a scope. */
-export interface ScopeContents {
-  /** The scope and those below it. */
-  readonly scopeIds: readonly string[];
-  /** Ids by resource type; the scopes are among them. */
-  readonly idsOf: ReadonlyMap<string, readonly string[]>;
+/** Lets one statement of this unit take so long: cascades over millions of rows. SQLite bounds whole units only. */
+export async function allowStatementsOf(
+  tx: Connection,
+  engine: Database['engine'],
+  timeoutMs: number,
+): Promise<void> {
+  if (engine === 'sqlite') return;
+  await sql`set local statement_timeout = ${sql.lit(timeoutMs)}`.execute(tx);
 }
 
 /**
- * Holds a scope and those below it, and finds everything in them. Nothing can be added to held scopes.
- * Undefined when there is no such scope.
+ * Holds a scope and those below it: nothing can be added to them until the end of the unit. Their ids, none when there is no such
+ * scope.
  */
-export async function holdContents(
+export async function holdScopeTree(
   tx: Connection,
   engine: Database['engine'],
   scopeId: string,
-): Promise<ScopeContents | undefined> {
+): Promise<readonly string[]> {
   const lock = engine === 'postgres' ? sql`for update` : sql``;
   const held = await sql<{ id: string }>`
     select id from scope where id = ${scopeId} or parent_id = ${scopeId} order by id ${lock}`.execute(tx);
   const scopeIds = held.rows.map((row) => row.id);
-  if (!scopeIds.includes(scopeId)) return undefined;
-  const idsOf = new Map<string, readonly string[]>();
-  for (const each of contents) idsOf.set(each.type, await idsWithin(tx, each, scopeIds));
-  idsOf.set('auth-token', await tokenIdsWithin(tx, scopeIds));
-  return { scopeIds, idsOf };
+  return scopeIds.includes(scopeId) ? scopeIds : [];
 }
 
-async function idsWithin(
+/** Notes everything in the scopes as deleted, the scopes too. One statement a type, however many rows there are. */
+export async function recordContents(
   tx: Connection,
-  { table, column, parent }: Contents,
   scopeIds: readonly string[],
-): Promise<readonly string[]> {
+  nowUs: number,
+): Promise<void> {
+  for (const each of scopeContents) await recordRows(tx, each, scopeIds, nowUs);
+}
+
+async function recordRows(
+  tx: Connection,
+  { type, table, column, parent }: Contents,
+  scopeIds: readonly string[],
+  nowUs: number,
+): Promise<void> {
   const within =
     parent === undefined
       ? sql`${sql.join(scopeIds)}`
       : sql`select id from ${sql.table(parent)} where scope_id in (${sql.join(scopeIds)})`;
-  const found = await sql<{ id: string }>`
-    select id from ${sql.table(table)} where ${sql.ref(column)} in (${within}) order by id`.execute(tx);
-  return found.rows.map((row) => row.id);
+  await sql`
+    insert into deleted_resource (id, type, deleted_at)
+    select id, cast(${type} as text), cast(${nowUs} as bigint) from ${sql.table(table)}
+    where ${sql.ref(column)} in (${within})
+    on conflict (id) do update set deleted_at = excluded.deleted_at`.execute(tx);
 }
 
-/** Tokens of the scopes, of users in them, and of accounts and auth methods in them. */
-async function tokenIdsWithin(tx: Connection, scopeIds: readonly string[]): Promise<readonly string[]> {
+/** Who and what in the scopes holds something outside of them. */
+export interface ScopePeople {
+  readonly userIds: readonly string[];
+  readonly groupIds: readonly string[];
+  /** Tokens of the scopes, of users in them, and of accounts and auth methods in them. */
+  readonly tokenIds: readonly string[];
+}
+
+/** Users, groups and auth tokens that go with the scopes. */
+export async function listPeople(tx: Connection, scopeIds: readonly string[]): Promise<ScopePeople> {
+  const users = await tx.selectFrom('iam_user').select('id').where('scope_id', 'in', scopeIds).execute();
+  const groups = await tx.selectFrom('iam_group').select('id').where('scope_id', 'in', scopeIds).execute();
   const scopes = sql.join(scopeIds);
-  const found = await sql<{ id: string }>`
+  const tokens = await sql<{ id: string }>`
     select id from auth_token where scope_id in (${scopes})
     union select id from auth_token where user_id in (select id from iam_user where scope_id in (${scopes}))
     union select id from auth_token where account_id in (select id from account where scope_id in (${scopes}))
     union select id from auth_token
       where auth_method_id in (select id from auth_method where scope_id in (${scopes}))`.execute(tx);
-  return found.rows.map((row) => row.id);
+  return {
+    userIds: users.map((row) => row.id),
+    groupIds: groups.map((row) => row.id),
+    tokenIds: tokens.rows.map((row) => row.id),
+  };
 }
 
 /** Deletes a scope with everything in it (foreign keys cascade); false when there is none. */

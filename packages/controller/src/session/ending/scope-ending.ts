@@ -11,9 +11,19 @@ import type { Connection, Database } from '../../store/database.ts';
 import { record } from '../../store/deleted-resource-repository.ts';
 import { beginEndingAndTell } from '../session-ending.ts';
 import { chunksOf, type SessionSelector } from '../session-repository.ts';
-import { clearAliasesWithin, deleteScopeRow, holdContents } from './scope-contents-repository.ts';
+import {
+  allowStatementsOf,
+  clearAliasesWithin,
+  deleteScopeRow,
+  holdScopeTree,
+  listPeople,
+  recordContents,
+} from './scope-contents-repository.ts';
 
 const notFound = (): StileError => new StileError('notFound', 'Resource not found.');
+
+/** Deleting a million targets with their scope takes this long at most, milliseconds. */
+const deletionTimeoutMs = 600_000;
 
 type Column = Extract<SessionSelector, { column: string }>['column'];
 
@@ -38,24 +48,28 @@ export class ScopeEnding {
     if (id === globalScopeId) {
       throw new StileError('failedPrecondition', 'The global scope cannot be deleted.');
     }
-    await this.#database.write(async (tx) => {
-      const nowUs = this.#clock.nowUs();
-      const contents = await holdContents(tx, this.#database.engine, id);
-      if (contents === undefined) throw notFound();
-      const { scopeIds, idsOf } = contents;
-      const idsOfType = (type: string): readonly string[] => idsOf.get(type) ?? [];
-      // Roles of other scopes may have been held by groups that go.
-      const members = await listMemberIdsOf(tx, idsOfType('group'));
-      await clearAliasesWithin(tx, scopeIds, nowUs);
-      if (!(await deleteScopeRow(tx, id))) throw notFound();
-      for (const [type, ids] of idsOf) await record(tx, type, ids, nowUs);
-      const end = (column: Column, values: readonly string[], reason: SessionEndReason): Promise<void> =>
-        this.#end(tx, { column, values }, { reason, by, nowUs });
-      await end('target_id', idsOfType('target'), 'project deleted');
-      await end('user_id', idsOfType('user'), 'user deleted');
-      await end('auth_token_id', idsOfType('auth-token'), 'token revoked');
-      await this.#lostRights.endSessions(tx, { holders: holdersAmong(members), by });
-    });
+    await this.#database.write((tx) => this.#delete(tx, id, by), { timeoutMs: deletionTimeoutMs });
+  }
+
+  async #delete(tx: Connection, id: string, by: string): Promise<void> {
+    const nowUs = this.#clock.nowUs();
+    await allowStatementsOf(tx, this.#database.engine, deletionTimeoutMs);
+    const scopeIds = await holdScopeTree(tx, this.#database.engine, id);
+    if (scopeIds.length === 0) throw notFound();
+    const { userIds, groupIds, tokenIds } = await listPeople(tx, scopeIds);
+    // Roles of other scopes may have been held by groups that go.
+    const members = await listMemberIdsOf(tx, groupIds);
+    await clearAliasesWithin(tx, scopeIds, nowUs);
+    await recordContents(tx, scopeIds, nowUs);
+    await record(tx, 'auth-token', tokenIds, nowUs);
+    // Before the sessions: one that is being authorized waits for its target, and is seen or refused.
+    await deleteScopeRow(tx, id);
+    const end = (column: Column, values: readonly string[], reason: SessionEndReason): Promise<void> =>
+      this.#end(tx, { column, values }, { reason, by, nowUs });
+    await end('scope_id', scopeIds, 'project deleted');
+    await end('user_id', userIds, 'user deleted');
+    await end('auth_token_id', tokenIds, 'token revoked');
+    await this.#lostRights.endSessions(tx, { holders: holdersAmong(members), by });
   }
 
   async #end(
