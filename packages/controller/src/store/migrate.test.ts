@@ -13,7 +13,14 @@ import { connectionRowIn, sessionRow, sessionRowIn } from '../../../../test/supp
 import { openDatabase, type Database } from './database.ts';
 import { isInitialized, migrate, needsMigration } from './migrate.ts';
 
-const stepNames = ['0001-iam', '0002-auth', '0003-targets', '0004-sessions', '0005-keys-and-events'];
+const stepNames = [
+  '0001-iam',
+  '0002-auth',
+  '0003-targets',
+  '0004-sessions',
+  '0005-keys-and-events',
+  '0008-workers',
+];
 
 /** What an update of a status answers. */
 async function outcome(work: () => Promise<unknown>): Promise<'done' | 'refused'> {
