@@ -188,6 +188,7 @@ describe('worker-led enrolment', () => {
     }
     const done = await child.stop();
     expect(done.stdout).not.toMatch(started);
+    expect(done.status).toBe(0);
   });
 });
 
