@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseHostPort, type HostPort } from '@stile/runtime';
 import { Cluster } from '../support/cluster.ts';
 import type { Json } from '../support/dev-server.ts';
+import { createTarget } from '../support/dev-target.ts';
 import {
   hostileRequests,
   operationsOf,
@@ -41,6 +42,16 @@ beforeAll(async () => {
   operations = operationsOf((await cluster.api('c1', 'GET', '/v1/openapi.json')).body);
   const { initial } = cluster;
   const worker = await cluster.api('c1', 'POST', '/v1/workers:create:controller-led', { scope_id: 'global' });
+  // Rows for the filters to work on.
+  for (let count = 0; count < 100; count += 1) {
+    await Promise.all([
+      cluster.api('c1', 'POST', '/v1/workers:create:controller-led', { scope_id: 'global' }),
+      createTarget((method, path, body) => cluster.api('c1', method, path, body), {
+        port: 22,
+        scopeId: String(initial.project_scope.scope_id),
+      }),
+    ]);
+  }
   ids = {
     'auth-methods': initial.auth_method.auth_method_id,
     'host-catalogs': initial.host_resources.host_catalog_id,
@@ -127,9 +138,11 @@ describe('hostile input', () => {
     const faults: string[] = [];
     const stalls: string[] = [];
     let longestOfAll = 0;
+    let sent = 0;
     for (const operation of operations) {
       const requests = hostileRequests(operation, idsOf(operation));
       let longest = Infinity;
+      sent += requests.length;
       for (let attempt = 0; attempt < attempts && !(longest <= longestStall); attempt += 1) {
         await stall();
         const found = await sendAll(requests);
@@ -144,9 +157,25 @@ describe('hostile input', () => {
     }
     expect({ faults: faults.slice(0, 20), count: faults.length }).toEqual({ faults: [], count: 0 });
     expect(stalls).toEqual([]);
+    expect(sent).toBeGreaterThan(3000);
     // The measure is awake: bodies of megabytes do not pass without a trace.
     expect(longestOfAll).toBeGreaterThan(0.002);
   }, 600_000);
+
+  test('of a filter with 10,000 terms is worked on or refused by name', async () => {
+    const terms = Array.from({ length: 10_000 }, (_, at) => `"/item/name" == "n${at}"`).join(' or ');
+    for (const collection of ['targets', 'workers', 'scopes']) {
+      const query = `scope_id=global&recursive=true&filter=${encodeURIComponent(terms)}`;
+      const answer = await call(address, {
+        path: `/v1/${collection}?${query}`,
+        headers: { authorization: `Bearer ${token}` },
+      });
+      const fields = ((answer.json as Json)?.details?.request_fields ?? []) as { name: string }[];
+      expect([collection, answer.status, ...fields.map(({ name }) => name)]).toEqual(
+        answer.status === 200 ? [collection, 200] : [collection, 400, 'filter'],
+      );
+    }
+  });
 
   test('in whole bodies at random', async () => {
     for (const operation of operations.filter(({ body }) => body !== undefined)) {

@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { Cluster } from '../support/cluster.ts';
 import { listenerAddress, type Json } from '../support/dev-server.ts';
 import {
@@ -17,6 +17,7 @@ import {
 import { startEchoServer, type TestServer } from '../support/echo-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { ForeignConnection, isResult, readAuthorization } from '../support/foreign-client.ts';
+import { createDatabase, PostgresServer } from '../support/postgres.ts';
 import { startStile, type RunningProcess } from '../support/process.ts';
 import { makeTempDir, type TempDir } from '../support/temp-dir.ts';
 import { whenClosed } from '../support/when-closed.ts';
@@ -187,6 +188,7 @@ describe('worker-led enrolment', () => {
     }
     const done = await child.stop();
     expect(done.stdout).not.toMatch(started);
+    expect(done.status).toBe(0);
   });
 });
 
@@ -212,6 +214,56 @@ describe('a worker that is deleted', () => {
     const done = await again.finished(20_000);
     expect(done.status).not.toBe(0);
     expect(done.stderr).toMatch(/the controller refused this worker/);
+  });
+});
+
+describe('with two controllers on one PostgreSQL', () => {
+  let server: PostgresServer | undefined;
+  let pair: Cluster;
+  let here: TempDir;
+
+  beforeAll(async () => {
+    const shared = inject('postgresUrl');
+    server = shared === undefined ? await PostgresServer.start() : undefined;
+    here = await makeTempDir();
+    pair = new Cluster({ databaseUrl: await createDatabase(shared ?? server?.url ?? '') });
+    await pair.initialize();
+    await pair.startController('c1');
+    await pair.startController('c2');
+  });
+  afterAll(async () => {
+    await pair?.stop();
+    await server?.stop();
+    await here?.remove();
+  });
+
+  test('a new authority and a deletion on one reach the worker that is linked to the other', async () => {
+    // It knows only the first controller, and is linked to it.
+    const worker = await pair.startWorker('w1', ['c1']);
+    const identity = join(pair.folder, 'w1-keys', 'identity.json');
+    const authority = (): unknown => (JSON.parse(readFileSync(identity, 'utf8')) as Json).ca_certificates[0];
+    const before = authority();
+    const other: ApiCall = (method, path, body) => pair.api('c2', method, path, body);
+    await pair.liveWorkers('c2', 1);
+    const scopeId = String(pair.initial.project_scope.scope_id);
+    const target = await createTarget(other, { port: echo.port, scopeId });
+    const item = await authorizeSession(other, target);
+    const connection = await ForeignConnection.open(readAuthorization(String(item.authorization_token)));
+    connections.push(connection);
+    expect(isResult(await connection.handshake())).toBe(true);
+    await connection.roundTrip('through');
+    const path = '/v1/workers:reinitialize-certificate-authority?scope_id=global';
+    expect((await other('POST', path)).status).toBe(200);
+    await eventually(() => (authority() === before ? undefined : true));
+    await connection.roundTrip('goes on');
+    const closed = whenClosed(connection.socket);
+    const [{ id }] = (await other('GET', '/v1/workers?scope_id=global')).body.items as [Json];
+    const asked = Date.now();
+    expect((await other('DELETE', `/v1/workers/${id}`)).status).toBe(204);
+    await closed;
+    expect(Date.now() - asked).toBeLessThan(3000);
+    await terminated(other, String(item.session_id));
+    await worker.process.match(/the controller refused this worker/);
   });
 });
 

@@ -54,6 +54,10 @@ export class FakeCluster {
   readonly links: FakeLink[] = [];
   readonly hellos: HelloRequest[] = [];
   readonly enrolments: EnrollRequest[] = [];
+  /** Upgrades that were refused. */
+  refusals = 0;
+  /** Server names that workers sent, in order. */
+  readonly serverNames: string[] = [];
   heartbeats = 0;
   address: HostPort = { host: '127.0.0.1', port: 0 };
   readonly #server: Server;
@@ -75,6 +79,10 @@ export class FakeCluster {
       minVersion: 'TLSv1.3',
       requestCert: true,
       rejectUnauthorized: false,
+      SNICallback: (serverName, callback) => {
+        this.serverNames.push(serverName);
+        callback(null);
+      },
     });
     this.#server.on('tlsClientError', () => undefined);
     this.#acceptLinks();
@@ -118,6 +126,7 @@ export class FakeCluster {
     this.#server.on('upgrade', (request, socket, head) => {
       socket.on('error', () => undefined);
       if (this.#options.refuseWith !== undefined) {
+        this.refusals += 1;
         socket.end(
           `HTTP/1.1 ${this.#options.refuseWith} No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
         );

@@ -1,6 +1,5 @@
 /** The configuration file: what is legal, and that every fault is named with its line. */
-import { writeFileSync } from 'node:fs';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { StileError } from '@stile/protocol/errors';
@@ -72,6 +71,29 @@ listener:
     expect(parseConfig(worker, 'w.yaml', {}).worker).not.toHaveProperty(
       'controller_generated_activation_token',
     );
+  });
+
+  test('has the limits of docs/operations.md, each with its defaults', () => {
+    const text = readFileSync(join(import.meta.dirname, '../../../../docs/operations.md'), 'utf8');
+    const [, block = ''] = /<!-- file: rate-limit\.yaml -->\s+```yaml\n([^]*?)```/.exec(text) ?? [];
+    const whole =
+      block + legal.replace(/controller:\n {2}name: c1\n {2}database:\n {4}url: env:\/\/DB\n/, '');
+    const env = { STILE_DATABASE_URL: 'sqlite:///x.db' };
+    expect(parseConfig(whole, 'stile.yaml', env).controller).toMatchObject({
+      api_rate_limit: [
+        {
+          resources: ['*'],
+          actions: ['list'],
+          per: 'auth-token',
+          limit: 600,
+          period: '1m',
+          unlimited: false,
+        },
+        { resources: ['target'], per: 'ip-address', period: '30s', unlimited: true },
+      ],
+      api_rate_limit_disable: false,
+      api_rate_limit_max_quotas: 100_000,
+    });
   });
 
   test('never shows a secret when it is printed', () => {

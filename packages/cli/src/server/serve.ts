@@ -2,6 +2,7 @@
  * Runs a controller, a worker, or both until asked to stop: start order, banner, stop order. `stile dev` and `stile server` both end here.
  */
 import type { ControllerConfig, ControllerParts } from '@stile/controller';
+import { toStileError } from '@stile/protocol/errors';
 import { Shutdown, createLogger, formatHostPort, type Logger, type WorkerProcessInfo } from '@stile/runtime';
 import type { Output } from '../terminal/output.ts';
 import { version } from '../version.ts';
@@ -81,6 +82,10 @@ export async function serve(plan: ServePlan, output: Output): Promise<number> {
       );
     }
     return end === 'died' ? 2 : 0;
+  } catch (error) {
+    // Asked to stop while it was still starting, or waiting for its approval: that is no failure.
+    if (stopping.signal.aborted && toStileError(error).code === 'aborted') return 0;
+    throw error;
   } finally {
     await shutdown.run();
   }

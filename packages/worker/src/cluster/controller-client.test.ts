@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, verify } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, verify } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../../../test/support/eventually.ts';
 import { FakeCluster, fingerprintOf, makeAuthority } from '../../../../test/support/fake-cluster.ts';
@@ -187,6 +187,56 @@ describe('ClusterClient', () => {
     await clientOf(identityOf(cluster), [cluster.address]).start(owner);
     await eventually(() => (owner.revoked.length > 0 ? true : undefined));
     expect(owner.revoked).toEqual([{ sessionId: 's_2', reason: 'expired' }]);
+  });
+
+  it('ends everything when the cluster does not know it any more, and not when a controller merely cannot answer', async () => {
+    for (const [status, expulsions] of [
+      [403, 1],
+      [503, 0],
+    ] as const) {
+      const cluster = await startCluster({ refuseWith: status });
+      const owner = new FakeOwner();
+      const client = clientOf(identityOf(cluster), [cluster.address]);
+      const started = client.start(owner).catch((error: unknown) => error);
+      if (status === 403) {
+        expect(await started).toMatchObject({ code: 'permissionDenied' });
+        expect(owner.expulsions).toBeGreaterThanOrEqual(expulsions);
+      } else {
+        await eventually(() => (cluster.refusals > 1 ? true : undefined));
+        await client.close();
+        expect(await started).toMatchObject({ code: 'aborted' });
+        expect(owner.expulsions).toBe(expulsions);
+      }
+    }
+  });
+
+  it('ends everything when a heartbeat is answered with a refusal', async () => {
+    const cluster = await startCluster({
+      handlers: { heartbeat: () => Promise.reject(new StileError('permissionDenied', 'deleted')) },
+    });
+    const owner = new FakeOwner();
+    await clientOf(identityOf(cluster), [cluster.address]).start(owner);
+    await eventually(() => (owner.expulsions > 0 ? true : undefined));
+  });
+
+  it('renews at once when the controller asks for it, and dials by the name of the authority it knows', async () => {
+    let asked = false;
+    const cluster = await startCluster({
+      handlers: {
+        heartbeat: () => {
+          const renewNow = !asked;
+          asked = true;
+          return Promise.resolve({ revocations: [], controllerAddresses: [], renewNow });
+        },
+        renewCertificate: () =>
+          Promise.resolve({ certificate: cluster.issue(workerId).der, caCertificates: [authority.der] }),
+      },
+    });
+    const owner = new FakeOwner();
+    await clientOf(identityOf(cluster), [cluster.address]).start(owner);
+    await eventually(() => (owner.identities.length > 0 ? true : undefined));
+    const label = createHash('sha256').update(authority.der).digest('hex').slice(0, 32);
+    expect(cluster.serverNames[0]).toBe(`${label}.controller.stile.internal`);
   });
 
   it('renews its certificate in time with a new key, and links again with it', async () => {

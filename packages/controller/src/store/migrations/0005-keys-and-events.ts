@@ -27,7 +27,7 @@ function tables(ddl: Ddl): readonly string[] {
     `create table store_event (
       id text primary key,
       origin text not null,
-      type text not null check (type in ('session-ending', 'session-ended')),
+      type text not null check (type in ('session-ending', 'session-ended', 'worker-deleted')),
       session_id text not null,
       created_at ${ddl.big} not null
     ) ${ddl.end}`,

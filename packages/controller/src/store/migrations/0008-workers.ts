@@ -1,6 +1,6 @@
 /**
- * Worker-led enrolment, the overlap of two cluster authorities, the deletion of workers as an event, and who used the
- * installation in which month (http-api.md §2.16, §2.17).
+ * Worker-led enrolment, the overlap of two cluster authorities, and who used the installation in which month
+ * (http-api.md §2.16, §2.17).
  */
 import type { Ddl, Step } from './ddl.ts';
 
@@ -15,14 +15,6 @@ function statements(ddl: Ddl): readonly string[] {
       user_id text not null,
       primary key (month, user_id)
     ) ${ddl.end}`,
-    // SQLite keeps no events in the table, and cannot change a check.
-    ...(ddl.engine === 'postgres'
-      ? [
-          `alter table store_event drop constraint store_event_type_check`,
-          `alter table store_event add constraint store_event_type_check
-            check (type in ('session-ending', 'session-ended', 'worker-deleted'))`,
-        ]
-      : []),
   ];
 }
 
