@@ -203,6 +203,26 @@ describe('what is refused before anything is sent', () => {
   });
 });
 
+describe('errors of fields', () => {
+  test.each([
+    [['credential-stores', 'create', 'vault', '-scope-id', 'p_1'], '-vault-address'],
+    [['hosts', 'create', 'static', '-host-catalog-id', 'hcst_1', '-address', 'x'], '-address'],
+  ])('%j names the flag', async (words, flag) => {
+    const requestFields = [{ name: 'attributes.address', description: 'This field is required.' }];
+    stub.answerWith(() => ({
+      status: 400,
+      body: {
+        kind: 'InvalidArgument',
+        message: 'Error in provided request.',
+        details: { request_fields: requestFields },
+      },
+    }));
+    expect((await stile(words)).stderr).toMatch(
+      new RegExp(`Name: +${flag}\n +Error: +This field is required`),
+    );
+  });
+});
+
 describe('create with its lists', () => {
   const words = ['roles', 'create', '-name', 'ops', '-principal', 'u_1', '-grant', 'ids=*;type=*;actions=*'];
 

@@ -85,6 +85,15 @@ export function typedNoun(spec: ResourceSpec, subtype: Subtype | undefined): str
   return subtype === undefined ? spec.noun : `${subtype.name}-type ${spec.noun}`;
 }
 
+function typedAttempt(verb: string, spec: ResourceSpec, subtype: Subtype | undefined): Attempt {
+  const { attributePrefix } = subtype ?? {};
+  return {
+    verb,
+    noun: typedNoun(spec, subtype),
+    ...(attributePrefix === undefined ? {} : { attributePrefix }),
+  };
+}
+
 /** The lists that a create sets afterwards: action and body. */
 interface ListToSet {
   readonly action: string;
@@ -148,7 +157,7 @@ export async function runCreate(
     ...subtype?.extra?.body(context),
   };
   const path = subtype?.createPath ?? '';
-  return attempt(context, { verb: 'create', noun: typedNoun(spec, subtype) }, async ({ client }) => {
+  return attempt(context, typedAttempt('create', spec, subtype), async ({ client }) => {
     const created = await client.collection(spec.name).create(body, { path, query });
     return setLists(context, { spec, client, created, lists });
   });
@@ -163,7 +172,7 @@ export async function runUpdate(
   const fields = fieldsOn([...spec.fields, ...(subtype?.fields ?? [])], 'update');
   const { body } = await valuesOf(fields, context);
   const request = { id: idOf(context), changes: body, ...versionOf(context) };
-  return attempt(context, { verb: 'update', noun: typedNoun(spec, subtype) }, async ({ client }) =>
+  return attempt(context, typedAttempt('update', spec, subtype), async ({ client }) =>
     show(context, spec, await client.collection(spec.name).update(request)),
   );
 }
