@@ -41,7 +41,7 @@ beforeAll(async () => {
   ids['host'] = (
     await stile('hosts create static -host-catalog-id <catalog> -name host -address 127.0.0.1')
   ).id;
-  ids['user'] = (await stile('users create -name user')).id;
+  ids['user'] = (await stile('users create -name somebody')).id;
   ids['account'] = (
     await stile(
       'accounts create password -auth-method-id ampw_1234567890 -login-name one -password env://SECRET',
