@@ -272,5 +272,7 @@ describe('further verbs', () => {
     const done = await dev.stile(['connect', 'dial.example', '-exec', 'true']);
     expect({ status: done.status, stderr: done.stderr }).toEqual({ status: 0, stderr: '' });
     expect((await stile('targets read dial.example')).id).toBe(ids['target']);
+    const usable: Json[] = await stile('users list-resolvable-aliases -id u_1234567890');
+    expect(usable.map((alias) => alias.value)).toContain('dial.example');
   });
 });
