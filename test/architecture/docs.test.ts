@@ -6,6 +6,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorTable } from '@stile/protocol/errors';
 import { describe, expect, test } from 'vitest';
+import { commandTable } from '../../packages/cli/src/command-table.ts';
 import { commands as devCommands } from '../../packages/cli/src/commands/dev.ts';
 import { configSchema, type OptionSchema } from '../../packages/cli/src/config/config-schema.ts';
 import { root } from './sources.ts';
@@ -72,6 +73,15 @@ describe('documents', () => {
   test('docs/configuration.md lists every option of the configuration file', () => {
     const rows = optionRows(configSchema, '');
     expectBlock('docs/configuration.md', 'options', table(['key', 'type', 'default', 'meaning'], rows));
+  });
+
+  test('docs/commands.md lists every command', async () => {
+    const modules = await Promise.all(commandTable.map((row) => row.load()));
+    const rows = modules
+      .flatMap((module) => module.commands)
+      .map(({ path, summary, examples }) => [`\`${path}\``, summary, `\`${examples[0]}\``]);
+    const unique = [...new Map(rows.map((row) => [row[0], row])).values()];
+    expectBlock('docs/commands.md', 'commands', table(['command', 'does', 'example'], unique));
   });
 
   test('README lists every flag of stile dev', () => {

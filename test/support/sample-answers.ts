@@ -460,6 +460,21 @@ const others: Readonly<Record<string, StubAnswer>> = {
       ],
     },
   },
+  'list-resolvable-aliases': {
+    status: 200,
+    body: {
+      items: [
+        {
+          id: 'alt_1234567890',
+          ...times,
+          value: 'web.example',
+          destination_id: 'ttcp_1234567890',
+          type: 'target',
+        },
+      ],
+      response_type: 'complete',
+    },
+  },
   'list-key-version-destruction-jobs': {
     status: 200,
     body: {

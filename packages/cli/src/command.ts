@@ -23,8 +23,10 @@ export interface Flag {
   readonly default?: string;
   /** The value must never be printed, nor kept in a history. */
   readonly secret?: boolean;
-  /** May be given several times; the value is a list. */
+  /** May be given several times; the value is a list, white space around each value cut. */
   readonly repeat?: boolean;
+  /** With `repeat`: values are somebody's data and stay as they are. */
+  readonly keepsSpaces?: boolean;
   /** Works, but is not shown in help or completion. */
   readonly hidden?: boolean;
   /** Words offered by completion, and nothing else: the command checks the value. */

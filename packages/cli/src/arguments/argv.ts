@@ -119,9 +119,8 @@ async function readValues(
   }
   for (const name of repeated) {
     const start = `--${name}=`;
-    const texts = words
-      .filter((word) => word.startsWith(start))
-      .map((word) => word.slice(start.length).trim());
+    const given = words.filter((word) => word.startsWith(start)).map((word) => word.slice(start.length));
+    const texts = flags.get(name)?.keepsSpaces === true ? given : given.map((text) => text.trim());
     if (texts.length > 0) values.set(name, texts);
   }
   return values;

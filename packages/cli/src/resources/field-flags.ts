@@ -13,6 +13,7 @@ export function pieceFlags(
     name,
     type: 'string',
     repeat: true,
+    keepsSpaces: true,
     help: `One key, as key=value, ${what}. Dots in the key reach into objects, the same key again makes a list. ${help}`,
   });
   if (field.isUntyped === true) return [{ flag: flag(piece, 'whose value is a text'), type: 'text' }];
@@ -47,6 +48,7 @@ export function flagsOfField(field: FieldFlag): readonly Flag[] {
     type: kind === 'boolean' ? 'boolean' : 'string',
     help: helpOf(field),
     ...(repeatable.has(kind) ? { repeat: true } : {}),
+    ...(kind === 'pairs' ? { keepsSpaces: true } : {}),
     ...(kind === 'secret' ? { secret: true } : {}),
     ...(field.default === undefined ? {} : { default: field.default }),
     ...(field.env === undefined ? {} : { env: field.env }),

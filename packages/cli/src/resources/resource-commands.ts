@@ -30,7 +30,7 @@ function idFlag(spec: ResourceSpec): Flag {
 
 /** "a" or "an". */
 export function article(noun: string): string {
-  return /^(?:[aeio]|ssh|rdp)/.test(noun) ? `an ${noun}` : `a ${noun}`;
+  return /^(?:[aeio]|ldap|rdp|ssh)/.test(noun) ? `an ${noun}` : `a ${noun}`;
 }
 
 /** Refuses a command line without an id. Plain text also in JSON mode, as recorded for targets. */

@@ -5,6 +5,7 @@ import { runCli, type CliResult } from '../../../../test/support/cli-run.ts';
 import { shellWords } from '../../../../test/support/recorded-cli.ts';
 import { StubApi, type StubAnswer } from '../../../../test/support/stub-api.ts';
 import { commandsOf } from './resource-commands.ts';
+import { specs } from './specs.ts';
 
 let stub: StubApi;
 beforeAll(async () => {
@@ -17,6 +18,17 @@ beforeEach(() => {
 });
 
 const variables = { STILE_TOKEN: 'at_1234567890_s1xxxx', SECRET: 'open sesame', TZ: 'UTC' };
+
+/** What examples read by env://. */
+const exampleVariables = {
+  ...variables,
+  ...Object.fromEntries(
+    'PASSWORD NEW_PASSWORD PRIVATE_KEY KEY_ID API_KEY CLIENT_SECRET VAULT_TOKEN WORKER_TOKEN'
+      .split(' ')
+      .map((name) => [name, 'secret']),
+  ),
+  API_OBJECT: '{"key":"secret"}',
+};
 
 function stile(words: readonly string[]): Promise<CliResult> {
   return runCli(words, { ...variables, STILE_ADDR: stub.address });
@@ -75,7 +87,7 @@ describe('families of attribute flags', () => {
     const key = fc.stringMatching(/^[a-zA-Z_$][\w$-]{0,10}$/);
     await fc.assert(
       fc.asyncProperty(key, fc.string(), async (name, value) => {
-        fc.pre(!/^(env|file):\/\//.test(value) && value === value.trim());
+        fc.pre(!/^(env|file):\/\//.test(value));
         await stile([...catalog, '-string-attr', `${name}=${value}`]);
         expect(Object.entries(sent()['attributes'] as object)).toEqual([[name, value]]);
       }),
@@ -203,6 +215,26 @@ describe('what is refused before anything is sent', () => {
   });
 });
 
+describe('errors of fields', () => {
+  test.each([
+    [['credential-stores', 'create', 'vault', '-scope-id', 'p_1'], '-vault-address'],
+    [['hosts', 'create', 'static', '-host-catalog-id', 'hcst_1', '-address', 'x'], '-address'],
+  ])('%j names the flag', async (words, flag) => {
+    const requestFields = [{ name: 'attributes.address', description: 'This field is required.' }];
+    stub.answerWith(() => ({
+      status: 400,
+      body: {
+        kind: 'InvalidArgument',
+        message: 'Error in provided request.',
+        details: { request_fields: requestFields },
+      },
+    }));
+    expect((await stile(words)).stderr).toMatch(
+      new RegExp(`Name: +${flag}\n +Error: +This field is required`),
+    );
+  });
+});
+
 describe('create with its lists', () => {
   const words = ['roles', 'create', '-name', 'ops', '-principal', 'u_1', '-grant', 'ids=*;type=*;actions=*'];
 
@@ -298,5 +330,41 @@ describe('targets by alias', () => {
   test('an id and an alias together are refused', async () => {
     const done = await stile(['targets', 'read', 'web.example', '-id', 'ttcp_1']);
     expect(done).toMatchObject({ exitCode: 3, stderr: 'ID was given both as the first word and via -id\n' });
+  });
+});
+
+describe('a server that answers nonsense', () => {
+  const evil = '\u001b[2J\u202eevil\nx';
+  /** Every field that a view reads, with values of every other type. */
+  const fields = [
+    'id scope name description version type created_time attributes members accounts principals grants grant_scope_ids',
+    'authorized_actions authorized_collection_actions host_ids hosts plugin connections states config_tags api_tags certs',
+    'directly_connected_downstream_workers aliases host_sources closest matches items versions hidden_role_count',
+  ]
+    .join(' ')
+    .split(' ');
+  const filled = (value: unknown): Record<string, unknown> =>
+    Object.fromEntries(fields.map((field) => [field, value]));
+  const nonsense: readonly (readonly [name: string, body: unknown])[] = [
+    ['a number', 5],
+    ['a list', [null]],
+    ['null', filled(null)],
+    ['numbers', filled(-1)],
+    ['texts that steer a terminal', filled(evil)],
+    ['lists of anything', filled([null, 5, evil, [evil], { id: evil, [evil]: evil }])],
+    ['objects', filled({ id: evil, [evil]: [evil], versions: 5 })],
+  ];
+
+  test.each(nonsense)('%s: every command prints something harmless and ends', async (_name, body) => {
+    stub.answerWith(() => ({ status: 200, body }));
+    const wrong: string[] = [];
+    for (const command of specs.flatMap((spec) => commandsOf(spec.name))) {
+      const words = shellWords(command.examples[0]).slice(1);
+      const done = await runCli(words, { ...exampleVariables, STILE_ADDR: stub.address });
+      const isHarmless = !/[^\P{Cc}\n]|\u202e/u.test(done.stdout + done.stderr);
+      if (done.exitCode !== 0 || !isHarmless)
+        wrong.push(`${command.path}: ${done.exitCode} ${JSON.stringify(done.stderr.slice(0, 200))}`);
+    }
+    expect(wrong).toEqual([]);
   });
 });

@@ -6,9 +6,9 @@ import { reportFailure, withApi, type ApiSession, type Attempt } from '../tokens
 import { tokenId } from '../tokens/token-source.ts';
 import { fieldsOn, listsOnCreate } from './field-flags.ts';
 import { valuesOf } from './field-values.ts';
-import { ListPrinter } from './list-printer.ts';
+import { ListPrinter, type ListLook } from './list-printer.ts';
 import type { Action, ListAction, ResourceSpec, Shows, Subtype } from './resource-spec.ts';
-import { asJson, itemLines, objectsOf } from './table-view.ts';
+import { asJson, itemLines } from './table-view.ts';
 
 /** The id that the flags or the leading word name; `''` when none does. */
 export function idOf(context: CommandContext): string {
@@ -55,7 +55,7 @@ export function runRead(context: CommandContext, spec: ResourceSpec): Promise<nu
 
 /** `list`: all pages, printed as they come; what was deleted after its page was printed stays on the screen. */
 export function runList(context: CommandContext, spec: ResourceSpec): Promise<number> {
-  const { flags, output } = context;
+  const { flags } = context;
   const isRecursive = spec.parent.isScope && flags.bool('recursive');
   const query: Record<string, Query[string]> = {
     [spec.parent.field]: flags.text(spec.parent.flag.name),
@@ -65,13 +65,22 @@ export function runList(context: CommandContext, spec: ResourceSpec): Promise<nu
   for (const flag of spec.listFlags ?? [])
     query[flag.name.replaceAll('-', '_')] = flags.bool(flag.name) ? true : undefined;
   return attempt(context, { verb: 'list', noun: pluralOf(spec.noun) }, async ({ client }) => {
-    const printer = new ListPrinter(output, { title: spec.title, view: spec.list, isRecursive });
-    for await (const { status, items } of client.collection(spec.name).pages(query)) {
-      if (!(await printer.page(status, items))) return 0;
-    }
-    printer.end();
-    return 0;
+    const look = { title: spec.title, view: spec.list, isRecursive };
+    return printPages(context, look, client.collection(spec.name).pages(query));
   });
+}
+
+async function printPages(
+  context: CommandContext,
+  look: ListLook,
+  pages: AsyncIterable<{ readonly status: number; readonly items: readonly unknown[] }>,
+): Promise<number> {
+  const printer = new ListPrinter(context.output, look);
+  for await (const { status, items } of pages) {
+    if (!(await printer.page(status, items))) return 0;
+  }
+  printer.end();
+  return 0;
 }
 
 /** `target` as `targets`, `alias` as `aliases`. */
@@ -83,6 +92,15 @@ export function pluralOf(noun: string): string {
 /** `tcp-type target`, as the recorded texts have it. */
 export function typedNoun(spec: ResourceSpec, subtype: Subtype | undefined): string {
   return subtype === undefined ? spec.noun : `${subtype.name}-type ${spec.noun}`;
+}
+
+function typedAttempt(verb: string, spec: ResourceSpec, subtype: Subtype | undefined): Attempt {
+  const { attributePrefix } = subtype ?? {};
+  return {
+    verb,
+    noun: typedNoun(spec, subtype),
+    ...(attributePrefix === undefined ? {} : { attributePrefix }),
+  };
 }
 
 /** The lists that a create sets afterwards: action and body. */
@@ -148,7 +166,7 @@ export async function runCreate(
     ...subtype?.extra?.body(context),
   };
   const path = subtype?.createPath ?? '';
-  return attempt(context, { verb: 'create', noun: typedNoun(spec, subtype) }, async ({ client }) => {
+  return attempt(context, typedAttempt('create', spec, subtype), async ({ client }) => {
     const created = await client.collection(spec.name).create(body, { path, query });
     return setLists(context, { spec, client, created, lists });
   });
@@ -163,7 +181,7 @@ export async function runUpdate(
   const fields = fieldsOn([...spec.fields, ...(subtype?.fields ?? [])], 'update');
   const { body } = await valuesOf(fields, context);
   const request = { id: idOf(context), changes: body, ...versionOf(context) };
-  return attempt(context, { verb: 'update', noun: typedNoun(spec, subtype) }, async ({ client }) =>
+  return attempt(context, typedAttempt('update', spec, subtype), async ({ client }) =>
     show(context, spec, await client.collection(spec.name).update(request)),
   );
 }
@@ -217,19 +235,20 @@ async function present(
     : given;
 }
 
-function pathOf(context: CommandContext, spec: ResourceSpec, action: Action): string {
-  switch (action.on) {
-    case 'item':
-      return `${spec.name}/${encodeURIComponent(idOf(context))}${action.path}`;
-    case 'scope':
-      if (action.isScopeInBody === true) return `${spec.name}${action.path}`;
-      return `${spec.name}/${encodeURIComponent(context.flags.text('scope-id'))}${action.path}`;
-    case 'collection':
-      return `${spec.name}${action.path}`;
-  }
+/** What stands behind the collection in the path of an action. */
+function pathOf(context: CommandContext, action: Action): string {
+  const { on, path, isScopeInBody } = action;
+  if (on === 'item') return `/${encodeURIComponent(idOf(context))}${path}`;
+  if (on === 'collection' || isScopeInBody === true) return path;
+  return `/${encodeURIComponent(context.flags.text('scope-id'))}${path}`;
 }
 
-function showAnswer(context: CommandContext, spec: ResourceSpec, shows: Shows, answer: ApiAnswer): number {
+function showAnswer(
+  context: CommandContext,
+  spec: ResourceSpec,
+  shows: Exclude<Shows, { kind: 'list' }>,
+  answer: ApiAnswer,
+): number {
   const { output } = context;
   const { status, body } = answer;
   switch (shows.kind) {
@@ -240,12 +259,6 @@ function showAnswer(context: CommandContext, spec: ResourceSpec, shows: Shows, a
     case 'lines':
       output.printItem(status, body, () => shows.lines(asJson(body), context));
       return 0;
-    case 'list': {
-      const printer = new ListPrinter(output, { title: shows.title, view: shows.view, isRecursive: false });
-      void printer.page(status, objectsOf(asJson(body)['items']));
-      printer.end();
-      return 0;
-    }
   }
 }
 
@@ -260,13 +273,19 @@ export async function runAction(
   const what = { verb: action.verb ?? action.words, noun: action.noun ?? spec.noun };
   return attempt(context, what, async ({ client }) => {
     const version = await present(client, context, spec, action);
+    const path = pathOf(context, action);
+    const { shows, method } = action;
+    if (shows.kind === 'list') {
+      const pages = client.collection(spec.name).pages(query, { path });
+      return printPages(context, { ...shows, isRecursive: false }, pages);
+    }
     const body = { ...scope, ...given, ...version };
     const call: ApiCall = {
-      method: action.method,
-      path: pathOf(context, spec, action),
+      method,
+      path: `${spec.name}${path}`,
       query,
-      ...(action.method === 'GET' ? {} : { body }),
+      ...(method === 'GET' ? {} : { body }),
     };
-    return showAnswer(context, spec, action.shows, await client.call(call));
+    return showAnswer(context, spec, shows, await client.call(call));
   });
 }

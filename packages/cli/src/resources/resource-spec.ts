@@ -165,6 +165,8 @@ export interface Subtype {
     readonly body: (context: CommandContext) => Json;
   };
   readonly isCreateOnly?: boolean;
+  /** Beginning of the flags of its attributes, for the errors of fields: `vault-`. */
+  readonly attributePrefix?: string;
   /** Its lists are not set by hand, so that create does not take them. */
   readonly hasNoLists?: boolean;
   /** What create prints further in its description. */

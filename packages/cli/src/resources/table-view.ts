@@ -17,7 +17,10 @@ export function asJson(value: unknown): Json {
 /** The texts of a list; numbers and others by their JSON. */
 export function textsOf(value: unknown): string[] {
   if (!Array.isArray(value)) return [];
-  return value.map((item) => (typeof item === 'string' ? item : JSON.stringify(item)));
+  const items: readonly unknown[] = value;
+  return items
+    .filter((item) => item !== undefined)
+    .map((item) => (typeof item === 'string' ? item : JSON.stringify(item)));
 }
 
 /** The objects of a list. */

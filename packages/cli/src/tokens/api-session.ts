@@ -122,6 +122,8 @@ export interface Attempt {
   readonly context?: string;
   /** Name of the call in `error performing client request during … call`; default: the verb. */
   readonly call?: string;
+  /** Beginning of the flags of attributes, for the errors of fields: `vault-`. */
+  readonly attributePrefix?: string;
 }
 
 function callName(verb: string): string {
@@ -138,7 +140,11 @@ export function reportFailure(context: CommandContext, error: unknown, attempt: 
   const { verb, noun } = attempt;
   const answer = error.details?.answer;
   if (answer !== undefined) {
-    output.apiError(attempt.context ?? `Error from controller when performing ${verb} on ${noun}`, answer);
+    output.apiError(
+      attempt.context ?? `Error from controller when performing ${verb} on ${noun}`,
+      answer,
+      attempt.attributePrefix,
+    );
     return 1;
   }
   const during = `error performing client request during ${attempt.call ?? callName(verb)} call: `;

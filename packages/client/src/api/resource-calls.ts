@@ -26,6 +26,12 @@ export interface ActionRequest<
   readonly version?: number;
 }
 
+/** What a list takes beside its query. */
+export interface ListOptions extends CallOptions {
+  /** Appended to the collection, for lists that hang on a resource, as `/u_1234567890:list-resolvable-aliases`. */
+  readonly path?: string;
+}
+
 /** One page of a list, read and checked. */
 export interface ListedPage<T> {
   readonly status: number;
@@ -56,15 +62,21 @@ export class ResourceCalls<Types extends CollectionTypes = UntypedCollection> {
   }
 
   /** One page; the caller follows `list_token`. @throws {StileError} as `ApiClient.call` */
-  listPage(query: Query, options: CallOptions = {}): Promise<ApiAnswer<ListPage<Types['item']>>> {
-    return this.#client.call<ListPage<Types['item']>>({ ...options, method: 'GET', path: this.#name, query });
+  listPage(query: Query, options: ListOptions = {}): Promise<ApiAnswer<ListPage<Types['item']>>> {
+    const { path = '', ...rest } = options;
+    return this.#client.call<ListPage<Types['item']>>({
+      ...rest,
+      method: 'GET',
+      path: `${this.#name}${path}`,
+      query,
+    });
   }
 
   /**
    * All pages, one after the other, as they come.
    * @throws {StileError} invalidListToken when the server repeats a page, and what `ApiClient.call` throws
    */
-  async *pages(query: Query, options: CallOptions = {}): AsyncGenerator<ListedPage<Types['item']>> {
+  async *pages(query: Query, options: ListOptions = {}): AsyncGenerator<ListedPage<Types['item']>> {
     let token: string | undefined;
     for (let page = 0; page < maxPages; page += 1) {
       const answer = await this.listPage({ ...query, list_token: token }, options);

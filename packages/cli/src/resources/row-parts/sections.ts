@@ -93,7 +93,7 @@ export function principalsSection(item: Json): string[] {
 
 /** `Canonical Grants:` of a role. */
 export function grantsSection(item: Json): string[] {
-  const grants = objectsOf(item['grants']).map((grant) => grant['canonical']);
+  const grants = objectsOf(item['grants']).flatMap((grant) => grant['canonical'] ?? []);
   return plainList('  Canonical Grants:', textsOf(grants));
 }
 

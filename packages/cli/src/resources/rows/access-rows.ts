@@ -2,7 +2,7 @@
 import { printable, row } from '../../terminal/layout.ts';
 import type { Json, ListView, ResourceSpec } from '../resource-spec.ts';
 import { cell, collectionActions, objectsOf } from '../table-view.ts';
-import { nameFields, untypedColumns, untypedListColumns } from '../row-parts/columns.ts';
+import { nameFields, typeColumn, untypedColumns, untypedListColumns } from '../row-parts/columns.ts';
 import { scopeParent } from '../row-parts/parents.ts';
 import { idsInScopes } from '../row-parts/sections.ts';
 
@@ -203,6 +203,16 @@ export const scopes: ResourceSpec = {
   },
 };
 
+const resolvableAliases: ListView = {
+  columns: [
+    typeColumn,
+    { label: 'Value', field: 'value' },
+    { label: 'Destination ID', field: 'destination_id' },
+  ],
+  valueColumn: 20,
+  empty: 'No aliases found',
+};
+
 /** `stile users`. */
 export const users: ResourceSpec = {
   name: 'users',
@@ -246,6 +256,19 @@ export const users: ResourceSpec = {
       version: 'flag',
       fields: [],
       shows: { kind: 'item' },
+    },
+    {
+      words: 'list-resolvable-aliases',
+      summary: 'List the aliases that a user can use',
+      description: 'Lists the aliases whose targets a user has a right on, page by page as they come.',
+      example: '',
+      on: 'item',
+      method: 'GET',
+      path: ':list-resolvable-aliases',
+      fields: [],
+      verb: 'list',
+      noun: 'resolvable aliases',
+      shows: { kind: 'list', title: 'Alias', view: resolvableAliases },
     },
   ],
   list: {

@@ -20,6 +20,7 @@ export const credentialStores: ResourceSpec = {
     { name: 'static', fields: [], example: '-name passwords' },
     {
       name: 'vault',
+      attributePrefix: 'vault-',
       exampleId: 'csvlt_1234567890',
       fields: [
         attribute('vault-address', 'address', 'URL of the Vault server.'),
@@ -210,6 +211,7 @@ export const credentialLibraries: ResourceSpec = {
   subtypes: [
     {
       name: 'vault',
+      attributePrefix: 'vault-',
       fields: genericFields,
       example: genericExample,
       exampleUpdate: '-vault-http-method GET',
@@ -217,12 +219,14 @@ export const credentialLibraries: ResourceSpec = {
     },
     {
       name: 'vault-generic',
+      attributePrefix: 'vault-',
       fields: genericFields,
       example: genericExample,
       exampleUpdate: '-vault-http-method POST -vault-http-request-body {}',
     },
     {
       name: 'vault-ssh-certificate',
+      attributePrefix: 'vault-',
       exampleId: 'clvsclt_1234567890',
       fields: sshCertificateFields,
       example: '-name web -vault-path ssh/sign/ops -username root -extension permit-pty= -key-type ed25519',
@@ -230,6 +234,7 @@ export const credentialLibraries: ResourceSpec = {
     },
     {
       name: 'vault-ldap',
+      attributePrefix: 'vault-',
       exampleId: 'clvllt_1234567890',
       fields: [path],
       example: '-name directory -vault-path ldap/creds/ops',
