@@ -37,6 +37,8 @@ interface Route {
 let dev: DevServer;
 let routes: Route[];
 let userToken: string;
+/** The credential store of `dev`; its id is drawn at random. */
+let storeId = '';
 /** Texts that are no auth tokens, or no longer. */
 let worthless: Record<string, string>;
 
@@ -77,12 +79,19 @@ async function idsByCollection(workerId: string): Promise<Record<string, string>
   const role = await dev.api('GET', '/v1/roles?scope_id=global');
   const alias = await dev.api('GET', '/v1/aliases?scope_id=global');
   const group = await dev.api('POST', '/v1/groups', { scope_id: 'global' });
+  const stores = await dev.api('GET', '/v1/credential-stores?scope_id=p_1234567890');
+  storeId = String(stores.body?.items?.[0]?.id);
+  const credentials = await dev.api('GET', `/v1/credentials?credential_store_id=${storeId}`);
   return {
     'auth-methods': 'ampw_1234567890',
     accounts: 'acctpw_1234567890',
     aliases: String(alias.body?.items?.[0]?.id ?? 'alt_0000000000'),
     'auth-tokens': dev.adminToken.split('_').slice(0, 2).join('_'),
     groups: String(group.body.id),
+    'credential-libraries': 'clvlt_0000000000',
+    'credential-stores': storeId,
+    credentials: String(credentials.body?.items?.[0]?.id),
+    'managed-groups': 'mgoidc_0000000000',
     'host-catalogs': 'hcst_1234567890',
     'host-sets': 'hsst_1234567890',
     hosts: 'hst_1234567890',
@@ -104,6 +113,10 @@ function withQuery(path: string, method: string, ids: Record<string, string>): s
     '/v1/hosts': `host_catalog_id=${ids['host-catalogs'] ?? ''}`,
     '/v1/host-catalogs': 'scope_id=p_1234567890',
     '/v1/roles:explain': 'user_id=u_1234567890&id=ttcp_1234567890&action=read',
+    '/v1/credential-libraries': 'credential_store_id=csvlt_0000000000',
+    '/v1/credential-stores': 'scope_id=p_1234567890',
+    '/v1/credentials': `credential_store_id=${ids['credential-stores'] ?? ''}`,
+    '/v1/managed-groups': 'auth_method_id=amoidc_0000000000',
     '/v1/sessions': 'scope_id=p_1234567890',
     '/v1/targets': 'scope_id=p_1234567890',
   };
@@ -113,6 +126,17 @@ function withQuery(path: string, method: string, ids: Record<string, string>): s
 /** Bodies that are good enough to get as far as the permission: the format is checked before it (http-api.md §1.6). */
 const bodies: Readonly<Record<string, unknown>> = {
   'POST /v1/host-catalogs': { type: 'static', scope_id: 'p_1234567890', name: 'matrix' },
+  'POST /v1/accounts': { auth_method_id: 'ampw_1234567890', attributes: { login_name: 'matrix' } },
+  'POST /v1/accounts/{id}:change-password': {
+    version: 1,
+    current_password: 'wrong password',
+    new_password: 'another password',
+  },
+  'POST /v1/aliases': { type: 'target', scope_id: 'global', value: 'matrix.example' },
+  'POST /v1/auth-methods': { type: 'password', scope_id: 'global', name: 'matrix' },
+  'POST /v1/credential-libraries': { credential_store_id: 'csvlt_0000000000', name: 'matrix' },
+  'POST /v1/credential-stores': { type: 'static', scope_id: 'p_1234567890', name: 'matrix' },
+  'POST /v1/managed-groups': { auth_method_id: 'amoidc_0000000000', name: 'matrix' },
   'POST /v1/host-sets': { type: 'static', host_catalog_id: 'hcst_1234567890', name: 'matrix' },
   'POST /v1/hosts': {
     type: 'static',
@@ -144,10 +168,14 @@ const memberLists: Readonly<Record<string, Json>> = {
 function bodyFor(route: Route): unknown {
   if (route.method === 'GET' || route.method === 'DELETE') return undefined;
   if (route.method === 'PATCH') return { version: 1, description: 'changed' };
+  if (route.name === 'POST /v1/credentials')
+    return { credential_store_id: storeId, type: 'password', attributes: { password: 'p' } };
   const known = bodies[route.name];
   if (known !== undefined) return known;
   if (/\}:(add|set|remove)-host-sources$/.test(route.name))
     return { version: 1, host_source_ids: ['hsst_1234567890'] };
+  if (/\}:(add|set|remove)-credential-sources$/.test(route.name))
+    return { version: 1, brokered_credential_source_ids: ['credup_1234567890'] };
   if (/\}:(add|set|remove)-hosts$/.test(route.name)) return { version: 1, host_ids: ['hst_1234567890'] };
   const part = /\}:(?:add|set|remove)-(.+)$/.exec(route.name)?.[1];
   const list = part === undefined ? undefined : memberLists[part];

@@ -8,6 +8,7 @@ import {
   startController,
   type Controller,
   type ControllerConfig,
+  type KeyService,
 } from '@stile/controller';
 import { Secret, type HostPort, type Logger } from '@stile/runtime';
 import { call, type HttpAnswer } from './http-client.ts';
@@ -39,6 +40,7 @@ async function initialize(
   controller: Parameters<typeof createInitialResources>[0],
   hashes: readonly string[],
   clock: Parameters<typeof createInitialResources>[1],
+  keys: KeyService,
 ): Promise<void> {
   const [adminHash = '', userHash = ''] = hashes;
   await createInitialResources(controller, clock, {
@@ -50,7 +52,7 @@ async function initialize(
     hasScopeRoles: false,
     skip: {},
     hostAddress: '127.0.0.1',
-    targets: { defaultPort: 22, connectionLimit: -1, aliasPostgresPort: 5432 },
+    targets: { defaultPort: 22, connectionLimit: -1, aliasPostgres: { port: 5432, keys } },
   });
 }
 
@@ -69,12 +71,12 @@ export async function startTestController(options: TestControllerOptions = {}): 
     },
     {
       ...(log === undefined ? {} : { log }),
-      prepare: async ({ database, passwords, clock }) => {
+      prepare: async ({ database, passwords, clock, keys }) => {
         const hashes = [
           await passwords.hash(new Secret('password')),
           await passwords.hash(new Secret('password')),
         ];
-        await initialize(database, hashes, clock);
+        await initialize(database, hashes, clock, keys);
       },
     },
   );

@@ -165,6 +165,19 @@ async function makeUser(ground: ReplayGround): Promise<Readonly<Record<string, s
   return { user: String((await send(ground, 'POST', '/v1/users', body))['id']) };
 }
 
+async function makeAccount(ground: ReplayGround): Promise<Readonly<Record<string, string>>> {
+  const names = { name: 'for a user', attributes: { login_name: 'fixture' } };
+  const made = await send(ground, 'POST', '/v1/accounts', { auth_method_id: 'ampw_1234567890', ...names });
+  return { account: String(made['id']) };
+}
+
+/** Its login name is that of another chain's account. */
+async function deleteAccount(ground: ReplayGround): Promise<Readonly<Record<string, string>>> {
+  const id = await idByName(ground, '/v1/accounts?auth_method_id=ampw_1234567890', 'for a user');
+  await send(ground, 'DELETE', `/v1/accounts/${id}`);
+  return {};
+}
+
 const user = { '<u_id>': 'user' };
 const userChain: ReplayChain = {
   title: 'life of a user',
@@ -179,14 +192,10 @@ const userChain: ReplayChain = {
     step('users-update-wrong-version', { ids: user }),
     step('users-update', { ids: user }),
     step('users-list', { loose: ['est_item_count', 'version'] }),
-    step('users-add-accounts-bad-id', { ids: user }),
+    step('users-set-accounts', { before: makeAccount, ids: { ...user, '<acctpw_id>': 'account' } }),
+    step('users-add-accounts-bad-id', { before: deleteAccount, ids: user }),
     step('users-add-accounts-owned-by-other', {
       ids: user,
-      before: async (ground) => {
-        const id = await idByName(ground, '/v1/users?scope_id=global', 'fixture user 2');
-        await send(ground, 'PATCH', `/v1/users/${id}`, { version: 2, description: 'e' });
-        return {};
-      },
       instead: { status: 400, kind: 'FailedPrecondition' },
     }),
   ],

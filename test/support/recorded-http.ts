@@ -13,6 +13,7 @@ import {
   type Bindings,
   type Tolerance,
 } from './recorded.ts';
+import { authReplayChains } from './recorded-http-auth.ts';
 
 /** What a recorded 5xx, or no answer, is with us. */
 interface Instead {
@@ -324,6 +325,7 @@ export const replayChains: readonly ReplayChain[] = [
     step('aliases-authorize-session-conflicting-host-id', { before: makeAliasWithHost }),
   ]),
   ...iamChains,
+  ...authReplayChains,
 ];
 
 function idOf(json: unknown, key: string): string {

@@ -30,7 +30,7 @@ export type Bindings = Map<string, string>;
 
 const folder = join(import.meta.dirname, '../fixtures/http');
 const placeholder =
-  /<(?:[a-z]+_id(?:_\d+)?|time|token|list_token|authorization_token|certificate base64 DER|half of token|n)>/g;
+  /<(?:[a-z]+_id(?:_\d+)?|time|token|list_token|authorization_token|certificate base64 DER|half of token|n|hmac|private_key PEM)>/g;
 
 /** Reads a recorded call. */
 export function readRecorded(name: string): Recorded {
@@ -69,6 +69,7 @@ export function sendRecorded(
 function patternOf(found: string): string {
   const id = /^<([a-z]+)_id/.exec(found)?.[1];
   if (id !== undefined) return `${id}_[0-9A-Za-z]{10}`;
+  if (found === '<hmac>') return '[A-Za-z0-9_-]{43}';
   return found === '<time>' ? '\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(?:\\.\\d+)?Z' : '[^\\s]+';
 }
 

@@ -16,10 +16,14 @@ import {
 import { apiOperations } from './api/operations.ts';
 import { ApiServer } from './api/server.ts';
 import type { ApiServices } from './api/services.ts';
+import { AliasService } from './alias/alias-service.ts';
+import { listResolvableAliases } from './alias/alias-repository.ts';
 import { listAccounts, lookupAccount } from './auth/account-repository.ts';
 import { listAuthMethods, lookupAuthMethod } from './auth/auth-method-repository.ts';
+import { AuthMethodService } from './auth/auth-method-service.ts';
+import { passwordAuthMethod } from './auth/password/password-auth-method.ts';
 import { AuthTokenService } from './auth/auth-token-service.ts';
-import { PasswordService } from './auth/password-service.ts';
+import { PasswordService } from './auth/password/password-service.ts';
 import { ClusterListener } from './cluster/cluster-listener.ts';
 import {
   controllerSettings,
@@ -27,6 +31,7 @@ import {
   type ControllerConfig,
   type ControllerSettings,
 } from './config.ts';
+import { CredentialService } from './credential/credential-service.ts';
 import { HostService } from './host/host-service.ts';
 import { RoleExplanation } from './iam/explain/role-explanation.ts';
 import { GroupService } from './iam/group/group-service.ts';
@@ -53,7 +58,6 @@ import { openDatabase, type Database } from './store/database.ts';
 import { listSince } from './store/deleted-resource-repository.ts';
 import { isInitialized, migrate, needsMigration } from './store/migrate.ts';
 import { estimateRows } from './store/row-estimate.ts';
-import { listResolvableAliases } from './target/alias-repository.ts';
 import { lookupTargetView } from './target/target-view-repository.ts';
 import { TargetService } from './target/target-service.ts';
 import { ClusterAuthority } from './worker-registry/cluster-authority.ts';
@@ -75,8 +79,11 @@ export interface ControllerParts {
   readonly roles: RoleService;
   readonly explanation: RoleExplanation;
   readonly passwords: PasswordService;
+  readonly authMethodChanges: AuthMethodService;
   readonly authTokens: AuthTokenService;
   readonly hosts: HostService;
+  readonly credentials: CredentialService;
+  readonly aliases: AliasService;
   readonly targets: TargetService;
   readonly sessions: SessionService;
   readonly endings: SessionEnding;
@@ -226,6 +233,12 @@ async function assemble(
   const ending = new ConnectionEnding(ground);
   const revocations = new SessionRevocations({ ...ground, ending });
   const serving = new SessionServing({ ...ground, keys, iam, filters: workers.filters, ending });
+  const passwords = new PasswordService({
+    ...ground,
+    ...(settings.concurrentPasswordHashWorkers === undefined
+      ? {}
+      : { workers: settings.concurrentPasswordHashWorkers }),
+  });
   const parts: ControllerParts = {
     database,
     clock,
@@ -239,14 +252,15 @@ async function assemble(
     groups: new GroupService({ ...ground, lostRights }),
     roles: new RoleService({ ...ground, lostRights }),
     explanation: new RoleExplanation(ground),
-    passwords: new PasswordService({
+    passwords,
+    authMethodChanges: new AuthMethodService({
       ...ground,
-      ...(settings.concurrentPasswordHashWorkers === undefined
-        ? {}
-        : { workers: settings.concurrentPasswordHashWorkers }),
+      type: passwordAuthMethod((password) => passwords.hash(password)),
     }),
     authTokens,
     hosts: new HostService(ground),
+    credentials: new CredentialService({ ...ground, keys }),
+    aliases: new AliasService(ground),
     targets,
     sessions: new SessionService({ ...ground, keys, selection: workers.selection, revocations }),
     endings: new SessionEnding({ ...ground, targets }),

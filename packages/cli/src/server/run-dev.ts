@@ -122,7 +122,9 @@ async function makeFirstResources(parts: ControllerParts, flags: FlagValues): Pr
       defaultPort: flags.number('target-default-port') ?? 22,
       connectionLimit: flags.number('target-session-connection-limit') ?? -1,
       ...(maxSeconds === 0 ? {} : { maxSeconds }),
-      ...(flags.bool('skip-alias-target-creation') ? {} : { aliasPostgresPort: postgresPort }),
+      ...(flags.bool('skip-alias-target-creation')
+        ? {}
+        : { aliasPostgres: { port: postgresPort, keys: parts.keys } }),
     },
   };
   await createInitialResources(parts.database, parts.clock, plan);

@@ -29,6 +29,8 @@ function fieldSchema(field: Field): Json {
         ...(field.strict === true ? { additionalProperties: false } : {}),
         ...shared,
       };
+    case 'json':
+      return { type: 'object', additionalProperties: true, ...shared };
     case 'list':
       return { type: 'array', items: objectSchema(field.fields), ...shared };
     case 'time':

@@ -1,9 +1,13 @@
 /** The one table: every operation that the API serves. A new resource is one file in resources/ and one line here. */
 import { ok, publicOperation, type Operation } from './operation.ts';
 import { openApiDocument } from './openapi.ts';
+import { absentResourceOperations } from './resources/absent-resources.ts';
 import { accountOperations } from './resources/accounts.ts';
+import { aliasOperations } from './resources/aliases.ts';
 import { authMethodOperations } from './resources/auth-methods.ts';
 import { authTokenOperations } from './resources/auth-tokens.ts';
+import { credentialStoreOperations } from './resources/credential-stores.ts';
+import { credentialOperations } from './resources/credentials.ts';
 import { enterpriseOperations } from './resources/enterprise.ts';
 import { groupOperations } from './resources/groups.ts';
 import { hostCatalogOperations } from './resources/host-catalogs.ts';
@@ -54,6 +58,10 @@ export function apiOperations(services: ApiServices): readonly Operation[] {
     ...hostSetOperations(services),
     ...hostOperations(services),
     ...targetOperations(services),
+    ...aliasOperations(services),
+    ...credentialStoreOperations(services),
+    ...credentialOperations(services),
+    ...absentResourceOperations(services),
     ...sessionOperations(services),
     ...workerOperations(services),
     ...enterpriseOperations(),

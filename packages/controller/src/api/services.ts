@@ -1,9 +1,13 @@
 /** What the API stands on: the use cases of the domain folders, given by the composition root. */
 import type { Clock } from '@stile/runtime';
+import type { Alias } from '../alias/alias.ts';
+import type { AliasService } from '../alias/alias-service.ts';
+import type { AuthMethodService } from '../auth/auth-method-service.ts';
 import type { AuthTokenService } from '../auth/auth-token-service.ts';
-import type { PasswordService } from '../auth/password-service.ts';
+import type { PasswordService } from '../auth/password/password-service.ts';
 import type { AccountRow } from '../auth/account-repository.ts';
 import type { AuthMethodRow } from '../auth/auth-method-repository.ts';
+import type { CredentialService } from '../credential/credential-service.ts';
 import type { HostService } from '../host/host-service.ts';
 import type { ListPermission } from '../iam/acl.ts';
 import type { RoleExplanation } from '../iam/explain/role-explanation.ts';
@@ -22,7 +26,6 @@ import type { SessionService } from '../session/session-service.ts';
 import type { TargetView } from '../target/target-view-repository.ts';
 import type { TargetService } from '../target/target-service.ts';
 import type { WorkerRegistry } from '../worker-registry/worker-registry.ts';
-import type { Alias } from '../target/target.ts';
 import type { ListServices, PageRequest } from './list/list-page.ts';
 
 /** Scope id to what may be listed there. */
@@ -82,7 +85,11 @@ export interface ApiServices {
   readonly authMethods: AuthMethodReader;
   readonly accounts: AccountReader;
   readonly authTokens: Pick<AuthTokenService, 'issue' | 'read' | 'list'>;
-  readonly passwords: Pick<PasswordService, 'login'>;
+  readonly passwords: Pick<PasswordService, 'login' | 'setPassword' | 'changePassword'>;
+  /** Creates and changes auth methods and accounts. */
+  readonly authMethodChanges: AuthMethodService;
+  readonly credentials: CredentialService;
+  readonly aliases: AliasService;
   readonly hosts: HostService;
   readonly targets: TargetService;
   readonly sessions: SessionService;

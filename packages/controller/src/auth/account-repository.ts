@@ -1,9 +1,10 @@
 /** SQL of accounts. */
 import { newId } from '@stile/protocol';
-import type { Connection } from '../store/database.ts';
+import type { Connection, Database } from '../store/database.ts';
 import { pageOf, type PageRequest } from '../store/page.ts';
 import type { AccountTable, Microseconds } from '../store/schema.ts';
 import { notFound } from '../store/store-error.ts';
+import { updateVersioned, type VersionedUpdate } from '../store/versioned-update.ts';
 
 /** An account without its password hash. */
 export type AccountRow = Omit<AccountTable, 'password_hash'>;
@@ -73,6 +74,11 @@ export function createAccount(tx: Connection, account: NewAccount): Promise<Acco
     .executeTakeFirstOrThrow();
 }
 
+/** Adds an account. @throws {StileError} invalidArgument when the auth method has that login name or name; notFound without it */
+export async function insertAccount(tx: Connection, row: AccountTable): Promise<void> {
+  await tx.insertInto('account').values(row).execute();
+}
+
 /** The account, or undefined. */
 export function lookupAccount(db: Connection, id: string): Promise<AccountRow | undefined> {
   return db.selectFrom('account').select(columns).where('id', '=', id).executeTakeFirst();
@@ -127,4 +133,65 @@ export async function bindAccount(
     .where('user_id', 'is', null)
     .executeTakeFirst();
   return result.numUpdatedRows > 0n;
+}
+
+/** Changes an account; undefined when none has that version. @throws {StileError} invalidArgument (name or login name taken) */
+export async function updateAccountRow(
+  tx: Connection,
+  update: VersionedUpdate<'account'>,
+): Promise<AccountRow | undefined> {
+  const updated = await updateVersioned(tx, 'account', update);
+  if (updated === undefined) return undefined;
+  const { password_hash: _hash, ...row } = updated;
+  return row;
+}
+
+/** What a change of a password needs to know. */
+export interface PasswordAccount {
+  readonly version: number;
+  readonly passwordHash: string | null;
+  /** Characters, of the auth method. */
+  readonly minPasswordLength: number;
+}
+
+/** The password of an account and the rule for the next one; undefined when there is no such account. */
+export function lookupPasswordAccount(db: Connection, id: string): Promise<PasswordAccount | undefined> {
+  return db
+    .selectFrom('account')
+    .innerJoin('auth_method', 'auth_method.id', 'account.auth_method_id')
+    .select([
+      'account.version',
+      'account.password_hash as passwordHash',
+      'auth_method.min_password_length as minPasswordLength',
+    ])
+    .where('account.id', '=', id)
+    .executeTakeFirst();
+}
+
+/**
+ * Holds an account, or all of an auth method, so that no token of them can be added until the unit of work ends; false when there is
+ * none. SQLite has one writer: nothing is under way.
+ */
+export async function lockAccounts(
+  tx: Connection,
+  engine: Database['engine'],
+  which: { readonly id: string } | { readonly authMethodId: string },
+): Promise<boolean> {
+  const all = tx.selectFrom('account').select('id').orderBy('id');
+  const query =
+    'id' in which ? all.where('id', '=', which.id) : all.where('auth_method_id', '=', which.authMethodId);
+  const rows = await (engine === 'postgres' ? query.forUpdate() : query).execute();
+  return rows.length > 0;
+}
+
+/** Deletes an account, or all of an auth method; gives their ids. The use case in `session/` ends their tokens before. */
+export async function deleteAccountRows(
+  tx: Connection,
+  which: { readonly id: string } | { readonly authMethodId: string },
+): Promise<string[]> {
+  const query = tx.deleteFrom('account').returning('id');
+  const rows = await (
+    'id' in which ? query.where('id', '=', which.id) : query.where('auth_method_id', '=', which.authMethodId)
+  ).execute();
+  return rows.map((row) => row.id);
 }

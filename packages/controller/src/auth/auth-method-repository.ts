@@ -1,9 +1,10 @@
 /** SQL of auth methods. */
 import { newId } from '@stile/protocol';
-import type { Connection } from '../store/database.ts';
+import type { Connection, Database } from '../store/database.ts';
 import { pageOf, type PageRequest } from '../store/page.ts';
 import type { AuthMethodTable, Microseconds } from '../store/schema.ts';
 import { notFound } from '../store/store-error.ts';
+import { defaultMinimums } from './password/password-rules.ts';
 
 /** An auth method, and whether it is the primary one of its scope. */
 export interface AuthMethodRow extends AuthMethodTable {
@@ -24,10 +25,6 @@ export interface NewAuthMethod {
   readonly minPasswordLength?: number;
   readonly nowUs: Microseconds;
 }
-
-/** http-api.md §2.2. */
-const defaultMinLoginNameLength = 3;
-const defaultMinPasswordLength = 8;
 
 function withPrimary(db: Connection) {
   return db
@@ -67,6 +64,11 @@ export async function listAuthMethods(
   return (await pageOf(query, 'auth_method', page).execute()).map(rowOf);
 }
 
+/** Adds an auth method. @throws {StileError} invalidArgument when the scope has one of that name; notFound without the scope */
+export async function insertAuthMethod(tx: Connection, row: AuthMethodTable): Promise<void> {
+  await tx.insertInto('auth_method').values(row).execute();
+}
+
 /** @throws {StileError} invalidArgument when the scope has one of that name; notFound without the scope */
 export function createPasswordAuthMethod(tx: Connection, method: NewAuthMethod): Promise<AuthMethodTable> {
   return tx
@@ -77,12 +79,43 @@ export function createPasswordAuthMethod(tx: Connection, method: NewAuthMethod):
       type: 'password',
       name: method.name ?? null,
       description: method.description ?? null,
-      min_login_name_length: method.minLoginNameLength ?? defaultMinLoginNameLength,
-      min_password_length: method.minPasswordLength ?? defaultMinPasswordLength,
+      min_login_name_length: method.minLoginNameLength ?? defaultMinimums.loginName,
+      min_password_length: method.minPasswordLength ?? defaultMinimums.password,
       version: 1,
       created_at: method.nowUs,
       updated_at: method.nowUs,
     })
     .returningAll()
     .executeTakeFirstOrThrow();
+}
+
+/**
+ * Holds an auth method, so that neither an account nor a token of it can be added until the unit of work ends; false when there is
+ * none. SQLite has one writer: nothing is under way.
+ */
+export async function lockAuthMethod(
+  tx: Connection,
+  engine: Database['engine'],
+  id: string,
+): Promise<boolean> {
+  const query = tx.selectFrom('auth_method').select('id').where('id', '=', id);
+  const row = await (engine === 'postgres' ? query.forUpdate() : query).executeTakeFirst();
+  return row !== undefined;
+}
+
+/**
+ * Deletes an auth method; its accounts and tokens go with it. A scope whose primary method it was has none then, and a new version.
+ * The use case in `session/` ends the tokens before.
+ */
+export async function deleteAuthMethodRow(tx: Connection, id: string, nowUs: Microseconds): Promise<void> {
+  await tx
+    .updateTable('scope')
+    .set((change) => ({
+      primary_auth_method_id: null,
+      version: change('version', '+', 1),
+      updated_at: nowUs,
+    }))
+    .where('primary_auth_method_id', '=', id)
+    .execute();
+  await tx.deleteFrom('auth_method').where('id', '=', id).execute();
 }

@@ -158,3 +158,23 @@ export async function listAuthTokenIdsOf(
   ).execute();
   return rows.map((row) => row.id);
 }
+
+/**
+ * Deletes the tokens of an account or of an auth method; gives their ids. Their sessions are ended by the use case in `session/`, in
+ * the same `tx`, which holds the owner so that no token comes after.
+ */
+export async function endAuthTokensOf(
+  tx: Connection,
+  owner: { readonly accountId: string } | { readonly authMethodId: string },
+  nowUs: Microseconds,
+): Promise<string[]> {
+  const query = tx.deleteFrom('auth_token').returning('id');
+  const rows = await (
+    'accountId' in owner
+      ? query.where('account_id', '=', owner.accountId)
+      : query.where('auth_method_id', '=', owner.authMethodId)
+  ).execute();
+  const ids = rows.map((row) => row.id);
+  await record(tx, 'auth-token', ids, nowUs);
+  return ids;
+}

@@ -3,14 +3,16 @@
  * connect to (http-api.md §3.1, §4.2). Either everything is there afterwards, or nothing.
  */
 import { anonymousUserId, authenticatedUserId, globalScopeId } from '@stile/protocol';
-import type { Clock } from '@stile/runtime';
+import { Secret, type Clock } from '@stile/runtime';
 import { createAccount } from '../auth/account-repository.ts';
 import { createPasswordAuthMethod } from '../auth/auth-method-repository.ts';
+import { CredentialService } from '../credential/credential-service.ts';
 import { HostService } from '../host/host-service.ts';
 import { createRole } from '../iam/role-repository.ts';
 import { scopeRoles, type RoleText } from '../iam/scope-roles.ts';
 import { createGlobalScope, createScope, setPrimaryAuthMethod } from '../iam/scope-repository.ts';
 import { createSpecialUsers, createUser } from '../iam/user-repository.ts';
+import type { KeyService } from '../keys/key-service.ts';
 import type { Connection, Database } from '../store/database.ts';
 import { TargetService } from '../target/target-service.ts';
 import { administration, authenticatedUserGrants, initialTexts, loginGrants } from './initial-texts.ts';
@@ -53,8 +55,13 @@ export interface InitialPlan extends InitialIds {
     readonly connectionLimit: number;
     /** Absent: the default of targets. */
     readonly maxSeconds?: number;
-    /** Port of the database for the target with the alias `postgres.boundary.dev`; absent: no targets with aliases. */
-    readonly aliasPostgresPort?: number;
+    /** For the target with the alias `postgres.boundary.dev`; absent: no targets with aliases. */
+    readonly aliasPostgres?: {
+      /** Port of the database. */
+      readonly port: number;
+      /** They seal its credential. */
+      readonly keys: KeyService;
+    };
   };
 }
 
@@ -96,6 +103,7 @@ class Maker {
   readonly #plan: InitialPlan;
   readonly #hosts: HostService;
   readonly #targets: TargetService;
+  readonly #unit: Database;
   readonly made: Mutable<InitialResources> = {};
 
   constructor(
@@ -107,14 +115,14 @@ class Maker {
     this.#clock = options.clock;
     this.#plan = options.plan;
     // The services write through the transaction that is under way.
-    const unit: Database = {
+    this.#unit = {
       engine: database.engine,
       reader: tx,
       events: database.events,
       write: (work) => work(tx),
       close: () => Promise.resolve(),
     };
-    const parts = { database: unit, clock: options.clock };
+    const parts = { database: this.#unit, clock: options.clock };
     this.#hosts = new HostService(parts);
     this.#targets = new TargetService(parts);
   }
@@ -292,19 +300,38 @@ class Maker {
 
   /** The three targets of `dev` that have an alias (http-api.md §3.1). */
   async #aliasTargets(): Promise<void> {
-    const { aliasPostgresPort } = this.#plan.targets;
+    const { aliasPostgres } = this.#plan.targets;
     const scopeId = this.made.project?.id;
-    if (aliasPostgresPort === undefined || scopeId === undefined) return;
+    if (aliasPostgres === undefined || scopeId === undefined) return;
     const { targetPostgres, targetWeb, targetSsh } = initialTexts;
     const plans = [
-      { text: targetPostgres, address: '127.0.0.1', defaultPort: aliasPostgresPort },
+      { text: targetPostgres, address: '127.0.0.1', defaultPort: aliasPostgres.port },
       { text: targetWeb, address: 'www.hashicorp.com', defaultPort: 443, sessionMaxSeconds: 5 },
       { text: targetSsh, address: '127.0.0.1', defaultPort: 22 },
     ];
     for (const { text, ...fields } of plans) {
       const { alias, ...names } = text;
-      await this.#targets.create({ ...names, ...fields, scopeId, aliases: [{ value: alias }] });
+      const { target } = await this.#targets.create({
+        ...names,
+        ...fields,
+        scopeId,
+        aliases: [{ value: alias }],
+      });
+      if (text === targetPostgres) await this.#brokerPostgresLogin(target.id, scopeId, aliasPostgres.keys);
     }
+  }
+
+  /** Sessions of the target get the login of the database, from a store without a name. */
+  async #brokerPostgresLogin(targetId: string, scopeId: string, keys: KeyService): Promise<void> {
+    const credentials = new CredentialService({ database: this.#unit, clock: this.#clock, keys });
+    const store = await credentials.createStore({ scopeId });
+    const { id } = await credentials.create({
+      credentialStoreId: store.id,
+      type: 'username_password',
+      username: 'postgres',
+      secret: new Secret('password'),
+    });
+    await this.#targets.changeCredentialSources('add', targetId, 1, { brokered: [id], injected: [] });
   }
 }
 

@@ -16,6 +16,7 @@ import {
   worldIds,
 } from '../../../../test/support/session-world.ts';
 import type { SessionWorld } from '../../../../test/support/session-world.ts';
+import { lookupAlias } from '../alias/alias-repository.ts';
 import type { Caller } from '../auth/auth-token-service.ts';
 import type { Database } from '../store/database.ts';
 import { listSince } from '../store/deleted-resource-repository.ts';
@@ -124,7 +125,7 @@ describeBothEngines('what ends sessions along with something else', (engineTest)
       end_reason: 'target deleted',
     });
     expect(await sessionOf(world, busy)).toMatchObject({ status: 'canceling', end_reason: 'target deleted' });
-    expect(await world.targets.lookupAlias('db.EXAMPLE')).toMatchObject({
+    expect(await lookupAlias(world.database.reader, 'db.EXAMPLE')).toMatchObject({
       value: 'DB.example',
       destination_id: null,
       version: 2,

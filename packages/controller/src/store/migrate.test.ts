@@ -20,6 +20,7 @@ const stepNames = [
   '0004-sessions',
   '0005-keys-and-events',
   '0006-scope-settings',
+  '0007-credentials',
 ];
 
 /** What an update of a status answers. */

@@ -8,6 +8,7 @@ import { targetsStep } from './migrations/0003-targets.ts';
 import { sessionsStep } from './migrations/0004-sessions.ts';
 import { keysAndEventsStep } from './migrations/0005-keys-and-events.ts';
 import { scopeSettingsStep } from './migrations/0006-scope-settings.ts';
+import { credentialsStep } from './migrations/0007-credentials.ts';
 import { ddlOf, runAll, type Step } from './migrations/ddl.ts';
 
 /** Every step, in order. */
@@ -18,6 +19,7 @@ const steps: readonly Step[] = [
   sessionsStep,
   keysAndEventsStep,
   scopeSettingsStep,
+  credentialsStep,
 ];
 
 /** An index over millions of rows takes minutes. */

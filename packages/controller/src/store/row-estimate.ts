@@ -17,7 +17,8 @@ export type CountedRows =
   | {
       readonly table: PagedTable;
       /** A column that names the parent, and the parents. */
-      readonly column: 'scope_id' | 'parent_id' | 'auth_method_id' | 'host_catalog_id';
+      readonly column:
+        'scope_id' | 'parent_id' | 'auth_method_id' | 'host_catalog_id' | 'credential_store_id';
       readonly values: readonly string[];
     };
 

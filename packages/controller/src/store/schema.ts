@@ -225,6 +225,48 @@ export interface AliasTable {
   updated_at: Microseconds;
 }
 
+/** Container of static credentials. */
+export interface CredentialStoreTable {
+  id: string;
+  scope_id: string;
+  type: 'static';
+  name: string | null;
+  description: string | null;
+  version: number;
+  created_at: Microseconds;
+  updated_at: Microseconds;
+}
+
+/** What proves a user to an endpoint. What is secret of it is sealed; the MACs say whether it has changed. */
+export interface CredentialTable {
+  id: string;
+  credential_store_id: string;
+  type: 'username_password' | 'username_password_domain' | 'password' | 'ssh_private_key' | 'json';
+  name: string | null;
+  description: string | null;
+  username: string | null;
+  domain: string | null;
+  /** Password, private key or JSON object, sealed. */
+  secret_sealed: Uint8Array;
+  /** HMAC-SHA-256, 32 bytes. */
+  secret_mac: Uint8Array;
+  /** Passphrase of the private key, sealed. */
+  passphrase_sealed: Uint8Array | null;
+  passphrase_mac: Uint8Array | null;
+  /** Version of the data key of both MACs. */
+  mac_key_version: number;
+  version: number;
+  created_at: Microseconds;
+  updated_at: Microseconds;
+}
+
+/** A credential that sessions of a target get. */
+export interface TargetCredentialSourceTable {
+  target_id: string;
+  credential_id: string;
+  purpose: 'brokered';
+}
+
 /** A process that carries bytes. */
 export interface WorkerTable {
   id: string;
@@ -379,6 +421,9 @@ export interface Schema {
   target: TargetTable;
   target_host_source: TargetHostSourceTable;
   alias: AliasTable;
+  credential_store: CredentialStoreTable;
+  credential: CredentialTable;
+  target_credential_source: TargetCredentialSourceTable;
   worker: WorkerTable;
   controller: ControllerTable;
   session: SessionTable;

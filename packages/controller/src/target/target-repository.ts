@@ -1,12 +1,10 @@
-/** SQL of targets, their host sources, and the aliases that name them. */
-import { sql } from 'kysely';
+/** SQL of targets and their host sources. */
 import type { Connection } from '../store/database.ts';
 import { pageOf } from '../store/page.ts';
 import type { PageRequest } from '../store/page.ts';
 import { permittedRows } from '../store/permitted-rows.ts';
 import type { ListPermissions } from '../store/permitted-rows.ts';
-import { aliasKey } from './target.ts';
-import type { Alias, Target } from './target.ts';
+import type { Target } from './target.ts';
 
 /** A host set of a target, with its catalog. */
 export interface HostSource {
@@ -109,34 +107,5 @@ export async function deleteHostSources(
     .deleteFrom('target_host_source')
     .where('target_id', '=', targetId)
     .where('host_set_id', 'in', hostSetIds)
-    .execute();
-}
-
-/** The alias of that value, whatever its case; undefined when there is none. */
-export function lookupAlias(db: Connection, value: string): Promise<Alias | undefined> {
-  return db.selectFrom('alias').selectAll().where('value_key', '=', aliasKey(value)).executeTakeFirst();
-}
-
-/** Aliases of a target, sorted by value. */
-export function listAliasesOf(db: Connection, targetId: string): Promise<Alias[]> {
-  return db
-    .selectFrom('alias')
-    .selectAll()
-    .where('destination_id', '=', targetId)
-    .orderBy('value_key')
-    .execute();
-}
-
-/** Adds an alias. @throws {StileError} invalidArgument (value taken) */
-export async function insertAlias(tx: Connection, row: Alias): Promise<void> {
-  await tx.insertInto('alias').values(row).execute();
-}
-
-/** Aliases of a deleted target stay, without a destination (http-api.md §2.12); their version goes up. */
-export async function clearAliasDestination(tx: Connection, targetId: string, nowUs: number): Promise<void> {
-  await tx
-    .updateTable('alias')
-    .set({ destination_id: null, host_id: null, version: sql`version + 1`, updated_at: nowUs })
-    .where('destination_id', '=', targetId)
     .execute();
 }

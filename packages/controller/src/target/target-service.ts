@@ -2,8 +2,10 @@
  * Use cases of tcp targets. Deleting one and clearing its address end sessions, so those two stand in
  * session/session-ending.ts, which calls `update` here for everything else.
  */
-import { StileError, globalScopeId, newId } from '@stile/protocol';
+import { StileError, newId } from '@stile/protocol';
 import type { Clock } from '@stile/runtime';
+import { listAliasesOf } from '../alias/alias-repository.ts';
+import { addAlias, aliasRow } from '../alias/alias-service.ts';
 import { idsRefused } from '../host/host.ts';
 import { changeOf } from '../host/host-service.ts';
 import type { MembershipAction } from '../host/host-service.ts';
@@ -12,15 +14,15 @@ import type { PageRequest } from '../store/page.ts';
 import type { ListPermissions } from '../store/permitted-rows.ts';
 import { bumpVersion, updateVersioned } from '../store/versioned-update.ts';
 import {
-  aliasKey,
-  aliasProblem,
   columnsOf,
   defaultSessionMaxSeconds,
   requireLegalTarget,
   unlimitedConnections,
   wrongTargetVersion,
 } from './target.ts';
-import type { Alias, Target, TargetFields } from './target.ts';
+import type { Target, TargetFields } from './target.ts';
+import * as credentialSources from './credential-source-repository.ts';
+import type { CredentialSourceLink } from './credential-source-repository.ts';
 import * as repository from './target-repository.ts';
 import type { HostSource } from './target-repository.ts';
 
@@ -28,6 +30,8 @@ import type { HostSource } from './target-repository.ts';
 export interface TargetDetail {
   readonly target: Target;
   readonly hostSources: readonly HostSource[];
+  /** Credentials that sessions of the target get. */
+  readonly credentialSources: readonly CredentialSourceLink[];
   readonly aliases: readonly { readonly id: string; readonly value: string }[];
 }
 
@@ -44,16 +48,6 @@ export interface NewTarget extends TargetFields {
   readonly name: string;
   readonly defaultPort: number;
   readonly aliases?: readonly NewTargetAlias[];
-}
-
-/** Fields of a new alias. */
-export interface NewAlias {
-  readonly id?: string;
-  readonly value: string;
-  readonly name?: string | null;
-  readonly description?: string | null;
-  readonly destinationId?: string | null;
-  readonly hostId?: string | null;
 }
 
 const addressExcludes = {
@@ -100,9 +94,10 @@ export class TargetService {
     );
     await this.#database.write(async (tx) => {
       await repository.insertTarget(tx, target);
-      for (const alias of aliases) await repository.insertAlias(tx, alias);
+      for (const alias of aliases) await addAlias(tx, alias);
     });
-    return { target, hostSources: [], aliases: aliases.map(({ id, value }) => ({ id, value })) };
+    const shown = aliases.map(({ id, value }) => ({ id, value }));
+    return { target, hostSources: [], credentialSources: [], aliases: shown };
   }
 
   /** The bare row, or undefined. */
@@ -124,11 +119,13 @@ export class TargetService {
   /** What single reads show beside a row. */
   async detailOf(target: Target): Promise<TargetDetail> {
     const db = this.#database.reader;
-    const [hostSources, aliases] = await Promise.all([
+    const [hostSources, sources, aliases] = await Promise.all([
       repository.listHostSources(db, target.id),
-      repository.listAliasesOf(db, target.id),
+      credentialSources.listCredentialSources(db, target.id),
+      listAliasesOf(db, target.id),
     ]);
-    return { target, hostSources, aliases: aliases.map(({ id, value }) => ({ id, value })) };
+    const shown = aliases.map(({ id, value }) => ({ id, value }));
+    return { target, hostSources, credentialSources: sources, aliases: shown };
   }
 
   /**
@@ -147,18 +144,6 @@ export class TargetService {
       );
     }
     return found[0];
-  }
-
-  /** The alias of that value, whatever its case; undefined when there is none. */
-  lookupAlias(value: string): Promise<Alias | undefined> {
-    return repository.lookupAlias(this.#database.reader, value);
-  }
-
-  /** A new alias in the global scope. @throws {StileError} invalidArgument (value), notFound (no such destination) */
-  async createAlias(fields: NewAlias): Promise<Alias> {
-    const row = aliasRow(fields, this.#clock.nowUs());
-    await this.#database.write((tx) => repository.insertAlias(tx, row));
-    return row;
   }
 
   /** One page of the targets that the caller may see in the given scopes. */
@@ -205,6 +190,53 @@ export class TargetService {
     });
     return this.detailOf(target);
   }
+
+  /**
+   * Gives a target credentials for its sessions, takes them away, or replaces all. Only credentials of the target's own scope are
+   * taken; tcp targets take brokered ones only. Running sessions keep what they got.
+   * @throws {StileError} notFound (no such target with that version), invalidArgument naming the field, failedPrecondition
+   * (injected credentials)
+   */
+  async changeCredentialSources(
+    action: MembershipAction,
+    id: string,
+    version: number,
+    sources: { readonly brokered: readonly string[]; readonly injected: readonly string[] },
+  ): Promise<TargetDetail> {
+    requireNoneInjected(action, sources.injected);
+    const nowUs = this.#clock.nowUs();
+    const wanted = sources.brokered;
+    const target = await this.#database.write(async (tx) => {
+      const before = await repository.lookupTarget(tx, id);
+      if (before?.version !== version) throw wrongTargetVersion(id);
+      const present = (await credentialSources.listCredentialSources(tx, id)).map((source) => source.id);
+      const known = await credentialSources.credentialsWithinScope(tx, before.scope_id, wanted);
+      requireIdsFit(credentialWords, { action, present, wanted, known });
+      const { added, removed } = changeOf(action, present, wanted);
+      if (added.length + removed.length === 0) return before;
+      if (!(await bumpVersion(tx, 'target', { id, version, nowUs }))) throw wrongTargetVersion(id);
+      await credentialSources.deleteCredentialSources(tx, id, removed);
+      await credentialSources.insertCredentialSources(tx, id, added);
+      return { ...before, version: version + 1, updated_at: nowUs };
+    });
+    return this.detailOf(target);
+  }
+}
+
+/** @throws {StileError} failedPrecondition, invalidArgument */
+function requireNoneInjected(action: MembershipAction, injected: readonly string[]): void {
+  const [first] = injected;
+  if (first === undefined) return;
+  if (action === 'remove') {
+    throw idsRefused(
+      'injected_application_credential_source_ids',
+      `Credential source "${first}" is not set on this target.`,
+    );
+  }
+  throw new StileError(
+    'failedPrecondition',
+    'tcp targets support brokered credentials only: no injected application credentials can be set',
+  );
 }
 
 /** One PATCH of a target. */
@@ -231,6 +263,17 @@ export async function updateTargetRow(tx: Connection, update: TargetUpdate): Pro
   return row;
 }
 
+/** How ids of sources are worded. */
+interface SourceWords {
+  readonly field: string;
+  readonly thing: string;
+}
+const hostWords: SourceWords = { field: 'host_source_ids', thing: 'Host source' };
+const credentialWords: SourceWords = {
+  field: 'brokered_credential_source_ids',
+  thing: 'Credential source',
+};
+
 function requireSourcesFit(
   action: MembershipAction,
   sources: {
@@ -245,36 +288,26 @@ function requireSourcesFit(
     const message = action === 'add' ? addressExcludes.addSources : addressExcludes.setSources;
     throw new StileError('failedPrecondition', message);
   }
-  const field = 'host_source_ids';
-  const absent = hostSetIds.find((id) => action === 'remove' && !present.includes(id));
-  if (absent !== undefined) throw idsRefused(field, `Host source "${absent}" is not set on this target.`);
-  const foreign = hostSetIds.find((id) => action !== 'remove' && !known.has(id));
-  if (foreign !== undefined) {
-    throw idsRefused(field, `Host source "${foreign}" is not in the scope of this target.`);
-  }
-  const twice = hostSetIds.find((id) => action === 'add' && present.includes(id));
-  if (twice !== undefined) throw idsRefused(field, `Host source "${twice}" is already set on this target.`);
+  requireIdsFit(hostWords, { action, present, wanted: hostSetIds, known });
 }
 
-function aliasRow(fields: NewAlias, nowUs: number): Alias {
-  const problem = aliasProblem(fields.value);
-  if (problem !== undefined) {
-    throw new StileError('invalidArgument', 'Error in provided request.', {
-      details: { requestFields: [{ name: 'value', description: problem }] },
-    });
+/** @throws {StileError} invalidArgument naming the first id that is not set, of another scope, or set already */
+function requireIdsFit(
+  { field, thing }: SourceWords,
+  ids: {
+    readonly action: MembershipAction;
+    readonly present: readonly string[];
+    readonly wanted: readonly string[];
+    readonly known: ReadonlySet<string>;
+  },
+): void {
+  const { action, present, wanted, known } = ids;
+  const absent = wanted.find((id) => action === 'remove' && !present.includes(id));
+  if (absent !== undefined) throw idsRefused(field, `${thing} "${absent}" is not set on this target.`);
+  const foreign = wanted.find((id) => action !== 'remove' && !known.has(id));
+  if (foreign !== undefined) {
+    throw idsRefused(field, `${thing} "${foreign}" is not in the scope of this target.`);
   }
-  return {
-    id: fields.id ?? newId('alias'),
-    scope_id: globalScopeId,
-    type: 'target',
-    value: fields.value,
-    value_key: aliasKey(fields.value),
-    name: fields.name ?? null,
-    description: fields.description ?? null,
-    destination_id: fields.destinationId ?? null,
-    host_id: fields.hostId ?? null,
-    version: 1,
-    created_at: nowUs,
-    updated_at: nowUs,
-  };
+  const twice = wanted.find((id) => action === 'add' && present.includes(id));
+  if (twice !== undefined) throw idsRefused(field, `${thing} "${twice}" is already set on this target.`);
 }

@@ -10,6 +10,8 @@ export interface TargetView {
   readonly scope: ScopeInfo;
   /** Sorted by value. */
   readonly aliases: readonly { readonly id: string; readonly value: string }[];
+  /** Whether its sessions get credentials. */
+  readonly hasCredentialSources: boolean;
 }
 
 /** Named one by one: PostgreSQL refuses a kept statement whose `*` has come to mean other columns, by a migration. */
@@ -47,6 +49,14 @@ const targetView = new PreparedQuery((db, input: { id: string }) =>
       'alias.id as alias_id',
       'alias.value as alias_value',
     ])
+    .select((eb) =>
+      eb
+        .selectFrom('target_credential_source')
+        .select('target_credential_source.credential_id')
+        .whereRef('target_credential_source.target_id', '=', 'target.id')
+        .limit(1)
+        .as('any_credential_id'),
+    )
     .where('target.id', '=', input.id)
     .orderBy('alias.value_key'),
 );
@@ -63,6 +73,7 @@ export async function lookupTargetView(db: Connection, id: string): Promise<Targ
     scope_description,
     alias_id: _id,
     alias_value: _value,
+    any_credential_id,
     ...target
   } = first;
   return {
@@ -77,5 +88,6 @@ export async function lookupTargetView(db: Connection, id: string): Promise<Targ
     aliases: rows.flatMap((row) =>
       row.alias_id === null || row.alias_value === null ? [] : [{ id: row.alias_id, value: row.alias_value }],
     ),
+    hasCredentialSources: any_credential_id !== null,
   };
 }

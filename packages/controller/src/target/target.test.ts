@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parseSessionLease } from './session-lease.ts';
-import { aliasProblem, targetProblems, workerFilterOf } from './target.ts';
+import { targetProblems, workerFilterOf } from './target.ts';
 import type { Target, TargetFields } from './target.ts';
 
 test.each([
@@ -90,24 +90,4 @@ test('the deprecated worker filter counts only without the other', () => {
   expect(filters('a', 'b')).toBe('a');
   expect(filters(null, 'b')).toBe('b');
   expect(filters(null, null)).toBeNull();
-});
-
-test.each(['db', 'db.example', 'A-b.c9', 'x'.repeat(63), '9.x'])('alias value %s is legal', (value) => {
-  expect(aliasProblem(value)).toBeUndefined();
-});
-
-test.each([
-  '',
-  '.',
-  'a..b',
-  '-a',
-  'a-',
-  'a_b',
-  'a b',
-  'db.123',
-  '123',
-  'x'.repeat(64),
-  `${'a.'.repeat(127)}a`,
-])('alias value "%s" is refused', (value) => {
-  expect(aliasProblem(value)).toBeDefined();
 });

@@ -6,13 +6,11 @@ import { StileError } from '@stile/protocol';
 import type { FieldError } from '@stile/protocol';
 import { parseFilter } from '@stile/protocol/filter';
 import { addressProblem } from '../host/host.ts';
-import type { AliasTable, TargetTable } from '../store/schema.ts';
+import type { TargetTable } from '../store/schema.ts';
 import { parseSessionLease, sessionLeaseRule } from './session-lease.ts';
 
 /** What a user may connect to. */
 export type Target = TargetTable;
-/** Another name for a target. */
-export type Alias = AliasTable;
 
 /** Longest session, seconds, when the target does not say (8 hours; session-protocol.md §5.8). */
 export const defaultSessionMaxSeconds = 28_800;
@@ -138,24 +136,4 @@ export function workerFilterOf(target: Target): string | null {
 /** The answer to a PATCH or a member action with another version, or on nothing (http-api.md §1.9). */
 export function wrongTargetVersion(id: string): StileError {
   return new StileError('notFound', `Target "${id}" not found or incorrect version provided.`);
-}
-
-/**
- * Why a text cannot be the value of an alias; undefined when it can (http-api.md §2.12): dot-separated labels of letters,
- * digits and inner hyphens, 1 to 63 characters each, fewer than 254 in all, the last label not only digits.
- */
-export function aliasProblem(value: string): string | undefined {
-  const labels = value.split('.');
-  const isLegal =
-    value.length < 254 &&
-    labels.every((label) => /^(?!-)[A-Za-z0-9-]{1,63}$/.test(label) && !label.endsWith('-')) &&
-    !/^\d+$/.test(labels.at(-1) ?? '');
-  return isLegal
-    ? undefined
-    : 'This must be a name of dot-separated labels made of letters, digits and hyphens, the last not only digits.';
-}
-
-/** How an alias value is compared: aliases are unique whatever their case. */
-export function aliasKey(value: string): string {
-  return value.toLowerCase();
 }

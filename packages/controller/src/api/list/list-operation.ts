@@ -187,18 +187,25 @@ export interface ChildListSpec<Row, T extends FieldTable = FieldTable> extends R
   /** Query parameter with the id of the parent. */
   readonly parentParameter: string;
   readonly parentPrefixes: readonly string[];
+  /** Words for another parent; default: those of a wrong id. */
+  readonly wrongParent?: { readonly message: string; readonly description: string };
   /** The parent, or undefined. */
   readonly lookupParent: (id: string) => Promise<ListParent | undefined>;
   readonly source: (step: ChildListStep) => ListSource<Row>;
 }
+
+const wrongParentId = {
+  message: 'Error in provided request.',
+  description: 'Invalid formatted identifier.',
+};
 
 /** The row of the table that lists children. */
 export function childListOperation<Row>(spec: ChildListSpec<Row>, services: ApiServices): Operation {
   const run = async (call: Call, gate: Gate): Promise<object> => {
     const id = call.query.text(spec.parentParameter);
     if (!isId(id, spec.parentPrefixes)) {
-      const description = 'Invalid formatted identifier.';
-      throw fieldErrors('Error in provided request.', [{ name: spec.parentParameter, description }]);
+      const { message, description } = spec.wrongParent ?? wrongParentId;
+      throw fieldErrors(message, [{ name: spec.parentParameter, description }]);
     }
     const parameters = readListParameters(call.query, services.lists.maxPageSize);
     const [acl, parent] = await Promise.all([gate.aclFor(call.caller), spec.lookupParent(id)]);

@@ -37,14 +37,18 @@ export type CountedRows =
     }
   | {
       readonly table: CountedTable;
-      readonly column: 'scope_id' | 'parent_id' | 'auth_method_id' | 'host_catalog_id';
+      readonly column:
+        'scope_id' | 'parent_id' | 'auth_method_id' | 'host_catalog_id' | 'credential_store_id';
       readonly values: readonly string[];
     };
 /** Tables that lists count. */
 export type CountedTable =
   | 'account'
+  | 'alias'
   | 'auth_method'
   | 'auth_token'
+  | 'credential'
+  | 'credential_store'
   | 'host'
   | 'host_catalog'
   | 'host_set'

@@ -1,12 +1,13 @@
 /** `POST /v1/targets/{id}:authorize-session`: a target by id, name or alias becomes a pending session (http-api.md §2.11). */
 import type { FieldError } from '@stile/protocol/errors';
+import type { BrokeredCredential } from '../../credential/credential-service.ts';
 import type { SessionAuthorizationResult } from '../../session/session-service.ts';
 import { StileError } from '@stile/protocol/errors';
 import { ok, operation, type Call, type Operation } from '../operation.ts';
 import { decodeAction, fieldErrors, fieldsMessage, refuseFaults } from '../schema/decode.ts';
-import { schemaOf, type Input } from '../schema/field.ts';
+import { schemaOf, type Input, type Output } from '../schema/field.ts';
 import { renderItem } from '../schema/render.ts';
-import { scopeField, shownText, shownTime } from '../schema/shared-fields.ts';
+import { scopeField, shownList, shownText, shownTime } from '../schema/shared-fields.ts';
 import { isId } from '../schema/text-rules.ts';
 import type { ApiServices, ScopeNode } from '../services.ts';
 import { notFound, scopeInfo } from './item.ts';
@@ -34,6 +35,29 @@ const schema = schemaOf('SessionAuthorization', {
   endpoint: shownText,
   endpoint_port: { kind: 'uint32', access: 'output' },
   expiration: shownTime,
+  credentials: shownList({
+    credential_source: {
+      kind: 'object',
+      access: 'output',
+      fields: {
+        id: shownText,
+        name: shownText,
+        description: shownText,
+        credential_store_id: shownText,
+        type: shownText,
+        credential_type: shownText,
+      },
+    },
+    secret: {
+      kind: 'object',
+      access: 'output',
+      fields: {
+        raw: { ...shownText, summary: 'The JSON of `decoded` in base64.' },
+        decoded: { kind: 'json', access: 'output' },
+      },
+    },
+    credential: { kind: 'json', access: 'output', summary: 'The fields of the credential type.' },
+  }),
 });
 
 const hostPrefixes = ['hst', 'hplg', 'h'];
@@ -122,7 +146,7 @@ async function locate(services: ApiServices, input: AuthorizeInput): Promise<Aut
       aliasHostId: undefined,
     };
   }
-  const alias = await services.targets.lookupAlias(target.id);
+  const alias = await services.aliases.lookupByValue(target.id);
   const destination = alias?.destination_id ?? undefined;
   if (alias === undefined || destination === undefined) throw notFound();
   const located = await locateTarget(services, destination);
@@ -142,7 +166,30 @@ function wantedHost(hostId: string | undefined, aliasHostId: string | undefined)
   return hostId ?? aliasHostId;
 }
 
-function show(result: SessionAuthorizationResult, scope: ScopeNode): object {
+type ShownCredential = NonNullable<Output<(typeof schema)['fields']>['credentials']>[number];
+
+/** Secret: whoever sees the answer can log in at the endpoint. */
+function showCredential({ credential, fields }: BrokeredCredential): ShownCredential {
+  const decoded = fields.reveal();
+  return {
+    credential_source: {
+      id: credential.id,
+      name: credential.name,
+      description: credential.description,
+      credential_store_id: credential.credential_store_id,
+      type: 'static',
+      credential_type: credential.type,
+    },
+    secret: { raw: Buffer.from(JSON.stringify(decoded), 'utf8').toString('base64'), decoded },
+    credential: decoded,
+  };
+}
+
+function show(
+  result: SessionAuthorizationResult,
+  scope: ScopeNode,
+  credentials: readonly BrokeredCredential[],
+): object {
   return renderItem(schema, {
     session_id: result.sessionId,
     target_id: result.targetId,
@@ -157,6 +204,7 @@ function show(result: SessionAuthorizationResult, scope: ScopeNode): object {
     endpoint: result.endpoint,
     endpoint_port: result.endpointPort,
     expiration: result.expiresAt,
+    credentials: credentials.map(showCredential),
   });
 }
 
@@ -179,6 +227,10 @@ export function authorizeSessionOperation(services: ApiServices): Operation {
       if (call.caller.authTokenId === undefined) throw new StileError('permissionDenied', 'Forbidden.');
       const hostId = wantedHost(input.hostId, found.aliasHostId);
       const { scope } = found;
+      // Before the session is made: none is left behind whose credentials could not be opened.
+      const credentials = found.hasCredentialSources
+        ? await services.credentials.brokered(found.target.id)
+        : [];
       const result = await services.sessions.authorize({
         caller: call.caller,
         target: found.target,
@@ -191,7 +243,7 @@ export function authorizeSessionOperation(services: ApiServices): Operation {
         },
         ...(hostId === undefined ? {} : { hostId }),
       });
-      return ok(show(result, scope));
+      return ok(show(result, scope, credentials));
     },
   });
 }

@@ -26,14 +26,16 @@ export async function locateTarget(services: ApiServices, id: string | undefined
  */
 export async function findTarget(services: ApiServices, id: string): Promise<LocatedTarget> {
   if (id.includes('_')) return locateTarget(services, id);
-  const alias = await services.targets.lookupAlias(id);
+  const alias = await services.aliases.lookupByValue(id);
   return locateTarget(services, alias?.destination_id ?? undefined);
 }
 
-/** A target as single reads show it. An address excludes host sources, so they need not be asked for. */
+/** A target as single reads show it. What it cannot have need not be asked for: an address excludes host sources. */
 export async function detailOf(services: ApiServices, found: LocatedTarget): Promise<TargetDetail> {
-  const { target, aliases } = found;
-  return target.address === null ? services.targets.detailOf(target) : { target, aliases, hostSources: [] };
+  const { target, aliases, hasCredentialSources } = found;
+  return target.address === null || hasCredentialSources
+    ? services.targets.detailOf(target)
+    : { target, aliases, hostSources: [], credentialSources: [] };
 }
 
 /**

@@ -2,7 +2,8 @@
 import type { FieldError } from '@stile/protocol/errors';
 import { prefixesOf, isId } from '../schema/text-rules.ts';
 import type { Target, TargetFields } from '../../target/target.ts';
-import { aliasProblem, targetProblems } from '../../target/target.ts';
+import { aliasProblem } from '../../alias/alias.ts';
+import { targetProblems } from '../../target/target.ts';
 import type { TargetDetail } from '../../target/target-service.ts';
 import type { Access } from '../access.ts';
 import { isScopeId, scopeListOperation } from '../list/list-operation.ts';
@@ -23,8 +24,9 @@ import {
 import type { ApiServices, ScopeNode } from '../services.ts';
 import { decodeUpdate } from '../update-mask.ts';
 import { authorizeSessionOperation } from './authorize-session.ts';
-import { bodyText, decodeMemberChange, itemActions, readScope, resourceIn, scopeInfo } from './item.ts';
+import { bodyText, itemActions, readScope, resourceIn, scopeInfo } from './item.ts';
 import { detailOf, findTarget, targetPathId } from './target-lookup.ts';
+import { targetSourceOperations } from './target-sources.ts';
 
 const schema = schemaOf(
   'Target',
@@ -86,6 +88,14 @@ const schema = schemaOf(
       access: 'change',
       refused: 'Ingress Worker Filter field is not supported in OSS',
     },
+    brokered_credential_source_ids: {
+      kind: 'strings',
+      access: 'output',
+      summary: 'Ids of credentials that sessions get, on single reads.',
+    },
+    brokered_credential_sources: shownList({ id: shownText, credential_store_id: shownText }),
+    injected_application_credential_source_ids: { kind: 'strings', access: 'output', summary: 'Never any.' },
+    injected_application_credential_sources: shownList({ id: shownText, credential_store_id: shownText }),
     attributes: {
       kind: 'object',
       access: 'change',
@@ -171,7 +181,7 @@ function fieldsOf(values: Changes<TargetFieldTable>): TargetFields {
 }
 
 /** A target as this caller sees it. */
-export function showTarget(
+function showTarget(
   detail: TargetDetail,
   scope: ScopeNode,
   access: Access,
@@ -184,6 +194,11 @@ export function showTarget(
     host_sources: detail.hostSources.map((source) => ({
       id: source.id,
       host_catalog_id: source.hostCatalogId,
+    })),
+    brokered_credential_source_ids: detail.credentialSources.map((source) => source.id),
+    brokered_credential_sources: detail.credentialSources.map((source) => ({
+      id: source.id,
+      credential_store_id: source.credentialStoreId,
     })),
     aliases: detail.aliases,
   };
@@ -340,41 +355,6 @@ function deleteOperation(services: ApiServices): Operation {
   });
 }
 
-const memberSchema = schemaOf('TargetHostSources', {
-  version: versionField,
-  host_source_ids: { kind: 'strings', access: 'change', summary: 'Ids of host sets.' },
-});
-
-const sourceRule = {
-  field: 'host_source_ids',
-  isLegalId: (id: string) => isId(id, ['hsst', 'hsplg', 'hs']),
-  illegal: (id: string) => `Incorrectly formatted host source identifier ${JSON.stringify(id)}.`,
-};
-
-function hostSourcesOperation(services: ApiServices, action: 'add' | 'set' | 'remove'): Operation {
-  const verb = `${action}-host-sources`;
-  return operation({
-    ...facts,
-    verb,
-    method: 'POST',
-    on: 'item',
-    summary: `Changes the host sources of a target: ${action}.`,
-    request: memberSchema,
-    response: { schema },
-    permission: { type: 'target', action: verb },
-    parse: ({ id, body }) => ({
-      id: targetPathId(id, 'action'),
-      change: decodeMemberChange(action, body, sourceRule),
-    }),
-    locate: ({ id }) => findTarget(services, id),
-    act: async ({ input, found, access, visible }) => {
-      const { version, ids } = input.change;
-      const detail = await services.targets.changeHostSources(action, found.target.id, version, ids);
-      return ok(showTarget(detail, found.scope, access, visible));
-    },
-  });
-}
-
 function listOperation(services: ApiServices): Operation {
   return scopeListOperation<Target>(
     {
@@ -409,9 +389,7 @@ export function targetOperations(services: ApiServices): readonly Operation[] {
     readOperation(services),
     updateOperation(services),
     deleteOperation(services),
-    hostSourcesOperation(services, 'add'),
-    hostSourcesOperation(services, 'set'),
-    hostSourcesOperation(services, 'remove'),
+    ...targetSourceOperations(services, { schema, show: showTarget }),
     authorizeSessionOperation(services),
   ];
 }

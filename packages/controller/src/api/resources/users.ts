@@ -1,7 +1,7 @@
 /** `/v1/users`: people, their accounts, and which aliases lead somewhere for them (http-api.md §2.6, tokens.md §4.1). */
 import type { UserDetail } from '../../iam/user/user-service.ts';
 import type { UserRow } from '../../iam/user-repository.ts';
-import type { Alias } from '../../target/target.ts';
+import type { Alias } from '../../alias/alias.ts';
 import type { Access } from '../access.ts';
 import { grantsHash, isScopeId, scopeListOperation } from '../list/list-operation.ts';
 import { listPage, readListParameters } from '../list/list-page.ts';

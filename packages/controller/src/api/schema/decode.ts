@@ -71,6 +71,7 @@ const kindWords: Readonly<Record<Field['kind'], string>> = {
   bool: 'This field must be true or false.',
   strings: 'This field must be a list of texts.',
   object: 'This field must be an object.',
+  json: 'This field must be an object.',
   list: 'This field must be a list of objects.',
   time: 'This is a read only field.',
   int64: 'This is a read only field.',
@@ -91,6 +92,8 @@ function decodeSimple(field: Field, value: unknown): unknown {
       return typeof value === 'boolean' ? value : undefined;
     case 'strings':
       return decodeStrings(value);
+    case 'json':
+      return isObject(value) ? value : undefined;
     case 'object':
     case 'list':
     case 'time':
@@ -101,7 +104,7 @@ function decodeSimple(field: Field, value: unknown): unknown {
   }
 }
 
-/** Values of a strict object; undefined when a key is unknown or a value of another kind. */
+/** Values of a strict object and of those in it; undefined when a key is unknown or a value of another kind. */
 function decodeStrict(field: ObjectField, value: unknown): Decoded | undefined {
   if (!isObject(value)) return undefined;
   const decoded: Decoded = {};
@@ -110,9 +113,9 @@ function decodeStrict(field: ObjectField, value: unknown): Decoded | undefined {
     if (inner === undefined) return undefined;
     const raw = given(value, name);
     if (raw === undefined) continue;
-    const simple = decodeSimple(inner, raw);
-    if (simple === undefined) return undefined;
-    decoded[name] = simple;
+    const known = inner.kind === 'object' ? decodeStrict(inner, raw) : decodeSimple(inner, raw);
+    if (known === undefined) return undefined;
+    decoded[name] = known;
   }
   return decoded;
 }

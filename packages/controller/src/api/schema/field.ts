@@ -63,6 +63,11 @@ export interface ObjectField extends Shared {
   readonly strict?: true;
 }
 
+/** An object of whatever keys and values. */
+export interface JsonField extends Shared {
+  readonly kind: 'json';
+}
+
 /** A list of objects. */
 export interface ListField extends Shared {
   readonly kind: 'list';
@@ -77,7 +82,7 @@ export interface OutputField extends Shared {
 
 /** One row of the table. */
 export type Field =
-  StringField | NumberField | BooleanField | StringsField | ObjectField | ListField | OutputField;
+  StringField | NumberField | BooleanField | StringsField | ObjectField | JsonField | ListField | OutputField;
 
 /** JSON name to field, in the order of answers. */
 export type FieldTable = Readonly<Record<string, Field>>;
@@ -91,15 +96,17 @@ type ValueOf<F extends Field> = F extends { kind: 'string' }
       ? boolean
       : F extends { kind: 'strings' }
         ? readonly string[]
-        : F extends { kind: 'bytes' }
-          ? Uint8Array
-          : F extends { kind: 'map' }
-            ? Readonly<Record<string, readonly string[]>>
-            : F extends { kind: 'list'; fields: infer T extends FieldTable }
-              ? readonly Output<T>[]
-              : F extends { kind: 'object'; fields: infer T extends FieldTable }
-                ? Output<T>
-                : never;
+        : F extends { kind: 'json' }
+          ? Readonly<Record<string, unknown>>
+          : F extends { kind: 'bytes' }
+            ? Uint8Array
+            : F extends { kind: 'map' }
+              ? Readonly<Record<string, readonly string[]>>
+              : F extends { kind: 'list'; fields: infer T extends FieldTable }
+                ? readonly Output<T>[]
+                : F extends { kind: 'object'; fields: infer T extends FieldTable }
+                  ? Output<T>
+                  : never;
 
 /** Values of an answer; what is absent, null or empty is left out. */
 export type Output<T extends FieldTable> = {

@@ -48,6 +48,7 @@ function renderValue(field: Field, value: unknown): unknown {
     case 'bool':
     case 'strings':
     case 'map':
+    case 'json':
       return value;
   }
 }

@@ -85,7 +85,7 @@ describe('sqlite database', () => {
 
   it('answers storageFull when the disk is full, takes the unit back whole, and writes again when there is room', async () => {
     // Freed pages are the room: what is deleted can be written anew.
-    const database = await open({ maxPages: 160 });
+    const database = await open({ maxPages: 320 });
     await migrate(database);
     const fill = async (count: number): Promise<void> =>
       database.write(async (tx) => {
@@ -109,7 +109,7 @@ describe('sqlite database', () => {
   });
 
   it('fails all units of a transaction that broke, even one that hides the error, and goes on with the next', async () => {
-    const database = await open({ maxPages: 160 });
+    const database = await open({ maxPages: 320 });
     await migrate(database);
     const tooMuch = database.write(async (tx) => {
       await addSession(tx, 's_1');

@@ -1,13 +1,13 @@
 import { Secret } from '@stile/runtime';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { describeBothEngines } from '../../../../test/support/engines.ts';
-import { makeIdentities, testIds } from '../../../../test/support/identities.ts';
-import { ManualClock } from '../../../../test/support/manual-clock.ts';
-import { setPrimaryAuthMethod } from '../iam/scope-repository.ts';
-import { setUserDisabled } from '../iam/user-repository.ts';
-import type { Database } from '../store/database.ts';
-import { createAccount } from './account-repository.ts';
-import { checkLoginName, checkPassword } from './account.ts';
+import { describeBothEngines } from '../../../../../test/support/engines.ts';
+import { makeIdentities, testIds } from '../../../../../test/support/identities.ts';
+import { ManualClock } from '../../../../../test/support/manual-clock.ts';
+import { setPrimaryAuthMethod } from '../../iam/scope-repository.ts';
+import { setUserDisabled } from '../../iam/user-repository.ts';
+import type { Database } from '../../store/database.ts';
+import { createAccount } from '../account-repository.ts';
+import { checkLoginName, checkPassword } from './password-rules.ts';
 import { PasswordHasher } from './password-hasher.ts';
 import { PasswordService, type LoginRequest } from './password-service.ts';
 

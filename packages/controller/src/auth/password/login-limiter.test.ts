@@ -1,6 +1,6 @@
 import { StileError } from '@stile/protocol';
 import { describe, expect, it } from 'vitest';
-import { ManualClock } from '../../../../test/support/manual-clock.ts';
+import { ManualClock } from '../../../../../test/support/manual-clock.ts';
 import { defaultLoginLimits, LoginLimiter, networkOf } from './login-limiter.ts';
 
 /** Seconds to wait, or 0 when the attempt was charged. */

@@ -1,12 +1,24 @@
-/** Logging in with a login name and a password (http-api.md §2.3). Whoever is refused learns nothing of why. */
+/**
+ * Logging in with a login name and a password, and changing the password (http-api.md §2.3, §2.4). Whoever is refused at a login
+ * learns nothing of why.
+ */
 import { StileError } from '@stile/protocol';
 import type { Clock, Secret } from '@stile/runtime';
-import { createUser, deleteUser } from '../iam/user-repository.ts';
-import type { Connection, Database } from '../store/database.ts';
-import { bindAccount, lookupLoginAccount, type LoginAccount } from './account-repository.ts';
-import { isLoginName, maxPasswordBytes } from './account.ts';
+import { createUser, deleteUser } from '../../iam/user-repository.ts';
+import type { Connection, Database } from '../../store/database.ts';
+import {
+  bindAccount,
+  lookupLoginAccount,
+  lookupPasswordAccount,
+  updateAccountRow,
+  type AccountRow,
+  type LoginAccount,
+  type PasswordAccount,
+} from '../account-repository.ts';
+import { wrongAuthVersion } from '../auth-method-service.ts';
 import { LoginLimiter, type LoginLimits } from './login-limiter.ts';
 import { PasswordHasher, type PasswordHasherOptions } from './password-hasher.ts';
+import { checkPassword, invalid, isLoginName, maxPasswordBytes } from './password-rules.ts';
 
 /** What the service stands on. */
 export interface PasswordServiceOptions extends PasswordHasherOptions {
@@ -31,6 +43,16 @@ export interface LoggedIn {
   readonly userId: string;
   /** Scope of the user. */
   readonly scopeId: string;
+}
+
+/** A change of a password by who knows the old one. */
+export interface ChangePasswordRequest {
+  readonly accountId: string;
+  readonly version: number;
+  readonly current: Secret;
+  readonly next: Secret;
+  /** Address of the client, without port. */
+  readonly address: string;
 }
 
 function unableToAuthenticate(): StileError {
@@ -78,6 +100,58 @@ export class PasswordService {
   /** PHC string of a new password. @throws {StileError} tooManyRequests */
   hash(password: Secret): Promise<string> {
     return this.#hasher.hash(password);
+  }
+
+  /**
+   * Gives an account another password, or none (`undefined`): then nobody can log in with it.
+   * @throws {StileError} notFound (no such account with that version); invalidArgument (`password`); tooManyRequests
+   */
+  async setPassword(accountId: string, version: number, password: Secret | undefined): Promise<AccountRow> {
+    const account = await this.#passwordAccount(accountId, version);
+    if (password !== undefined) checkPassword(password.reveal(), account.minPasswordLength);
+    return this.#store(accountId, version, password);
+  }
+
+  /**
+   * Changes the password when the current one is right; guesses are limited as at the login.
+   * @throws {StileError} permissionDenied `Failed to change password.`; notFound (no such account with that version);
+   * invalidArgument (`new_password`); tooManyRequests
+   */
+  async changePassword(request: ChangePasswordRequest): Promise<AccountRow> {
+    const { accountId, version, current, next } = request;
+    const account = await this.#passwordAccount(accountId, version);
+    checkPassword(next.reveal(), account.minPasswordLength, 'new_password');
+    if (next.reveal() === current.reveal()) {
+      throw invalid('new_password', 'New password equal to current password.');
+    }
+    const attempt = this.#limiter.begin(request.address, `change-password ${accountId}`);
+    let isRight = false;
+    try {
+      const isPossible = Buffer.byteLength(current.reveal()) <= maxPasswordBytes;
+      isRight = await this.#hasher.verify(current, isPossible ? account.passwordHash : null);
+    } catch (error) {
+      // No password was checked, so none was guessed.
+      attempt.refund();
+      throw error;
+    }
+    if (!isRight) throw new StileError('permissionDenied', 'Failed to change password.');
+    attempt.refund();
+    return this.#store(accountId, version, next);
+  }
+
+  /** @throws {StileError} notFound */
+  async #passwordAccount(id: string, version: number): Promise<PasswordAccount> {
+    const account = await lookupPasswordAccount(this.#database.reader, id);
+    if (account?.version !== version) throw wrongAuthVersion('Account', id);
+    return account;
+  }
+
+  async #store(id: string, version: number, password: Secret | undefined): Promise<AccountRow> {
+    const passwordHash = password === undefined ? null : await this.#hasher.hash(password);
+    const nowUs = this.#clock.nowUs();
+    const changes = { password_hash: passwordHash };
+    const row = await this.#database.write((tx) => updateAccountRow(tx, { id, version, changes, nowUs }));
+    return row ?? Promise.reject(wrongAuthVersion('Account', id));
   }
 
   /** The account whose password it is. Without an account, or with one that has no password, the same work is done. */

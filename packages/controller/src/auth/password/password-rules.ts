@@ -1,14 +1,18 @@
-/** The rules of a password account: login names and passwords (http-api.md §2.4). Pure. */
+/** The rules of password auth methods and accounts: minimum lengths, login names, passwords (http-api.md §2.2, §2.4). Pure. */
 import { StileError } from '@stile/protocol';
 
 /** Lower case letters, digits, full stop and hyphen. */
 const loginNamePattern = /^[a-z0-9.-]+$/;
+/** What a method demands when it says nothing else, characters (http-api.md §2.2). */
+export const defaultMinimums = { loginName: 3, password: 8 } as const;
+
 /** Longest login name, characters; longer names of newer tables are refused too (http-api.md §1.7). */
-const maxLoginNameLength = 128;
+export const maxLoginNameLength = 128;
 /** Longest password, bytes of UTF-8: a phrase fits, a body that only costs time does not. */
 export const maxPasswordBytes = 4096;
 
-function invalid(name: string, description: string): StileError {
+/** A 400 that names one field. */
+export function invalid(name: string, description: string): StileError {
   return new StileError('invalidArgument', 'Error in provided request.', {
     details: { requestFields: [{ name, description }] },
   });
@@ -33,9 +37,9 @@ export function checkLoginName(loginName: string, minLength: number): string {
   return trimmed;
 }
 
-/** @throws {StileError} invalidArgument, field `password` */
-export function checkPassword(password: string, minLength: number): void {
+/** @throws {StileError} invalidArgument, field `password` unless told otherwise */
+export function checkPassword(password: string, minLength: number, field = 'password'): void {
   // Characters as a person counts them, so that a password of emoji is as long as it looks.
-  if (Array.from(password).length < minLength) throw invalid('password', 'Password is too short.');
-  if (Buffer.byteLength(password) > maxPasswordBytes) throw invalid('password', 'Password is too long.');
+  if (Array.from(password).length < minLength) throw invalid(field, 'Password is too short.');
+  if (Buffer.byteLength(password) > maxPasswordBytes) throw invalid(field, 'Password is too long.');
 }
