@@ -166,8 +166,16 @@ async function makeUser(ground: ReplayGround): Promise<Readonly<Record<string, s
 }
 
 async function makeAccount(ground: ReplayGround): Promise<Readonly<Record<string, string>>> {
-  const body = { auth_method_id: 'ampw_1234567890', attributes: { login_name: 'fixture.account' } };
-  return { account: String((await send(ground, 'POST', '/v1/accounts', body))['id']) };
+  const names = { name: 'for a user', attributes: { login_name: 'fixture' } };
+  const made = await send(ground, 'POST', '/v1/accounts', { auth_method_id: 'ampw_1234567890', ...names });
+  return { account: String(made['id']) };
+}
+
+/** Its login name is that of another chain's account. */
+async function deleteAccount(ground: ReplayGround): Promise<Readonly<Record<string, string>>> {
+  const id = await idByName(ground, '/v1/accounts?auth_method_id=ampw_1234567890', 'for a user');
+  await send(ground, 'DELETE', `/v1/accounts/${id}`);
+  return {};
 }
 
 const user = { '<u_id>': 'user' };
@@ -183,9 +191,9 @@ const userChain: ReplayChain = {
     }),
     step('users-update-wrong-version', { ids: user }),
     step('users-update', { ids: user }),
-    step('users-set-accounts', { ids: { ...user, '<acctpw_id>': 'account' }, before: makeAccount }),
     step('users-list', { loose: ['est_item_count', 'version'] }),
-    step('users-add-accounts-bad-id', { ids: user }),
+    step('users-set-accounts', { before: makeAccount, ids: { ...user, '<acctpw_id>': 'account' } }),
+    step('users-add-accounts-bad-id', { before: deleteAccount, ids: user }),
     step('users-add-accounts-owned-by-other', {
       ids: user,
       instead: { status: 400, kind: 'FailedPrecondition' },

@@ -16,10 +16,12 @@ import { updateVersioned } from '../store/versioned-update.ts';
 import * as repository from './credential-repository.ts';
 import {
   credentialKinds,
+  sealContext,
   wrongCredentialVersion,
   type Credential,
   type CredentialStore,
   type CredentialType,
+  type SealedColumn,
 } from './credential.ts';
 import { checkPrivateKey } from './private-key.ts';
 
@@ -62,10 +64,7 @@ export interface BrokeredCredential {
   readonly fields: Secret<Readonly<Record<string, unknown>>>;
 }
 
-type SealedColumn = 'secret' | 'passphrase';
-
 const macLabel = 'stile/credential/hmac/v1';
-const sealContext = (column: SealedColumn, id: string): string => `credential/${column}/${id}`;
 /** The id and the column are part of it: that two credentials hold the same password does not show. */
 const macInput = (column: SealedColumn, id: string, secret: Secret): Buffer =>
   Buffer.from(`${column} ${id} ${secret.reveal()}`, 'utf8');

@@ -118,3 +118,11 @@ function sorted(value: unknown): unknown {
   // Made by definition, not by assignment: a key `__proto__` stays a key.
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
 }
+
+/** Which secret of a credential. */
+export type SealedColumn = 'secret' | 'passphrase';
+
+/** Where a secret belongs: part of its seal, so that a value moved to another row does not open. */
+export function sealContext(column: SealedColumn, id: string): string {
+  return `credential/${column}/${id}`;
+}

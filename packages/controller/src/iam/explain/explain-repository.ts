@@ -26,6 +26,8 @@ const places: Readonly<Partial<Record<ResourceType, Place>>> = {
   alias: { table: 'alias' },
   'auth-method': { table: 'auth_method' },
   'auth-token': { table: 'auth_token', owner: 'user_id' },
+  credential: { table: 'credential', parent: ['credential_store_id', 'credential_store'] },
+  'credential-store': { table: 'credential_store' },
   group: { table: 'iam_group' },
   host: { table: 'host', parent: ['host_catalog_id', 'host_catalog'] },
   'host-catalog': { table: 'host_catalog' },

@@ -5,6 +5,7 @@
 import { StileError } from '@stile/protocol';
 import type { Clock } from '@stile/runtime';
 import { listAuthTokenIdsOfKey, revokeAuthTokens } from '../../auth/auth-token-repository.ts';
+import { sealContext as sealCredential } from '../../credential/credential.ts';
 import type { KeyService, KeyVersion } from '../../keys/key-service.ts';
 import { listSealedColumns, type SealedPlace } from '../../keys/sealed-place-repository.ts';
 import type { Connection, Database } from '../../store/database.ts';
@@ -21,6 +22,8 @@ export const sealedPlaces: readonly SealedPlace[] = [
   { table: 'session', column: 'private_key_sealed', context: sealContexts.privateKey },
   { table: 'session', column: 'tofu_token_sealed', context: sealContexts.tofuToken },
   { table: 'cluster_authority', column: 'private_key_sealed', context: sealContext },
+  { table: 'credential', column: 'secret_sealed', context: (id) => sealCredential('secret', id) },
+  { table: 'credential', column: 'passphrase_sealed', context: (id) => sealCredential('passphrase', id) },
 ];
 
 /** The keys as an administrator sees them. */

@@ -23,6 +23,8 @@ export const scopeContents: readonly Contents[] = [
   { type: 'host-set', table: 'host_set', column: 'host_catalog_id', parent: 'host_catalog' },
   { type: 'host', table: 'host', column: 'host_catalog_id', parent: 'host_catalog' },
   { type: 'target', table: 'target', column: 'scope_id' },
+  { type: 'credential-store', table: 'credential_store', column: 'scope_id' },
+  { type: 'credential', table: 'credential', column: 'credential_store_id', parent: 'credential_store' },
 ];
 
 /** Lets one statement of this unit take so long: cascades over millions of rows. SQLite bounds whole units only. */
