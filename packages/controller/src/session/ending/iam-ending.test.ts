@@ -142,8 +142,12 @@ describeBothEngines('deleting a scope', (engineTest) => {
     expect(await removedIds(scene, 'host-catalog')).toEqual([catalog.id]);
     expect(await removedIds(scene, 'host-set')).toEqual([hostSet.id]);
     expect(await removedIds(scene, 'host')).toEqual([host.id]);
-    const alias = await world.targets.lookupAlias('db.example');
-    expect(alias).toMatchObject({ destination_id: null, version: 2 });
+    const alias = await reader
+      .selectFrom('alias')
+      .selectAll()
+      .where('value_key', '=', 'db.example')
+      .execute();
+    expect(alias).toMatchObject([{ destination_id: null, version: 2 }]);
     await expect(scene.scopeEnding.delete(worldIds.project, by)).rejects.toMatchObject({ code: 'notFound' });
     await world.close();
   });
