@@ -15,7 +15,6 @@ import {
   worldIds,
   type SessionWorld,
 } from '../../../../../test/support/session-world.ts';
-import { lookupAlias } from '../../alias/alias-repository.ts';
 import { createAccount } from '../../auth/account-repository.ts';
 import { createPasswordAuthMethod } from '../../auth/auth-method-repository.ts';
 import { GroupService } from '../../iam/group/group-service.ts';
