@@ -31,7 +31,6 @@ import {
   descriptionField,
   idField,
   scopeField,
-  shownList,
   shownText,
   shownTime,
   versionField,
@@ -39,6 +38,7 @@ import {
 import type { ApiServices, ScopeNode } from '../services.ts';
 import { decodeUpdate } from '../update-mask.ts';
 import { itemActions, readScope, required, requirePathId, resourceIn, scopeInfo } from './item.ts';
+import { workerAuthorityOperations } from './worker-authority.ts';
 
 const schema = schemaOf('Worker', {
   id: idField,
@@ -112,11 +112,11 @@ function show(
   return renderItem(schema, values, more.visible);
 }
 
-/** The scope of the query. @throws {StileError} invalidArgument in the given words */
-function listScope(call: Call, description = "Must be 'global' when listing."): string {
+/** The scope of the query. @throws {StileError} invalidArgument */
+function listScope(call: Call): string {
   const scopeId = call.query.text('scope_id');
   if (scopeId === globalScopeId) return scopeId;
-  throw fieldErrors(requestMessage, [{ name: 'scope_id', description }]);
+  throw fieldErrors(requestMessage, [{ name: 'scope_id', description: "Must be 'global' when listing." }]);
 }
 
 /** A plain list: no pages, no envelope fields (http-api.md §1.10). */
@@ -354,56 +354,6 @@ function tagsOperation(services: ApiServices, action: TagChange['action']): Oper
   });
 }
 
-const certificateFields = {
-  id: shownText,
-  public_key_sha256: { ...shownText, summary: 'Hexadecimal SHA-256 of the SubjectPublicKeyInfo.' },
-  not_before_time: shownTime,
-  not_after_time: { ...shownTime, summary: 'Until when it is trusted.' },
-} as const;
-
-const authoritySchema = schemaOf('CertificateAuthority', {
-  certs: {
-    ...shownList(certificateFields),
-    summary: 'The current one first; then the one it took the place of.',
-  },
-});
-
-function authorityOperation(
-  services: ApiServices,
-  row: {
-    readonly verb: 'read-certificate-authority' | 'reinitialize-certificate-authority';
-    readonly method: 'GET' | 'POST';
-    readonly summary: string;
-    readonly act: () => Promise<void>;
-  },
-): Operation {
-  return operation({
-    ...facts,
-    verb: row.verb,
-    method: row.method,
-    on: 'collection',
-    summary: row.summary,
-    query: [{ name: 'scope_id', type: 'string', summary: '`global`.' }],
-    response: { schema: authoritySchema },
-    permission: { type: 'worker', action: row.verb },
-    parse: (call) => listScope(call, "Must be 'global'"),
-    locate: async (scopeId) => ({
-      resource: resourceIn(await readScope(services.scopes, scopeId), 'worker'),
-    }),
-    act: async ({ visible }) => {
-      await row.act();
-      await services.workers.authority.refresh();
-      const certs = services.workers.authority.list().map((each) => ({
-        id: each.id,
-        public_key_sha256: each.publicKeySha256,
-        not_before_time: each.notBefore,
-        not_after_time: each.notAfter,
-      }));
-      return ok(renderItem(authoritySchema, { certs }, visible));
-    },
-  });
-}
-
 /** The rows of `/v1/workers`. */
 export function workerOperations(services: ApiServices): readonly Operation[] {
   return [
@@ -416,18 +366,6 @@ export function workerOperations(services: ApiServices): readonly Operation[] {
     tagsOperation(services, 'add'),
     tagsOperation(services, 'set'),
     tagsOperation(services, 'remove'),
-    authorityOperation(services, {
-      verb: 'read-certificate-authority',
-      method: 'GET',
-      summary: 'Shows the certificate authorities of the cluster.',
-      act: () => Promise.resolve(),
-    }),
-    authorityOperation(services, {
-      verb: 'reinitialize-certificate-authority',
-      method: 'POST',
-      summary:
-        'Makes a new certificate authority. Linked workers move over within seconds, others when they link within a week; after a second call at once only those that have moved over.',
-      act: () => services.workers.authority.reinitialize(),
-    }),
+    ...workerAuthorityOperations(services),
   ];
 }
