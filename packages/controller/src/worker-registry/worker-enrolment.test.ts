@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { describeBothEngines } from '../../../../test/support/engines.ts';
 import type { EngineTest } from '../../../../test/support/engines.ts';
 import { ManualClock } from '../../../../test/support/manual-clock.ts';
-import { fillDatabase, makeWorld } from '../../../../test/support/session-world.ts';
+import { addLiveWorker, fillDatabase, makeWorld } from '../../../../test/support/session-world.ts';
 import type { SessionWorld } from '../../../../test/support/session-world.ts';
 import { certificateFingerprint } from '../pki/certificate.ts';
 import { encodeSpki, generateEd25519 } from '../pki/ed25519.ts';
@@ -232,6 +232,25 @@ describeBothEngines('what administrators change of a worker', (engineTest) => {
     const won = (await Promise.allSettled(attempts)).filter((each) => each.status === 'fulfilled');
     expect(won).toHaveLength(1);
     expect((await registry.lookup(worker.id))?.version).toBe(5);
+    await world.close();
+  });
+
+  test('a name and tags set over the API decide at once which worker may carry a session', async () => {
+    const { world } = await newWorld(engineTest);
+    const { registry } = world;
+    const one = await addLiveWorker(world, { name: 'one' });
+    const two = await addLiveWorker(world, { name: 'two' });
+    const eligible = async (filter: string): Promise<string[]> =>
+      (await registry.selection.select(filter)).map(({ workerId }) => workerId);
+    expect(await eligible('"/name" == "one"')).toEqual([one.id]);
+    const inZone = '"a" in "/tags/zone"';
+    await expect(eligible(inZone)).rejects.toMatchObject({ code: 'failedPrecondition' });
+    await registry.changeTags(two.id, two.version, { action: 'add', tags: { zone: ['a'] } });
+    expect(await eligible(inZone)).toEqual([two.id]);
+    await registry.update(one.id, one.version, { name: 'three' });
+    await expect(eligible('"/name" == "one"')).rejects.toMatchObject({ code: 'failedPrecondition' });
+    await world.domain.ending.deleteWorker(two.id, 'u_1');
+    await expect(eligible(inZone)).rejects.toMatchObject({ code: 'failedPrecondition' });
     await world.close();
   });
 

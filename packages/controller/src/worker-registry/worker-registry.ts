@@ -85,6 +85,10 @@ export class WorkerRegistry {
     this.#keys = options.keys;
     this.authority = options.authority;
     this.selection = new WorkerSelection({ ...options, filters: this.filters });
+    // For as long as the database is open, as the registry is.
+    this.#database.events.subscribe((event) => {
+      if (event.type === 'worker-deleted') this.selection.forget();
+    });
   }
 
   /**
@@ -294,9 +298,7 @@ export class WorkerRegistry {
    */
   onDeleted(listener: (workerId: string) => void): () => void {
     return this.#database.events.subscribe((event) => {
-      if (event.type !== 'worker-deleted') return;
-      this.selection.forget();
-      listener(event.workerId);
+      if (event.type === 'worker-deleted') listener(event.workerId);
     });
   }
 
