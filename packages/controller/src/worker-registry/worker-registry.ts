@@ -85,6 +85,10 @@ export class WorkerRegistry {
     this.#keys = options.keys;
     this.authority = options.authority;
     this.selection = new WorkerSelection({ ...options, filters: this.filters });
+    // For as long as the database is open, as the registry is.
+    this.#database.events.subscribe((event) => {
+      if (event.type === 'worker-deleted') this.selection.forget();
+    });
   }
 
   /**
@@ -127,17 +131,19 @@ export class WorkerRegistry {
 
   /**
    * Gives a worker whose registration request was approved its certificate. May be asked again until the worker has linked: an
-   * answer that was lost on the way costs nothing, for only the holder of the key can use it.
+   * answer that was lost on the way costs nothing, for only the holder of the key can use it. `serverCertificate` is the DER that
+   * this connection shows: the signature is for it alone.
    * @throws {StileError} permissionDenied (not signed by its key), notFound (not approved, or longer ago than a day)
    */
-  async register(request: RegisterRequest): Promise<RegisterResponse> {
+  async register(request: RegisterRequest, serverCertificate: Uint8Array): Promise<RegisterResponse> {
     let publicKey: Uint8Array;
     try {
       publicKey = decodeSpki(request.publicKey);
     } catch (cause) {
       throw new StileError('permissionDenied', 'the registration has no Ed25519 key', { cause });
     }
-    if (!verifyEd25519(publicKey, registerMessage(request.publicKey), request.signature)) {
+    const message = registerMessage(request.publicKey, serverCertificate);
+    if (!verifyEd25519(publicKey, message, request.signature)) {
       throw new StileError('permissionDenied', 'the registration is not signed by its own key');
     }
     const notApproved = (): StileError =>
@@ -292,9 +298,7 @@ export class WorkerRegistry {
    */
   onDeleted(listener: (workerId: string) => void): () => void {
     return this.#database.events.subscribe((event) => {
-      if (event.type !== 'worker-deleted') return;
-      this.selection.forget();
-      listener(event.workerId);
+      if (event.type === 'worker-deleted') listener(event.workerId);
     });
   }
 
