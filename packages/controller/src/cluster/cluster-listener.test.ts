@@ -303,6 +303,26 @@ describeBothEngines('cluster listener', (engineTest) => {
     expect(await cluster.world.registry.lookupByFingerprint(sha256(renewed.certificate))).toBeDefined();
   });
 
+  test('a worker that floods heartbeats waits for itself, and nobody else does', async () => {
+    const cluster = await startCluster(engineTest);
+    const flooding = await linkWorker(cluster);
+    const good = await linkWorker(cluster);
+    const report = { sessions: [], activeConnections: 0, draining: false };
+    let answered = 0;
+    const flood = Array.from({ length: 200 }, () =>
+      flooding.open.peer.call('heartbeat', report).then(
+        () => (answered += 1),
+        () => undefined,
+      ),
+    );
+    await flood[0];
+    await good.open.peer.call('heartbeat', report);
+    // Without a pace the calls that were sent first would have been answered first.
+    expect(answered).toBeLessThan(20);
+    flooding.open.close();
+    await Promise.all(flood);
+  });
+
   test('the link of a worker that was deleted is closed at its next heartbeat', async () => {
     const cluster = await startCluster(engineTest);
     const { open, workerId } = await linkWorker(cluster);

@@ -91,8 +91,7 @@ export function workerHandlers(
       controllerAddresses: await presence.liveAddresses(),
     };
   };
-  const heartbeat = async (request: HeartbeatRequest): Promise<HeartbeatResponse> => {
-    known();
+  const beat = async (request: HeartbeatRequest): Promise<HeartbeatResponse> => {
     const { id } = await seen(takeHeartbeat(registry, linked, request, presence.id));
     link.heard(silenceMs);
     return {
@@ -103,7 +102,10 @@ export function workerHandlers(
   };
   return {
     hello,
-    heartbeat,
+    heartbeat: async (request) => {
+      known();
+      return link.inTurn(() => beat(request));
+    },
     lookupSession: async ({ sessionId }) => serving.lookup(self(), sessionId),
     activateSession: async ({ sessionId, tofuToken }) => ({
       status: await serving.activate(self(), sessionId, tofuToken),
