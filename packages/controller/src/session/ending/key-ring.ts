@@ -11,6 +11,7 @@ import { listSealedColumns, type SealedPlace } from '../../keys/sealed-place-rep
 import type { Connection, Database } from '../../store/database.ts';
 import { record } from '../../store/deleted-resource-repository.ts';
 import { sealContext } from '../../worker-registry/cluster-authority.ts';
+import { registrationSecretContext } from '../../worker-registry/worker-registry.ts';
 import { beginEndingAndTell } from '../session-ending.ts';
 import { chunksOf } from '../session-repository.ts';
 import { sealContexts } from '../session.ts';
@@ -24,6 +25,7 @@ export const sealedPlaces: readonly SealedPlace[] = [
   { table: 'cluster_authority', column: 'private_key_sealed', context: sealContext },
   { table: 'credential', column: 'secret_sealed', context: (id) => sealCredential('secret', id) },
   { table: 'credential', column: 'passphrase_sealed', context: (id) => sealCredential('passphrase', id) },
+  { table: 'worker', column: 'registration_secret_sealed', context: registrationSecretContext },
 ];
 
 /** The keys as an administrator sees them. */

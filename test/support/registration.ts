@@ -1,0 +1,32 @@
+/** A worker that asks to be admitted (worker-led enrolment), without the worker: its key, its request, and the call by which it registers. */
+import { randomBytes, sign } from 'node:crypto';
+import { encodeRegistrationRequest, requestMessage } from '@stile/protocol';
+import { registerMessage } from '@stile/protocol/rpc';
+import type { RegisterRequest } from '@stile/protocol/rpc';
+import { encodeSpki, generateEd25519 } from '../../packages/controller/src/pki/ed25519.ts';
+import type { Ed25519KeyPair } from '../../packages/controller/src/pki/ed25519.ts';
+
+/** Who asks. */
+export interface Applicant {
+  readonly key: Ed25519KeyPair;
+  readonly secret: Buffer;
+  /** The registration request as the worker prints it. */
+  readonly request: string;
+  /** The call that fetches its certificate once it is approved. */
+  readonly question: RegisterRequest;
+}
+
+/** A new applicant with a key of its own. */
+export function newApplicant(): Applicant {
+  const key = generateEd25519();
+  const secret = randomBytes(32);
+  const signature = sign(null, requestMessage(key.publicKey, secret), key.privateKey);
+  const request = encodeRegistrationRequest({ publicKey: key.publicKey, secret, signature });
+  return { key, secret, request, question: registerCall(key) };
+}
+
+/** The call of a key, signed by it or by another. */
+export function registerCall(key: Ed25519KeyPair, signer: Ed25519KeyPair = key): RegisterRequest {
+  const publicKey = encodeSpki(key.publicKey);
+  return { publicKey, signature: sign(null, registerMessage(publicKey), signer.privateKey) };
+}
