@@ -51,7 +51,7 @@ const publicRoutes: Readonly<Record<string, string>> = {
 /** Routes that no resource can be made for here, with the reason. */
 const unreachable: Readonly<Record<string, string>> = {
   'POST /v1/auth-methods/{id}:change-state': 'of OIDC only: a password method is 404 before the permission',
-  'POST /v1/workers:create:worker-led': 'needs a request signed by a worker: test/e2e/worker-led.test.ts',
+  'POST /v1/workers:create:worker-led': 'needs a request signed by a worker: test/e2e/workers.test.ts',
 };
 
 /** Collections that have no resource and no parent here: 400, 404 or 405 to everybody, as recorded. */
