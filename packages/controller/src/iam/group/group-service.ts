@@ -1,5 +1,5 @@
 /** Use cases of groups: sets of users that hold roles together (http-api.md §2.7). */
-import { recoveryUserId, StileError } from '@stile/protocol';
+import { quoted, recoveryUserId, StileError } from '@stile/protocol';
 import type { Clock } from '@stile/runtime';
 import type { Connection, Database } from '../../store/database.ts';
 import { record } from '../../store/deleted-resource-repository.ts';
@@ -42,8 +42,8 @@ const notFound = (): StileError => new StileError('notFound', 'Resource not foun
 /** Words of an add, set or remove call on members. */
 const words: MembershipWords = {
   field: 'member_ids',
-  isThere: (id) => `User "${id}" is already a member of this group.`,
-  isNotThere: (id) => `User "${id}" is not a member of this group.`,
+  isThere: (id) => `User ${quoted(id)} is already a member of this group.`,
+  isNotThere: (id) => `User ${quoted(id)} is not a member of this group.`,
 };
 
 /** Create, read, list, update and delete of groups. */
@@ -147,5 +147,5 @@ async function requireUsers(tx: Connection, ids: readonly string[]): Promise<voi
   }
   const known = await listKnownUserIds(tx, ids);
   const unknown = ids.find((id) => !known.has(id));
-  if (unknown !== undefined) throw idsRefused(words.field, `User "${unknown}" does not exist.`);
+  if (unknown !== undefined) throw idsRefused(words.field, `User ${quoted(unknown)} does not exist.`);
 }
