@@ -176,8 +176,9 @@ export class SessionEnding {
   async deleteWorker(id: string, by: string): Promise<void> {
     await this.#database.write(async (tx) => {
       const nowUs = this.#clock.nowUs();
-      const open = await listAllOpenOfWorker(tx, id);
+      // First the row: a connection that is being added waits for it, and is refused, or is seen below.
       if (!(await deleteWorkerRow(tx, id))) throw notFound();
+      const open = await listAllOpenOfWorker(tx, id);
       await record(tx, 'worker', [id], nowUs);
       const ids = [...new Set(open.map((connection) => connection.sessionId))];
       for (const part of chunksOf(ids)) {
