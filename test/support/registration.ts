@@ -12,8 +12,6 @@ export interface Applicant {
   readonly secret: Buffer;
   /** The registration request as the worker prints it. */
   readonly request: string;
-  /** The call that fetches its certificate once it is approved. */
-  readonly question: RegisterRequest;
 }
 
 /** A new applicant with a key of its own. */
@@ -21,12 +19,17 @@ export function newApplicant(): Applicant {
   const key = generateEd25519();
   const secret = randomBytes(32);
   const signature = sign(null, requestMessage(key.publicKey, secret), key.privateKey);
-  const request = encodeRegistrationRequest({ publicKey: key.publicKey, secret, signature });
-  return { key, secret, request, question: registerCall(key) };
+  return { key, secret, request: encodeRegistrationRequest({ publicKey: key.publicKey, secret, signature }) };
 }
 
-/** The call of a key, signed by it or by another. */
-export function registerCall(key: Ed25519KeyPair, signer: Ed25519KeyPair = key): RegisterRequest {
+/** The certificate that the server shows in tests without a server. */
+export const shownCertificate: Buffer = Buffer.from('a certificate');
+
+/** The call that fetches the certificate of an applicant, signed by its key or by another. */
+export function registerCall({ key }: Applicant, signer: Ed25519KeyPair = key): RegisterRequest {
   const publicKey = encodeSpki(key.publicKey);
-  return { publicKey, signature: sign(null, registerMessage(publicKey), signer.privateKey) };
+  return {
+    publicKey,
+    signature: sign(null, registerMessage(publicKey, shownCertificate), signer.privateKey),
+  };
 }

@@ -89,6 +89,11 @@ const listenFlags: readonly Flag[] = [
   ),
   text('worker-public-address', 'DEV_WORKER_PUBLIC_ADDRESS', 'host:port that clients are told to dial.'),
   { name: 'controller-only', type: 'boolean', help: 'Start no worker.' },
+  {
+    name: 'api-rate-limit-disable',
+    type: 'boolean',
+    help: 'No limits on API requests: for tests and scripts.',
+  },
 ];
 
 const storeFlags: readonly Flag[] = [

@@ -54,6 +54,7 @@ async function serveDev({ flags, environment, output }: CommandContext, folder: 
           ops: { address: address('ops') },
         },
         ...(publicCluster === '' ? {} : { publicClusterAddress: publicCluster }),
+        apiRateLimitDisable: flags.bool('api-rate-limit-disable'),
         migrate: true,
       },
       prepare: (parts) => makeFirstResources(parts, flags),

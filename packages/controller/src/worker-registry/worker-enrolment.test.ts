@@ -5,8 +5,8 @@ import { expect, test } from 'vitest';
 import { describeBothEngines } from '../../../../test/support/engines.ts';
 import type { EngineTest } from '../../../../test/support/engines.ts';
 import { ManualClock } from '../../../../test/support/manual-clock.ts';
-import { newApplicant, registerCall } from '../../../../test/support/registration.ts';
-import { fillDatabase, makeWorld } from '../../../../test/support/session-world.ts';
+import { newApplicant, registerCall, shownCertificate } from '../../../../test/support/registration.ts';
+import { addLiveWorker, fillDatabase, makeWorld } from '../../../../test/support/session-world.ts';
 import type { SessionWorld } from '../../../../test/support/session-world.ts';
 import { certificateFingerprint } from '../pki/certificate.ts';
 import { generateEd25519 } from '../pki/ed25519.ts';
@@ -37,14 +37,14 @@ describeBothEngines('worker-led enrolment', (engineTest) => {
     const { world } = await newWorld(engineTest);
     const { registry } = world;
     const applicant = newApplicant();
-    await expect(registry.register(applicant.question)).rejects.toEqual(notFound);
+    await expect(registry.register(registerCall(applicant), shownCertificate)).rejects.toEqual(notFound);
     const worker = await registry.createWorkerLed(
       { name: 'led' },
       requireRegistrationRequest(applicant.request),
     );
     expect(Buffer.from(worker.registration_secret_sealed ?? []).includes(applicant.secret)).toBe(false);
-    const lost = await registry.register(applicant.question);
-    const answer = await registry.register(applicant.question);
+    const lost = await registry.register(registerCall(applicant), shownCertificate);
+    const answer = await registry.register(registerCall(applicant), shownCertificate);
     expect(answer.workerId).toBe(worker.id);
     expect(answer.proof).toEqual(approvalProof(applicant.secret, applicant.key.publicKey, answer));
     const certificate = new X509Certificate(answer.certificate);
@@ -54,7 +54,7 @@ describeBothEngines('worker-led enrolment', (engineTest) => {
     const fingerprint = certificateFingerprint(answer.certificate);
     const linked = await registry.hello({ workerId: worker.id, fingerprint }, statement, 'ctrl_1');
     expect(linked.registration_secret_sealed).toBeNull();
-    await expect(registry.register(applicant.question)).rejects.toEqual(notFound);
+    await expect(registry.register(registerCall(applicant), shownCertificate)).rejects.toEqual(notFound);
     expect(await registry.lookupByFingerprint(fingerprint)).toMatchObject({ id: worker.id });
     await world.close();
   });
@@ -63,11 +63,16 @@ describeBothEngines('worker-led enrolment', (engineTest) => {
     const { world } = await newWorld(engineTest);
     const applicant = newApplicant();
     await world.registry.createWorkerLed({}, requireRegistrationRequest(applicant.request));
-    await expect(world.registry.register(registerCall(applicant.key, generateEd25519()))).rejects.toEqual(
-      refused,
-    );
+    await expect(
+      world.registry.register(registerCall(applicant, generateEd25519()), shownCertificate),
+    ).rejects.toEqual(refused);
+    // A signature that another server was given is worth nothing here.
+    const other = Buffer.from('another certificate');
+    await expect(world.registry.register(registerCall(applicant), other)).rejects.toEqual(refused);
     const publicKey = randomBytes(44);
-    await expect(world.registry.register({ publicKey, signature: randomBytes(64) })).rejects.toEqual(refused);
+    await expect(
+      world.registry.register({ publicKey, signature: randomBytes(64) }, shownCertificate),
+    ).rejects.toEqual(refused);
     await world.close();
   });
 
@@ -80,10 +85,10 @@ describeBothEngines('worker-led enrolment', (engineTest) => {
       illegal,
     );
     clock.advance(86_400_000);
-    await expect(registry.register(late.question)).rejects.toEqual(notFound);
+    await expect(registry.register(registerCall(late), shownCertificate)).rejects.toEqual(notFound);
     const worker = await registry.createWorkerLed({}, requireRegistrationRequest(deleted.request));
     await world.domain.ending.deleteWorker(worker.id, 'u_1');
-    await expect(registry.register(deleted.question)).rejects.toEqual(notFound);
+    await expect(registry.register(registerCall(deleted), shownCertificate)).rejects.toEqual(notFound);
     await world.close();
   });
 
@@ -204,6 +209,25 @@ describeBothEngines('what administrators change of a worker', (engineTest) => {
     const won = (await Promise.allSettled(attempts)).filter((each) => each.status === 'fulfilled');
     expect(won).toHaveLength(1);
     expect((await registry.lookup(worker.id))?.version).toBe(5);
+    await world.close();
+  });
+
+  test('a name and tags set over the API decide at once which worker may carry a session', async () => {
+    const { world } = await newWorld(engineTest);
+    const { registry } = world;
+    const one = await addLiveWorker(world, { name: 'one' });
+    const two = await addLiveWorker(world, { name: 'two' });
+    const eligible = async (filter: string): Promise<string[]> =>
+      (await registry.selection.select(filter)).map(({ workerId }) => workerId);
+    expect(await eligible('"/name" == "one"')).toEqual([one.id]);
+    const inZone = '"a" in "/tags/zone"';
+    await expect(eligible(inZone)).rejects.toMatchObject({ code: 'failedPrecondition' });
+    await registry.changeTags(two.id, two.version, { action: 'add', tags: { zone: ['a'] } });
+    expect(await eligible(inZone)).toEqual([two.id]);
+    await registry.update(one.id, one.version, { name: 'three' });
+    await expect(eligible('"/name" == "one"')).rejects.toMatchObject({ code: 'failedPrecondition' });
+    await world.domain.ending.deleteWorker(two.id, 'u_1');
+    await expect(eligible(inZone)).rejects.toMatchObject({ code: 'failedPrecondition' });
     await world.close();
   });
 

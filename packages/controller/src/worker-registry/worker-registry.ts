@@ -1,7 +1,7 @@
 /**
  * Use cases of workers: creation with a one-time activation token or from an approved registration request, enrolment, renewal
  * of certificates, and what hellos and heartbeats say. The cluster listener calls most of it; the API creates, changes and
- * lists. Deletion ends sessions, so it stands in session/session-ending.ts.
+ * lists. Deletion ends sessions, so it stands in session/worker-ending.ts.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import {
@@ -85,6 +85,10 @@ export class WorkerRegistry {
     this.#keys = options.keys;
     this.authority = options.authority;
     this.selection = new WorkerSelection({ ...options, filters: this.filters });
+    // For as long as the database is open, as the registry is.
+    this.#database.events.subscribe((event) => {
+      if (event.type === 'worker-deleted') this.selection.forget();
+    });
   }
 
   /**
@@ -127,17 +131,19 @@ export class WorkerRegistry {
 
   /**
    * Gives a worker whose registration request was approved its certificate. May be asked again until the worker has linked: an
-   * answer that was lost on the way costs nothing, for only the holder of the key can use it.
+   * answer that was lost on the way costs nothing, for only the holder of the key can use it. `serverCertificate` is the DER that
+   * this connection shows: the signature is for it alone.
    * @throws {StileError} permissionDenied (not signed by its key), notFound (not approved, or longer ago than a day)
    */
-  async register(request: RegisterRequest): Promise<RegisterResponse> {
+  async register(request: RegisterRequest, serverCertificate: Uint8Array): Promise<RegisterResponse> {
     let publicKey: Uint8Array;
     try {
       publicKey = decodeSpki(request.publicKey);
     } catch (cause) {
       throw new StileError('permissionDenied', 'the registration has no Ed25519 key', { cause });
     }
-    if (!verifyEd25519(publicKey, registerMessage(request.publicKey), request.signature)) {
+    const message = registerMessage(request.publicKey, serverCertificate);
+    if (!verifyEd25519(publicKey, message, request.signature)) {
       throw new StileError('permissionDenied', 'the registration is not signed by its own key');
     }
     const notApproved = (): StileError =>
@@ -292,9 +298,7 @@ export class WorkerRegistry {
    */
   onDeleted(listener: (workerId: string) => void): () => void {
     return this.#database.events.subscribe((event) => {
-      if (event.type !== 'worker-deleted') return;
-      this.selection.forget();
-      listener(event.workerId);
+      if (event.type === 'worker-deleted') listener(event.workerId);
     });
   }
 
@@ -365,7 +369,7 @@ export function requireRegistrationRequest(text: string): RegistrationRequest {
   throw new StileError('invalidArgument', 'the registration request is not signed by the key it names');
 }
 
-/** Context of the seal of a registration request's secret. */
+/** Context of the seal of a registration's secret. */
 export function registrationSecretContext(workerId: string): string {
   return `worker/registration_secret/${workerId}`;
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { describeBothEngines } from '../../../../../test/support/engines.ts';
 import { ManualClock } from '../../../../../test/support/manual-clock.ts';
-import { newApplicant } from '../../../../../test/support/registration.ts';
+import { newApplicant, registerCall, shownCertificate } from '../../../../../test/support/registration.ts';
 import {
   addCaller,
   addConnection,
@@ -80,7 +80,7 @@ describeBothEngines('the key ring', (engineTest) => {
       expect(Buffer.from(tofu).toString()).toBe('a'.repeat(20));
     }
     await expect(ClusterAuthority.open({ database, keys: world.keys, clock })).resolves.toBeDefined();
-    await expect(world.registry.register(applicant.question)).resolves.toMatchObject({
+    await expect(world.registry.register(registerCall(applicant), shownCertificate)).resolves.toMatchObject({
       workerId: applied.id,
     });
     await expect(ring.destroy(first.id, 'u_admin')).rejects.toMatchObject({ code: 'notFound' });
