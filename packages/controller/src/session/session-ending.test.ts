@@ -1,10 +1,8 @@
 import { newId } from '@stile/protocol';
 import { systemClock } from '@stile/runtime';
-import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { describeBothEngines } from '../../../../test/support/engines.ts';
 import type { EngineTest } from '../../../../test/support/engines.ts';
-import { eventually } from '../../../../test/support/eventually.ts';
 import {
   addCaller,
   addConnection,
@@ -17,9 +15,9 @@ import {
   worldIds,
 } from '../../../../test/support/session-world.ts';
 import type { SessionWorld } from '../../../../test/support/session-world.ts';
+import { waitingStatement } from '../../../../test/support/waiting-statement.ts';
 import { lookupAlias } from '../alias/alias-repository.ts';
 import type { Caller } from '../auth/auth-token-service.ts';
-import type { Database } from '../store/database.ts';
 import { listSince } from '../store/deleted-resource-repository.ts';
 import type { Target } from '../target/target.ts';
 import type { Worker } from '../worker-registry/worker.ts';
@@ -63,18 +61,6 @@ async function addHostScene(world: SessionWorld, worker: Worker): Promise<HostSc
     sessionId,
     bystanderId,
   };
-}
-
-/** Resolves when a statement waits for another transaction; SQLite has one writer, where all of them do. */
-async function waitingStatement(database: Database): Promise<'waits'> {
-  if (database.engine === 'sqlite') return 'waits';
-  return eventually(async () => {
-    const waiting = await sql`
-      select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(
-      database.reader,
-    );
-    return waiting.rows.length > 0 ? ('waits' as const) : undefined;
-  });
 }
 
 const client = { clientAddress: '192.0.2.1', clientPort: 4711 };
@@ -338,8 +324,8 @@ describeBothEngines('what ends sessions along with something else', (engineTest)
       status: 'canceling',
       end_reason: 'worker deleted',
     });
-    const other = await addSession(world, await addTarget(world));
     const second = await addLiveWorker(world);
+    const other = await addSession(world, await addTarget(world));
     await addConnection(world, second, other);
     const refused = domain.serving.authorizeConnection(worker, { sessionId: other, ...client });
     await expect(refused).rejects.toMatchObject({ code: 'connectionNotAuthorized' });

@@ -6,7 +6,7 @@ import { record } from '../../store/deleted-resource-repository.ts';
 import type { PageRequest } from '../../store/page.ts';
 import type { ListPermissions } from '../../store/permitted-rows.ts';
 import type { IamGroupTable } from '../../store/schema.ts';
-import { bumpVersion, holdVersion, updateVersioned } from '../../store/versioned-update.ts';
+import { bumpVersion, holdRow, holdVersion, updateVersioned } from '../../store/versioned-update.ts';
 import { holdersAmong, type LostRights } from '../lost-rights.ts';
 import {
   idsRefused,
@@ -131,6 +131,8 @@ export class GroupService {
   /** Deletes a group; its members lose what it gave them. @throws {StileError} notFound */
   async delete(id: string, by: string): Promise<void> {
     await this.#database.write(async (tx) => {
+      // Held first: who becomes a member meanwhile loses the same.
+      if (!(await holdRow(tx, this.#database.engine, 'iam_group', id))) throw notFound();
       const members = await repository.listMembers(tx, id);
       if (!(await repository.deleteGroupRow(tx, id))) throw notFound();
       await record(tx, 'group', [id], this.#clock.nowUs());

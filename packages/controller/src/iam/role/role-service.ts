@@ -9,7 +9,7 @@ import { record } from '../../store/deleted-resource-repository.ts';
 import type { PageRequest } from '../../store/page.ts';
 import type { ListPermissions } from '../../store/permitted-rows.ts';
 import type { IamRoleTable } from '../../store/schema.ts';
-import { bumpVersion, holdVersion, updateVersioned } from '../../store/versioned-update.ts';
+import { bumpVersion, holdRow, holdVersion, updateVersioned } from '../../store/versioned-update.ts';
 import type { NamedChanges } from '../group/group-service.ts';
 import type { Holders, LostRights } from '../lost-rights.ts';
 import {
@@ -210,6 +210,8 @@ export class RoleService {
   /** Deletes a role; its holders lose what it gave them. @throws {StileError} notFound */
   async delete(id: string, by: string): Promise<void> {
     await this.#database.write(async (tx) => {
+      // Held first: who is given the role meanwhile loses it too.
+      if (!(await holdRow(tx, this.#database.engine, 'iam_role', id))) throw notFound();
       const holders = await this.#holdersOf(tx, id);
       if (!(await repository.deleteRoleRow(tx, id))) throw notFound();
       await record(tx, 'role', [id], this.#clock.nowUs());
