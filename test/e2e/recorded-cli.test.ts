@@ -19,7 +19,7 @@ import { makeTempDir, type TempDir } from '../support/temp-dir.ts';
 
 /** Runs that another test compares, or that cannot be ours, with the reason. */
 const elsewhere: Readonly<Record<string, string>> = {
-  'dev-controller-only-banner': 'compared in packages/cli/src/server/banner.test.ts and dev.test.ts',
+  'dev-controller-only-banner': 'compared in packages/cli/src/server/banner.test.ts',
   'workers-read': 'worker of type kms, written by SQL; ours is pki: compared below field by field',
   'workers-read-json': 'the same',
   version: 'our own version: compared below',

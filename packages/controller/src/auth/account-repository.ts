@@ -9,7 +9,7 @@ import { updateVersioned, type VersionedUpdate } from '../store/versioned-update
 /** An account without its password hash. */
 export type AccountRow = Omit<AccountTable, 'password_hash'>;
 
-/** What a new account is made of; the rules of account.ts were checked. */
+/** What a new account is made of; the rules of password/password-rules.ts were checked. */
 export interface NewAccount {
   /** Default: a new random id. Given by `dev` and by tests only. */
   readonly id?: string;

@@ -1,6 +1,6 @@
 /** SQL of auth tokens. */
 import { sql } from 'kysely';
-import type { Connection } from '../store/database.ts';
+import type { Connection, Database } from '../store/database.ts';
 import { record } from '../store/deleted-resource-repository.ts';
 import { pageOf, type PageRequest } from '../store/page.ts';
 import { PreparedQuery } from '../store/prepared-query.ts';
@@ -40,6 +40,26 @@ export async function listAuthTokenIdsOfKey(db: Connection, keyVersion: number):
     .where('revoked_at', 'is', null)
     .execute();
   return rows.map((row) => row.id);
+}
+
+/**
+ * Whether a token may be made: the user is there, is not disabled and has the account. Holds both until the unit of work ends: who
+ * disables the user or takes the account away comes before, and is seen here, or after, and sees the token. SQLite has one writer.
+ */
+export async function lockTokenOwner(
+  tx: Connection,
+  engine: Database['engine'],
+  owner: { readonly userId: string; readonly accountId: string },
+): Promise<boolean> {
+  const query = tx
+    .selectFrom('iam_user')
+    .innerJoin('account', 'account.user_id', 'iam_user.id')
+    .select('iam_user.id')
+    .where('iam_user.id', '=', owner.userId)
+    .where('account.id', '=', owner.accountId)
+    .where('iam_user.disabled_at', 'is', null);
+  const row = await (engine === 'postgres' ? query.forShare() : query).executeTakeFirst();
+  return row !== undefined;
 }
 
 /** Adds a token. @throws {StileError} notFound when its user, account or auth method is gone */

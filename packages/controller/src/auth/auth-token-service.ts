@@ -3,17 +3,17 @@
  * is remembered about a good token, so that an end holds from the next request on, on every controller.
  */
 import { timingSafeEqual } from 'node:crypto';
-import { anonymousUserId, newId } from '@stile/protocol';
+import { anonymousUserId, newId, StileError } from '@stile/protocol';
 import { type Clock, type Logger, type Secret, silentLogger } from '@stile/runtime';
 import type { KeyService } from '../keys/key-service.ts';
-import type { Connection, Database } from '../store/database.ts';
+import type { Database } from '../store/database.ts';
 import type { PageRequest } from '../store/page.ts';
 import type { AuthTokenTable } from '../store/schema.ts';
 import { notFound } from '../store/store-error.ts';
 import {
   addAuthToken,
-  endAuthToken,
   listAuthTokens,
+  lockTokenOwner,
   lookupAuthToken,
   lookupPresentedToken,
   revokeAuthTokens,
@@ -105,7 +105,11 @@ export class AuthTokenService {
     return this.#callerOf(row);
   }
 
-  /** Makes a token for who has just logged in. `text` is shown once and kept nowhere. @throws {StileError} notFound, storageFull */
+  /**
+   * Makes a token for who has just logged in. `text` is shown once and kept nowhere.
+   * @throws {StileError} unauthenticated when the user was deleted or disabled, or lost the account, while the password was checked;
+   * storageFull
+   */
   async issue(request: IssueRequest): Promise<{ row: AuthTokenRow; text: Secret }> {
     const parts = newAuthTokenParts(newId('authToken'));
     const { mac, keyVersion } = this.#keys.mac(macLabel, macInput(parts));
@@ -126,7 +130,13 @@ export class AuthTokenService {
       updated_at: nowUs,
     };
     const stored: AuthTokenTable = { ...row, secret_mac: mac, secret_key_version: keyVersion };
-    await this.#database.write((tx) => addAuthToken(tx, stored));
+    await this.#database.write(async (tx) => {
+      // Between the check of the password and here lies the time of a hash.
+      if (!(await lockTokenOwner(tx, this.#database.engine, request))) {
+        throw new StileError('unauthenticated', 'Unable to authenticate.');
+      }
+      await addAuthToken(tx, stored);
+    });
     return { row, text: formatAuthToken(parts) };
   }
 
@@ -149,11 +159,6 @@ export class AuthTokenService {
     readonly page: PageRequest;
   }): Promise<AuthTokenRow[]> {
     return listAuthTokens(this.#database.reader, { ...request, nowUs: this.#clock.nowUs() });
-  }
-
-  /** Deletes a token; false when there is none. For the use case in `session/`, which ends its sessions in the same `tx`. */
-  end(tx: Connection, id: string): Promise<boolean> {
-    return endAuthToken(tx, id, this.#clock.nowUs());
   }
 
   /** Waits for what requests left to be written: last uses, and ends of tokens whose time was up. */

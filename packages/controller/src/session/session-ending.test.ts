@@ -1,9 +1,8 @@
+import { newId } from '@stile/protocol';
 import { systemClock } from '@stile/runtime';
-import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { describeBothEngines } from '../../../../test/support/engines.ts';
 import type { EngineTest } from '../../../../test/support/engines.ts';
-import { eventually } from '../../../../test/support/eventually.ts';
 import {
   addCaller,
   addConnection,
@@ -16,13 +15,15 @@ import {
   worldIds,
 } from '../../../../test/support/session-world.ts';
 import type { SessionWorld } from '../../../../test/support/session-world.ts';
+import { waitingStatement } from '../../../../test/support/waiting-statement.ts';
 import { lookupAlias } from '../alias/alias-repository.ts';
 import type { Caller } from '../auth/auth-token-service.ts';
-import type { Database } from '../store/database.ts';
 import { listSince } from '../store/deleted-resource-repository.ts';
 import type { Target } from '../target/target.ts';
 import type { Worker } from '../worker-registry/worker.ts';
+import { insertConnection } from './connection-repository.ts';
 import { SessionService } from './session-service.ts';
+import type { SessionConnection } from './session.ts';
 
 async function newWorld(engineTest: EngineTest): Promise<{ world: SessionWorld; worker: Worker }> {
   const database = await engineTest.open();
@@ -62,16 +63,27 @@ async function addHostScene(world: SessionWorld, worker: Worker): Promise<HostSc
   };
 }
 
-/** Resolves when a statement waits for another transaction; SQLite has one writer, where all of them do. */
-async function waitingStatement(database: Database): Promise<'waits'> {
-  if (database.engine === 'sqlite') return 'waits';
-  return eventually(async () => {
-    const waiting = await sql`
-      select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(
-      database.reader,
-    );
-    return waiting.rows.length > 0 ? ('waits' as const) : undefined;
-  });
+const client = { clientAddress: '192.0.2.1', clientPort: 4711 };
+
+/** A connection that was authorized just now. */
+function connectionRow(workerId: string, sessionId: string, nowUs: number): SessionConnection {
+  return {
+    id: newId('sessionConnection'),
+    session_id: sessionId,
+    worker_id: workerId,
+    status: 'authorized',
+    client_address: client.clientAddress,
+    client_port: client.clientPort,
+    endpoint_address: null,
+    endpoint_port: null,
+    bytes_up: 0,
+    bytes_down: 0,
+    created_at: nowUs,
+    connected_at: null,
+    closed_at: null,
+    end_reason: null,
+    updated_at: nowUs,
+  };
 }
 
 const sessionOf = async (world: SessionWorld, id: string): Promise<unknown> =>
@@ -283,6 +295,41 @@ describeBothEngines('what ends sessions along with something else', (engineTest)
         .execute();
       expect(living).toEqual([]);
     }
+    await world.close();
+  });
+
+  test('a connection that is being added while its worker is deleted ends with it, one that comes later is refused', async () => {
+    const { world, worker } = await newWorld(engineTest);
+    const { database, domain } = world;
+    const sessionId = await addSession(world, await addTarget(world));
+    await domain.serving.activate(worker, sessionId, 'a'.repeat(20));
+    const row = connectionRow(worker.id, sessionId, world.clock.nowUs());
+    let finish = (): void => undefined;
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const adding = await new Promise<{ readonly done: Promise<void> }>((resolve) => {
+      const done = database.write(async (tx) => {
+        expect(await insertConnection(tx, database.engine, row)).toBe(true);
+        resolve({ done });
+        await finished;
+      });
+    });
+    const deleted = domain.ending.deleteWorker(worker.id, worldIds.user).then(() => 'deleted');
+    expect(await Promise.race([deleted, waitingStatement(database)])).toBe('waits');
+    finish();
+    await adding.done;
+    await deleted;
+    expect(await sessionOf(world, sessionId)).toMatchObject({
+      status: 'canceling',
+      end_reason: 'worker deleted',
+    });
+    const second = await addLiveWorker(world);
+    const other = await addSession(world, await addTarget(world));
+    await addConnection(world, second, other);
+    const refused = domain.serving.authorizeConnection(worker, { sessionId: other, ...client });
+    await expect(refused).rejects.toMatchObject({ code: 'connectionNotAuthorized' });
+    expect(await sessionOf(world, other)).toMatchObject({ connections_used: 1 });
     await world.close();
   });
 

@@ -3,7 +3,6 @@
  * changes its resource and moves its sessions to canceling; after the commit the end is pushed to the workers.
  */
 import { StileError } from '@stile/protocol';
-import type { SessionEndReason } from '@stile/protocol';
 import type { Clock } from '@stile/runtime';
 import { clearAliasDestination } from '../alias/alias-repository.ts';
 import { deleteAccountRows, lockAccounts } from '../auth/account-repository.ts';
@@ -177,8 +176,9 @@ export class SessionEnding {
   async deleteWorker(id: string, by: string): Promise<void> {
     await this.#database.write(async (tx) => {
       const nowUs = this.#clock.nowUs();
-      const open = await listAllOpenOfWorker(tx, id);
+      // First the row: a connection that is being added waits for it, and is refused, or is seen below.
       if (!(await deleteWorkerRow(tx, id))) throw notFound();
+      const open = await listAllOpenOfWorker(tx, id);
       await record(tx, 'worker', [id], nowUs);
       const ids = [...new Set(open.map((connection) => connection.sessionId))];
       for (const part of chunksOf(ids)) {
@@ -186,18 +186,6 @@ export class SessionEnding {
       }
       await this.#database.events.publish(tx, { type: 'worker-deleted', workerId: id });
     });
-  }
-
-  /**
-   * Ends sessions within a unit of work that changes something else: users, accounts, scopes. `reason` says what.
-   * Gives the ids of those that began to end.
-   */
-  endWithin(
-    tx: Connection,
-    selector: SessionSelector,
-    cause: { readonly reason: SessionEndReason; readonly by: string },
-  ): Promise<string[]> {
-    return this.#end(tx, selector, { ...cause, nowUs: this.#clock.nowUs() });
   }
 
   async #end(tx: Connection, selector: SessionSelector, cause: EndingCause): Promise<string[]> {

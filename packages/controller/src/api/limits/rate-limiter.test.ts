@@ -102,6 +102,30 @@ describe('rate limits', () => {
     expect(verdicts.map(({ kind }) => kind)).toEqual(['allowed', 'allowed', 'allowed', 'exhausted']);
   });
 
+  test('a refused request keeps no quota: made-up tokens do not fill the store', () => {
+    const { it } = limiter([{ ...everything, per: 'ip-address', limit: 2 }], 10);
+    for (let count = 0; count < 50; count += 1) {
+      const verdict = it.take({ ...listing, token: `at_${count}` });
+      if (verdict.kind === 'allowed') verdict.forgetToken();
+      else expect(verdict.kind).toBe('exhausted');
+    }
+    expect(it.size).toBe(2);
+    expect(it.take({ ...listing, address: '192.0.2.2' }).kind).toBe('allowed');
+  });
+
+  test('a token that is forgotten after one request keeps what its other requests took', () => {
+    const { it } = limiter();
+    takeMany(it, 149, listing);
+    const unproven = it.take(listing);
+    if (unproven.kind === 'allowed') unproven.forgetToken();
+    expect(it.take(listing).kind).toBe('allowed');
+    expect(it.take(listing).kind).toBe('exhausted');
+    const anonymous = { ...listing, token: undefined };
+    const first = it.take(anonymous);
+    if (first.kind === 'allowed') first.forgetToken();
+    expect(it.take(anonymous).headers['Ratelimit']).toMatch(/remaining=148/);
+  });
+
   test('a full store refuses new quotas with the time until the oldest ends, and goes on then', () => {
     const { it, clock } = limiter([], 5);
     expect(it.take(listing).kind).toBe('allowed');

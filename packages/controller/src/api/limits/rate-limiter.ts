@@ -53,6 +53,8 @@ interface Claim {
   readonly key: string;
   readonly limit: RateLimit;
   readonly quota: Quota;
+  /** It begins with this request. */
+  readonly isNew: boolean;
 }
 
 /** Counts for all API listeners of one controller. */
@@ -86,28 +88,31 @@ export class RateLimiter {
     const policy = this.#policyOf(request);
     if (policy.limits.length === 0) return { kind: 'allowed', headers: {}, forgetToken: () => undefined };
     const nowMs = this.#clock.monotonicMs();
-    const claims: Claim[] = [];
-    for (const limit of policy.limits) {
-      const key = keyOf(request, limit.per);
-      const quota = this.#quotaOf(key, limit, nowMs);
-      if (quota === undefined) return this.#full(nowMs);
-      claims.push({ key, limit, quota });
-    }
+    const claims = policy.limits.map((limit) => this.#claimOf(keyOf(request, limit.per), limit, nowMs));
+    // A refused request keeps no quota: whoever made up tokens would fill the store for everybody else.
     const exhausted = claims.filter(({ limit, quota }) => quota.used >= limit.limit);
     if (exhausted.length > 0) return refusalOf(policy, exhausted, nowMs);
+    if (!this.#keep(claims, nowMs)) return this.#full(nowMs);
     for (const { quota } of claims) quota.used += 1;
     return {
       kind: 'allowed',
       headers: headersOf(policy, claims, nowMs),
-      forgetToken: () => this.#forget(claims),
+      forgetToken: () => {
+        if (request.token !== undefined) this.#forgetToken(claims);
+      },
     };
   }
 
-  /** A token that nobody has must not keep a quota: made-up tokens would fill the store. */
-  #forget(claims: readonly Claim[]): void {
+  /**
+   * Gives back what a request took from the quota of its token, which goes with the last of it: made-up tokens would fill the store.
+   * What requests with that token have taken beside stays.
+   */
+  #forgetToken(claims: readonly Claim[]): void {
     for (const { key, limit, quota } of claims) {
+      if (limit.per !== 'auth-token') continue;
+      quota.used -= 1;
       const store = this.#stores.get(limit.periodSeconds);
-      if (limit.per !== 'auth-token' || store?.get(key) !== quota) continue;
+      if (quota.used > 0 || store?.get(key) !== quota) continue;
       store.delete(key);
       this.#size -= 1;
     }
@@ -127,20 +132,26 @@ export class RateLimiter {
     return policy;
   }
 
-  #quotaOf(key: string, limit: RateLimit, nowMs: number): Quota | undefined {
-    const store = this.#storeOf(limit.periodSeconds);
-    const known = store.get(key);
-    if (known !== undefined && known.endsAtMs > nowMs) return known;
-    if (known !== undefined) {
-      store.delete(key);
-      this.#size -= 1;
-    }
-    if (this.#size >= this.#maxQuotas) this.#sweep(nowMs);
-    if (this.#size >= this.#maxQuotas) return undefined;
+  /** The quota of that name that runs now, or one that would begin now and is not kept yet. */
+  #claimOf(key: string, limit: RateLimit, nowMs: number): Claim {
+    const known = this.#stores.get(limit.periodSeconds)?.get(key);
+    if (known !== undefined && known.endsAtMs > nowMs) return { key, limit, quota: known, isNew: false };
     const quota = { used: 0, endsAtMs: nowMs + limit.periodSeconds * 1000 };
-    store.set(key, quota);
-    this.#size += 1;
-    return quota;
+    return { key, limit, quota, isNew: true };
+  }
+
+  /** Keeps the quotas that begin with a request; false, and none is kept, when there is no room for all of them. */
+  #keep(claims: readonly Claim[], nowMs: number): boolean {
+    const added = claims.filter(({ isNew }) => isNew);
+    if (this.#size + added.length > this.#maxQuotas) this.#sweep(nowMs);
+    if (this.#size + added.length > this.#maxQuotas) return false;
+    for (const { key, limit, quota } of added) {
+      const store = this.#storeOf(limit.periodSeconds);
+      // One of that name that has ended leaves its place: the oldest stand first.
+      if (!store.delete(key)) this.#size += 1;
+      store.set(key, quota);
+    }
+    return true;
   }
 
   #storeOf(periodSeconds: number): Map<string, Quota> {

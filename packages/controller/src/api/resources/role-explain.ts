@@ -234,7 +234,8 @@ export function roleExplainOperation(services: ApiServices): Operation {
       const own = await readableOf(services, access, matches);
       const near = await readableOf(services, access, allowed ? [] : others);
       const nearest = near.shown.slice(0, mostClosest);
-      const nearHidden = near.hidden.filter((finding) => others.indexOf(finding) < mostClosest);
+      const first = new Set(others.slice(0, mostClosest));
+      const nearHidden = near.hidden.filter((finding) => first.has(finding));
       const hidden = new Set([...own.hidden, ...nearHidden].map((finding) => finding.roleId));
       return ok(
         renderItem(schema, {

@@ -62,6 +62,7 @@ export class RoleExplanation {
     const principalIds = await listPrincipalIdsOf(this.#db, userId);
     const { scopeId, parentScopeId } = resource;
     const roles = await listDecidingRoles(this.#db, { principalIds, scopeId, parentScopeId });
+    const read = roles.map(readable);
     const accounts = (await listAccountsOf(this.#db, userId)).map((account) => account.id);
     const action = actionFor(question);
     const answers = accountsFirst(accounts, user.primary_account_id).map((accountId) => ({
@@ -75,7 +76,7 @@ export class RoleExplanation {
         },
         resource,
         action,
-        roles.map(readable),
+        read,
       ),
     }));
     const answer = answers.find(({ explanation }) => explanation.allowed) ?? answers[0];

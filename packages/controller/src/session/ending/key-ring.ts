@@ -24,8 +24,8 @@ export const sealedPlaces: readonly SealedPlace[] = [
   { table: 'session', column: 'tofu_token_sealed', context: sealContexts.tofuToken },
   { table: 'cluster_authority', column: 'private_key_sealed', context: sealContext },
   { table: 'credential', column: 'secret_sealed', context: (id) => sealCredential('secret', id) },
-  { table: 'worker', column: 'registration_secret_sealed', context: registrationSecretContext },
   { table: 'credential', column: 'passphrase_sealed', context: (id) => sealCredential('passphrase', id) },
+  { table: 'worker', column: 'registration_secret_sealed', context: registrationSecretContext },
 ];
 
 /** The keys as an administrator sees them. */
