@@ -119,7 +119,7 @@ export class WorkerRegistry {
     const worker: Worker = {
       ...row,
       registration_key: Buffer.from(request.publicKey),
-      registration_secret_sealed: this.#keys.seal(request.secret, secretContext(row.id)),
+      registration_secret_sealed: this.#keys.seal(request.secret, sealContext(row.id)),
     };
     await this.#database.write((tx) => repository.insertWorker(tx, worker));
     return worker;
@@ -147,7 +147,7 @@ export class WorkerRegistry {
       );
     const worker = await repository.lookupRegistration(this.#database.reader, publicKey, this.#clock.nowUs());
     if (worker === undefined || worker.registration_secret_sealed === null) throw notApproved();
-    const secret = this.#keys.open(worker.registration_secret_sealed, secretContext(worker.id));
+    const secret = this.#keys.open(worker.registration_secret_sealed, sealContext(worker.id));
     const issued = this.authority.issueWorker(worker.id, publicKey);
     const identity = this.#identity(worker.id, issued);
     const isRegistered = await this.#database.write((tx) =>
@@ -365,7 +365,8 @@ export function requireRegistrationRequest(text: string): RegistrationRequest {
   throw new StileError('invalidArgument', 'the registration request is not signed by the key it names');
 }
 
-function secretContext(workerId: string): string {
+/** Context of the seal of a registration secret. */
+export function sealContext(workerId: string): string {
   return `worker/registration_secret/${workerId}`;
 }
 
