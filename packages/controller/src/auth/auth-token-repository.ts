@@ -1,6 +1,6 @@
 /** SQL of auth tokens. */
 import { sql } from 'kysely';
-import type { Connection } from '../store/database.ts';
+import type { Connection, Database } from '../store/database.ts';
 import { record } from '../store/deleted-resource-repository.ts';
 import { pageOf, type PageRequest } from '../store/page.ts';
 import { PreparedQuery } from '../store/prepared-query.ts';
@@ -42,9 +42,30 @@ export async function listAuthTokenIdsOfKey(db: Connection, keyVersion: number):
   return rows.map((row) => row.id);
 }
 
-/** Adds a token. @throws {StileError} notFound when its user, account or auth method is gone */
-export async function addAuthToken(tx: Connection, row: AuthTokenTable): Promise<void> {
-  await tx.insertInto('auth_token').values(row).execute();
+/**
+ * Adds a token, unless its user was disabled or its account is the user's no longer; false then. Waits for such a change that is under
+ * way: whoever makes it ends the tokens that it finds, and one that comes later must not be good again one day.
+ * @throws {StileError} notFound when its auth method is gone
+ */
+export async function addAuthToken(
+  tx: Connection,
+  engine: Database['engine'],
+  row: AuthTokenTable,
+): Promise<boolean> {
+  const lock = engine === 'postgres' ? sql`for share` : sql``;
+  const entries = Object.entries(row);
+  const added = await sql<{ id: string }>`
+    with
+      present_user as (
+        select id from iam_user where id = ${row.user_id} and disabled_at is null ${lock}),
+      present_account as (
+        select id from account where id = ${row.account_id} and user_id = ${row.user_id} ${lock})
+    insert into auth_token (${sql.join(entries.map(([name]) => sql.ref(name)))})
+    select ${sql.join(entries.map(([, value]) => value))}
+    where exists (select 1 from present_user)
+      and (cast(${row.account_id} as text) is null or exists (select 1 from present_account))
+    returning id`.execute(tx);
+  return added.rows.length > 0;
 }
 
 /** Runs at every request. */

@@ -3,7 +3,7 @@
  * is remembered about a good token, so that an end holds from the next request on, on every controller.
  */
 import { timingSafeEqual } from 'node:crypto';
-import { anonymousUserId, newId } from '@stile/protocol';
+import { anonymousUserId, newId, StileError } from '@stile/protocol';
 import { type Clock, type Logger, type Secret, silentLogger } from '@stile/runtime';
 import type { KeyService } from '../keys/key-service.ts';
 import type { Connection, Database } from '../store/database.ts';
@@ -105,7 +105,10 @@ export class AuthTokenService {
     return this.#callerOf(row);
   }
 
-  /** Makes a token for who has just logged in. `text` is shown once and kept nowhere. @throws {StileError} notFound, storageFull */
+  /**
+   * Makes a token for who has just logged in. `text` is shown once and kept nowhere.
+   * @throws {StileError} unauthenticated (the user was disabled meanwhile, or its account taken away), notFound, storageFull
+   */
   async issue(request: IssueRequest): Promise<{ row: AuthTokenRow; text: Secret }> {
     const parts = newAuthTokenParts(newId('authToken'));
     const { mac, keyVersion } = this.#keys.mac(macLabel, macInput(parts));
@@ -126,7 +129,9 @@ export class AuthTokenService {
       updated_at: nowUs,
     };
     const stored: AuthTokenTable = { ...row, secret_mac: mac, secret_key_version: keyVersion };
-    await this.#database.write((tx) => addAuthToken(tx, stored));
+    const { engine } = this.#database;
+    const isAdded = await this.#database.write((tx) => addAuthToken(tx, engine, stored));
+    if (!isAdded) throw new StileError('unauthenticated', 'Unable to authenticate.');
     return { row, text: formatAuthToken(parts) };
   }
 

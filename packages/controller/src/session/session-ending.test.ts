@@ -1,9 +1,7 @@
 import { systemClock } from '@stile/runtime';
-import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { describeBothEngines } from '../../../../test/support/engines.ts';
 import type { EngineTest } from '../../../../test/support/engines.ts';
-import { eventually } from '../../../../test/support/eventually.ts';
 import {
   addCaller,
   addConnection,
@@ -16,10 +14,13 @@ import {
   worldIds,
 } from '../../../../test/support/session-world.ts';
 import type { SessionWorld } from '../../../../test/support/session-world.ts';
+import { waitingStatement } from '../../../../test/support/waiting-statement.ts';
 import { lookupAlias } from '../alias/alias-repository.ts';
+import { revokeAuthTokens } from '../auth/auth-token-repository.ts';
 import type { Caller } from '../auth/auth-token-service.ts';
-import type { Database } from '../store/database.ts';
+import type { Connection } from '../store/database.ts';
 import { listSince } from '../store/deleted-resource-repository.ts';
+import { bumpVersion } from '../store/versioned-update.ts';
 import type { Target } from '../target/target.ts';
 import type { Worker } from '../worker-registry/worker.ts';
 import { SessionService } from './session-service.ts';
@@ -60,18 +61,6 @@ async function addHostScene(world: SessionWorld, worker: Worker): Promise<HostSc
     sessionId,
     bystanderId,
   };
-}
-
-/** Resolves when a statement waits for another transaction; SQLite has one writer, where all of them do. */
-async function waitingStatement(database: Database): Promise<'waits'> {
-  if (database.engine === 'sqlite') return 'waits';
-  return eventually(async () => {
-    const waiting = await sql`
-      select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(
-      database.reader,
-    );
-    return waiting.rows.length > 0 ? ('waits' as const) : undefined;
-  });
 }
 
 const sessionOf = async (world: SessionWorld, id: string): Promise<unknown> =>
@@ -286,7 +275,27 @@ describeBothEngines('what ends sessions along with something else', (engineTest)
     await world.close();
   });
 
-  test('a session waits for the end of a transaction that deletes its auth token, and is refused then', async () => {
+  test.each<[string, (tx: Connection, caller: Caller) => Promise<unknown>]>([
+    [
+      'deletes its auth token',
+      (tx, caller) =>
+        tx
+          .deleteFrom('auth_token')
+          .where('id', '=', caller.authTokenId ?? '')
+          .execute(),
+    ],
+    [
+      'revokes its auth token',
+      (tx, caller) => revokeAuthTokens(tx, [caller.authTokenId ?? ''], { reason: 'key destroyed', nowUs: 1 }),
+    ],
+    [
+      'changes its user and revokes its auth token',
+      async (tx, caller) => {
+        await bumpVersion(tx, 'iam_user', { id: caller.userId, version: 1, nowUs: 1 });
+        await revokeAuthTokens(tx, [caller.authTokenId ?? ''], { reason: 'account removed', nowUs: 1 });
+      },
+    ],
+  ])('a session waits for the end of a transaction that %s, and is refused then', async (_title, change) => {
     const { world } = await newWorld(engineTest);
     const caller = await addCaller(world);
     const target = await addTarget(world);
@@ -294,12 +303,9 @@ describeBothEngines('what ends sessions along with something else', (engineTest)
     const finished = new Promise<void>((resolve) => {
       finish = resolve;
     });
-    const deleting = await new Promise<{ readonly done: Promise<void> }>((resolve) => {
+    const changing = await new Promise<{ readonly done: Promise<void> }>((resolve) => {
       const done = world.database.write(async (tx) => {
-        await tx
-          .deleteFrom('auth_token')
-          .where('id', '=', caller.authTokenId ?? '')
-          .execute();
+        await change(tx, caller);
         resolve({ done });
         await finished;
       });
@@ -311,7 +317,7 @@ describeBothEngines('what ends sessions along with something else', (engineTest)
     );
     expect(await Promise.race([settled, waitingStatement(world.database)])).toBe('waits');
     finish();
-    await deleting.done;
+    await changing.done;
     await expect(adding).rejects.toMatchObject({ code: 'conflict' });
     await world.close();
   });
