@@ -385,6 +385,7 @@ const items: Readonly<Record<string, Json>> = {
     type: 'pki',
     release_version: 'Stile v0.1.0',
     directly_connected_downstream_workers: ['w_0987654321'],
+    registration_fingerprint: '23b7-e270-94f1-1507-3be9-0026-454d-209a',
     local_storage_state: 'available',
   }),
   'workers controller-led': inGlobal('w_1234567890', {
