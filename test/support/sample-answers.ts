@@ -311,6 +311,8 @@ const items: Readonly<Record<string, Json>> = {
     ],
     status: 'canceling',
     termination_reason: 'canceled',
+    end_reason: 'user disabled',
+    ended_by: 'u_1234567890',
     authorized_actions: ['read', 'cancel'],
     connections: [
       {
