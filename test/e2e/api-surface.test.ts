@@ -57,7 +57,7 @@ const leftOut: readonly {
     status: [400, 404, 405],
     why: 'managed groups come with OIDC and LDAP',
   },
-  { path: /workers:create:worker-led$/, status: [400], why: 'needs a worker: test/e2e/worker-led.test.ts' },
+  { path: /workers:create:worker-led$/, status: [400], why: 'needs a worker: test/e2e/workers.test.ts' },
   {
     path: /scopes:destroy-key-version$/,
     status: [400, 404],
