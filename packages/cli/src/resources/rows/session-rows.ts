@@ -44,8 +44,6 @@ export const sessions: ResourceSpec = {
     columns: [
       { label: 'Auth Token ID', field: 'auth_token_id' },
       { label: 'Created Time', field: 'created_time', kind: 'time' },
-      { label: 'End Reason', field: 'end_reason' },
-      { label: 'Ended By', field: 'ended_by' },
       { label: 'Endpoint', field: 'endpoint' },
       { label: 'Expiration Time', field: 'expiration_time', kind: 'time' },
       { label: 'Host ID', field: 'host_id' },
