@@ -2,7 +2,7 @@
  * Use cases of static host catalogs, host sets and hosts. Deleting one ends sessions, so those use cases stand in
  * session/session-ending.ts.
  */
-import { StileError, newId } from '@stile/protocol';
+import { StileError, newId, quoted } from '@stile/protocol';
 import type { Clock } from '@stile/runtime';
 import type { MembershipAction } from '../iam/membership.ts';
 import type { Database } from '../store/database.ts';
@@ -256,10 +256,11 @@ function requireMembersFit(
 ): void {
   const foreign = members.hostIds.find((id) => !members.known.has(id));
   if (foreign !== undefined) {
-    throw idsRefused('host_ids', `Host "${foreign}" is not in the host catalog of this host set.`);
+    throw idsRefused('host_ids', `Host ${quoted(foreign)} is not in the host catalog of this host set.`);
   }
-  const twice = members.hostIds.find((id) => action === 'add' && members.present.includes(id));
-  if (twice !== undefined) throw idsRefused('host_ids', `Host "${twice}" is already in this host set.`);
-  const absent = members.hostIds.find((id) => action === 'remove' && !members.present.includes(id));
-  if (absent !== undefined) throw idsRefused('host_ids', `Host "${absent}" is not in this host set.`);
+  const present = new Set(members.present);
+  const twice = members.hostIds.find((id) => action === 'add' && present.has(id));
+  if (twice !== undefined) throw idsRefused('host_ids', `Host ${quoted(twice)} is already in this host set.`);
+  const absent = members.hostIds.find((id) => action === 'remove' && !present.has(id));
+  if (absent !== undefined) throw idsRefused('host_ids', `Host ${quoted(absent)} is not in this host set.`);
 }

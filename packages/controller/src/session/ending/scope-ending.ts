@@ -10,7 +10,8 @@ import { holdersAmong, type LostRights } from '../../iam/lost-rights.ts';
 import type { Connection, Database } from '../../store/database.ts';
 import { record } from '../../store/deleted-resource-repository.ts';
 import { beginEndingAndTell } from '../session-ending.ts';
-import { chunksOf, type SessionSelector } from '../session-repository.ts';
+import { chunksOf } from '../../store/chunks.ts';
+import type { SessionSelector } from '../session-repository.ts';
 import {
   allowStatementsOf,
   clearAliasesWithin,

@@ -21,7 +21,8 @@ import { record } from '../../store/deleted-resource-repository.ts';
 import type { IamUserTable } from '../../store/schema.ts';
 import { bumpVersion, holdVersion } from '../../store/versioned-update.ts';
 import { beginEndingAndTell } from '../session-ending.ts';
-import { chunksOf, type SessionSelector } from '../session-repository.ts';
+import { chunksOf } from '../../store/chunks.ts';
+import type { SessionSelector } from '../session-repository.ts';
 
 const notFound = (): StileError => new StileError('notFound', 'Resource not found.');
 
