@@ -837,7 +837,7 @@ export interface RoleInput {
 /** RoleExplanation in answers. */
 export interface RoleExplanation {
   readonly user_id?: string;
-  /** The account that the templates of grants stand for. */
+  /** The account that the templates of grants stand for; for callers who may see it. */
   readonly account_id?: string;
   /** The resource, or what the collection is in. */
   readonly id?: string;

@@ -1,4 +1,5 @@
 /** Scopes, users, groups and roles over HTTP: what the recorded answers do not show. */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestController, type TestController } from '../../../../test/support/controller.ts';
 
@@ -123,6 +124,56 @@ describe('explaining a right', () => {
     const denied = await ask(`user_id=${plainUser}&id=${targetId}&action=delete`, stile.user);
     expect(JSON.stringify(denied)).not.toMatch(/"role_id"|Authenticated/);
     await send('DELETE', `/v1/roles/${listing}`);
+  });
+
+  test('tells nothing that reading the role or the user would hide', async () => {
+    const own = `user_id=u_1234567890&id=acctpw_0987654321&type=account&action=change-password`;
+    const made = await makeRole('global', plainUser, 'type=role;actions=list');
+    const path = `/v1/roles/${made}`;
+    await send('POST', `${path}:add-grants`, {
+      version: 3,
+      grant_strings: ['ids=*;type=role;actions=read;output_fields=id,name'],
+    });
+    const hidden = await ask(own, stile.user);
+    expect(hidden).toMatchObject({ allowed: true, hidden_role_count: 1 });
+    expect(JSON.stringify(hidden)).not.toMatch(/ids=|acctpw_1234567890/);
+    const denied = await ask(own.replace('u_1234567890', plainUser), stile.user);
+    expect(JSON.stringify(denied)).not.toMatch(/ids=\*/);
+
+    await send('POST', `${path}:set-grants`, {
+      version: 4,
+      grant_strings: ['type=role;actions=list', 'ids=*;type=role;actions=read'],
+    });
+    const question = `user_id=u_1234567890&id=acctpw_0987654321&action=no-op`;
+    const shown = JSON.stringify(await ask(question, stile.user));
+    expect(shown).toContain('ids=*;type=*;actions=*');
+    expect(shown).not.toContain('acctpw_1234567890');
+    const near = JSON.stringify(
+      await ask(`user_id=${plainUser}&id=acctpw_1234567890&action=read`, stile.user),
+    );
+    expect(near).toContain('{{.Account.Id}}, which is an account of the user');
+    expect(JSON.stringify(await ask(question))).toContain('"account_id":"acctpw_1234567890"');
+    await send('DELETE', path);
+  });
+
+  test('holds nobody else up, however many grants stand in the way', async () => {
+    const roles = await Promise.all(
+      Array.from({ length: 12 }, async (_each, at) => {
+        const made = await send('POST', '/v1/roles', { scope_id: projectId });
+        const grants = Array.from(
+          { length: 1500 },
+          (_grant, index) => `ids=ttcp_${at}x${index};actions=update,delete,read,authorize-session`,
+        );
+        await send('POST', `/v1/roles/${idOf(made)}:set-grants`, { version: 1, grant_strings: grants });
+        return idOf(made);
+      }),
+    );
+    const delay = monitorEventLoopDelay({ resolution: 5 });
+    delay.enable();
+    await ask(`user_id=${plainUser}&id=${targetId}&action=delete`);
+    delay.disable();
+    expect(delay.max / 1e6).toBeLessThan(250);
+    for (const id of roles) await send('DELETE', `/v1/roles/${id}`);
   });
 
   test('refuses what is no question, and what does not exist', async () => {

@@ -43,28 +43,29 @@ export async function listAuthTokenIdsOfKey(db: Connection, keyVersion: number):
 }
 
 /**
- * Whether a token may be made: the user is there, is not disabled and has the account. Holds both until the unit of work ends: who
- * disables the user or takes the account away comes before, and is seen here, or after, and sees the token. SQLite has one writer.
+ * Adds a token, unless its user was disabled or its account is the user's no longer; false then. Waits for such a change that is under
+ * way: whoever makes it ends the tokens that it finds, and one that comes later must not be good again one day.
+ * @throws {StileError} notFound when its auth method is gone
  */
-export async function lockTokenOwner(
+export async function addAuthToken(
   tx: Connection,
   engine: Database['engine'],
-  owner: { readonly userId: string; readonly accountId: string },
+  row: AuthTokenTable,
 ): Promise<boolean> {
-  const query = tx
-    .selectFrom('iam_user')
-    .innerJoin('account', 'account.user_id', 'iam_user.id')
-    .select('iam_user.id')
-    .where('iam_user.id', '=', owner.userId)
-    .where('account.id', '=', owner.accountId)
-    .where('iam_user.disabled_at', 'is', null);
-  const row = await (engine === 'postgres' ? query.forShare() : query).executeTakeFirst();
-  return row !== undefined;
-}
-
-/** Adds a token. @throws {StileError} notFound when its user, account or auth method is gone */
-export async function addAuthToken(tx: Connection, row: AuthTokenTable): Promise<void> {
-  await tx.insertInto('auth_token').values(row).execute();
+  const lock = engine === 'postgres' ? sql`for share` : sql``;
+  const entries = Object.entries(row);
+  const added = await sql<{ id: string }>`
+    with
+      present_user as (
+        select id from iam_user where id = ${row.user_id} and disabled_at is null ${lock}),
+      present_account as (
+        select id from account where id = ${row.account_id} and user_id = ${row.user_id} ${lock})
+    insert into auth_token (${sql.join(entries.map(([name]) => sql.ref(name)))})
+    select ${sql.join(entries.map(([, value]) => value))}
+    where exists (select 1 from present_user)
+      and (cast(${row.account_id} as text) is null or exists (select 1 from present_account))
+    returning id`.execute(tx);
+  return added.rows.length > 0;
 }
 
 /** Runs at every request. */

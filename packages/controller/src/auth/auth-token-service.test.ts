@@ -4,11 +4,12 @@ import { expect, it } from 'vitest';
 import { describeBothEngines } from '../../../../test/support/engines.ts';
 import { makeIdentities, testIds } from '../../../../test/support/identities.ts';
 import { ManualClock } from '../../../../test/support/manual-clock.ts';
+import { waitingStatement } from '../../../../test/support/waiting-statement.ts';
 import { setUserDisabled, deleteUser } from '../iam/user-repository.ts';
 import { bindAccounts, unbindAccounts } from '../iam/user/user-account-repository.ts';
 import { KeyService } from '../keys/key-service.ts';
 import { generateRootKey, rootKeyOf } from '../keys/root-key.ts';
-import type { Database } from '../store/database.ts';
+import type { Connection, Database } from '../store/database.ts';
 import { endAuthToken, revokeAuthTokens } from './auth-token-repository.ts';
 import { AuthTokenService } from './auth-token-service.ts';
 import { parseAuthToken } from './auth-token-text.ts';
@@ -50,6 +51,39 @@ function storedToken(database: Database, id: string) {
 }
 
 describeBothEngines('auth tokens', ({ open }) => {
+  it.each<[string, (tx: Connection) => Promise<unknown>]>([
+    [
+      'the user is disabled',
+      (tx) => tx.updateTable('iam_user').set({ disabled_at: 1 }).where('id', '=', who.userId).execute(),
+    ],
+    [
+      'the account is taken from its user',
+      (tx) => tx.updateTable('account').set({ user_id: null }).where('id', '=', who.accountId).execute(),
+    ],
+  ])('are not given to a login during which %s', async (_title, change) => {
+    const database = await open();
+    const { tokens, close } = await install(database, new ManualClock());
+    let finish = (): void => undefined;
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const changing = await new Promise<{ readonly done: Promise<void> }>((resolve) => {
+      const done = database.write(async (tx) => {
+        await change(tx);
+        resolve({ done });
+        await finished;
+      });
+    });
+    const issuing = tokens.issue(who);
+    issuing.catch(() => undefined);
+    await waitingStatement(database);
+    finish();
+    await changing.done;
+    await expect(issuing).rejects.toMatchObject({ code: 'unauthenticated' });
+    expect(await database.reader.selectFrom('auth_token').select('id').execute()).toEqual([]);
+    await close();
+  });
+
   it('say who calls, with account and scope', async () => {
     const { tokens, close } = await install(await open(), new ManualClock());
     const { row, text } = await tokens.issue(who);

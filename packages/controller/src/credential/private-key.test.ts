@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createCipheriv, createHash, generateKeyPairSync } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -51,7 +51,12 @@ describe('private keys in PEM of OpenSSL', () => {
   test('an encrypted one is taken with its passphrase, without one, and with no other', async () => {
     const pem = String(rsa.export({ type: 'pkcs1', format: 'pem', ...locked }));
     expect(await check(pem, 'right')).toMatchObject({ isEncrypted: true });
+    expect(await check(pem.replaceAll('\n', '\r\n'), 'right')).toMatchObject({ isEncrypted: true });
     expect(await check(pem)).toMatchObject({ isEncrypted: true });
+    const triple = String(
+      ec.export({ type: 'sec1', format: 'pem', cipher: 'des-ede3-cbc', passphrase: 'ü' }),
+    );
+    expect(await check(triple, 'ü')).toMatchObject({ isEncrypted: true });
     await expect(check(pem, 'wrong')).rejects.toEqual(wrongPassphrase);
     await expect(check(pem, '')).rejects.toEqual(wrongPassphrase);
   });
@@ -66,6 +71,69 @@ describe('private keys in PEM of OpenSSL', () => {
     );
     await expect(check('not a key')).rejects.toEqual(refused('private_key', 'no PEM block was found'));
     await expect(check('')).rejects.toEqual(unreadable);
+  });
+});
+
+/** DER, as far as the tests write it: with the shortest length, or OpenSSL does not begin to read. */
+const der = (tag: number, content: Buffer): Buffer => {
+  const { length } = content;
+  const long = Buffer.from(
+    length.toString(16).padStart(length > 0xffff ? 6 : length > 0xff ? 4 : 2, '0'),
+    'hex',
+  );
+  const head = length < 0x80 ? Buffer.of(length) : Buffer.concat([Buffer.of(0x80 + long.length), long]);
+  return Buffer.concat([Buffer.of(tag), head, content]);
+};
+const sequence = (...parts: Buffer[]): Buffer => der(0x30, Buffer.concat(parts));
+const number = (bytes: Buffer): Buffer =>
+  der(0x02, (bytes[0] ?? 0) < 0x80 ? bytes : Buffer.concat([Buffer.of(0), bytes]));
+
+/** PKCS #8 of an algorithm whose public key is computed while it is read, with numbers of `bytes` bytes. */
+function endlessKey(algorithm: string, bytes: number): Buffer {
+  const odd = Buffer.alloc(bytes, 0xff);
+  const parameters = sequence(number(odd), number(Buffer.alloc(32, 0xff)), number(Buffer.of(2)));
+  const oid = der(0x06, Buffer.from(algorithm, 'hex'));
+  return sequence(number(Buffer.of(0)), sequence(oid, parameters), der(0x04, number(odd)));
+}
+
+describe('a key that is work without end', () => {
+  const dsa = '2a8648ce380401';
+  const block = (label: string, body: string): string =>
+    `-----BEGIN ${label}-----\n${body.replace(/.{64}/g, '$&\n')}\n-----END ${label}-----\n`;
+
+  test.each(['PRIVATE KEY', 'RSA PRIVATE KEY', 'EC PRIVATE KEY', 'DSA PRIVATE KEY'])(
+    'is refused before any is done, as %s',
+    async (label) => {
+      const before = performance.now();
+      await expect(check(block(label, endlessKey(dsa, 6000).toString('base64')))).rejects.toEqual(
+        refused('private_key', 'the key is damaged'),
+      );
+      // Computed, it takes some 25 seconds.
+      expect(performance.now() - before).toBeLessThan(1000);
+    },
+  );
+
+  test('is refused also when a passphrase hides it', async () => {
+    const iv = Buffer.alloc(16, 7);
+    const md5 = (...parts: (Buffer | string)[]): Buffer =>
+      parts.reduce((hash, part) => hash.update(part), createHash('md5')).digest();
+    const first = md5('right', iv.subarray(0, 8));
+    const key = Buffer.concat([first, md5(first, 'right', iv.subarray(0, 8))]);
+    const cipher = createCipheriv('aes-256-cbc', key, iv);
+    const hide = (content: Buffer): string => {
+      const sealed = Buffer.concat([cipher.update(content), cipher.final()]).toString('base64');
+      const headers = `Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,${iv.toString('hex')}\n\n`;
+      return `-----BEGIN RSA PRIVATE KEY-----\n${headers}${sealed}\n-----END RSA PRIVATE KEY-----\n`;
+    };
+    const before = performance.now();
+    await expect(check(hide(endlessKey(dsa, 6000)), 'right')).rejects.toEqual(wrongPassphrase);
+    expect(performance.now() - before).toBeLessThan(1000);
+  });
+
+  test('is refused by its length, whatever it is', async () => {
+    await expect(check(block('RSA PRIVATE KEY', 'A'.repeat(70_000)))).rejects.toEqual(
+      refused('private_key', 'it is longer than 65536 characters'),
+    );
   });
 });
 

@@ -1,17 +1,12 @@
 /** Checks of SSH private keys and their passphrases: what is stored can be used (http-api.md §2.13). */
-import { createPrivateKey } from 'node:crypto';
 import { StileError } from '@stile/protocol';
 import type { Secret } from '@stile/runtime';
 import { attributeRefused } from './credential.ts';
 import { KeyProblem, opensWith, readOpenSshKey, type OpenSshKey } from './openssh-key.ts';
+import { pemLabels, readPemKey } from './pem-key.ts';
 
-/** Formats that node:crypto reads; encrypted ones by a passphrase and MD5, which costs nothing (RFC 1421 headers). */
-const plainLabels: ReadonlySet<string> = new Set([
-  'RSA PRIVATE KEY',
-  'EC PRIVATE KEY',
-  'DSA PRIVATE KEY',
-  'PRIVATE KEY',
-]);
+/** Longest text of a key: an RSA key of 16,384 bits has 12,700 characters. */
+const mostCharacters = 65_536;
 
 /** Checks that wait for their turn; one runs at a time, each is some seconds of work at most. */
 const mostWaiting = 8;
@@ -51,45 +46,27 @@ function read(text: string): ReadKey {
   }
 }
 
-/** The first PEM block (RFC 7468): its label, what stands between its lines, and the whole. */
-function firstBlock(text: string): { readonly label: string; readonly body: string; readonly block: string } {
+/** The first PEM block (RFC 7468): its label, and what stands between its lines. */
+function firstBlock(text: string): { readonly label: string; readonly body: string } {
   const begin = /-----BEGIN ([A-Z0-9 ]{1,40})-----/.exec(text);
   const [opening = '', label = ''] = begin ?? [];
   const start = begin?.index ?? 0;
   const closing = `-----END ${label}-----`;
   const end = text.indexOf(closing, start + opening.length);
   if (begin === null || end < 0) throw new KeyProblem('no PEM block was found');
-  return {
-    label,
-    body: text.slice(start + opening.length, end),
-    block: text.slice(start, end + closing.length),
-  };
+  return { label, body: text.slice(start + opening.length, end) };
 }
 
 function readPem(text: string): ReadKey {
-  const { label, body, block } = firstBlock(text);
+  if (text.length > mostCharacters) throw new KeyProblem(`it is longer than ${mostCharacters} characters`);
+  const { label, body } = firstBlock(text);
   if (label === 'OPENSSH PRIVATE KEY') {
     const key = readOpenSshKey(Buffer.from(body, 'base64'));
     return { isEncrypted: key.isEncrypted, opens: (passphrase) => inTurn(key, passphrase) };
   }
-  if (!plainLabels.has(label)) throw new KeyProblem(`a PEM block of type "${label}" is not supported`);
-  const isEncrypted = /^Proc-Type: *4, *ENCRYPTED *\r?$/m.test(body);
-  if (!isEncrypted && !canRead(block)) throw new KeyProblem('the key is damaged');
-  return { isEncrypted, opens: (passphrase) => Promise.resolve(canRead(block, passphrase)) };
-}
-
-function canRead(block: string, passphrase?: string): boolean {
-  try {
-    createPrivateKey({
-      key: block,
-      format: 'pem',
-      ...(passphrase === undefined ? {} : { passphrase }),
-    });
-    return true;
-  } catch {
-    // Whatever OpenSSL has against it: the text is no key that this passphrase opens.
-    return false;
-  }
+  if (!pemLabels.has(label)) throw new KeyProblem(`a PEM block of type "${label}" is not supported`);
+  const key = readPemKey(label, body);
+  return { ...key, opens: (passphrase) => Promise.resolve(key.opens(passphrase)) };
 }
 
 async function inTurn(key: OpenSshKey, passphrase: string): Promise<boolean> {

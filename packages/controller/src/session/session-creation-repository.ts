@@ -38,7 +38,10 @@ const columns: Readonly<Record<keyof SessionTable, true>> = {
 };
 const columnNames = Object.keys(columns) as (keyof SessionTable)[];
 
-/** `lock` stands behind each read of a row: it makes the statement wait for a change of it that is under way. */
+/**
+ * `lock` stands behind each read of a row: it makes the statement wait for a change of it that is under way. A token is revoked by an
+ * update, which a key share would not wait for; the user comes first, as where a user's tokens are revoked.
+ */
 function insertion(
   lock: (strength: 'share' | 'key share', table: string) => RawBuilder<unknown>,
 ): PreparedQuery<SessionTable, { id: string }> {
@@ -55,7 +58,7 @@ function insertion(
           join iam_user on iam_user.id = auth_token.user_id
           where auth_token.id = ${input.auth_token_id} and auth_token.revoked_at is null
             and iam_user.disabled_at is null
-          ${lock('key share', 'auth_token')} ${lock('share', 'iam_user')}),
+          ${lock('share', 'iam_user')} ${lock('share', 'auth_token')}),
         present_host as (
           select host.id from host where host.id = ${input.host_id} ${lock('key share', 'host')}),
         present_host_set as (

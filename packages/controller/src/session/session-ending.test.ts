@@ -17,8 +17,11 @@ import {
 import type { SessionWorld } from '../../../../test/support/session-world.ts';
 import { waitingStatement } from '../../../../test/support/waiting-statement.ts';
 import { lookupAlias } from '../alias/alias-repository.ts';
+import { revokeAuthTokens } from '../auth/auth-token-repository.ts';
 import type { Caller } from '../auth/auth-token-service.ts';
+import type { Connection } from '../store/database.ts';
 import { listSince } from '../store/deleted-resource-repository.ts';
+import { bumpVersion } from '../store/versioned-update.ts';
 import type { Target } from '../target/target.ts';
 import type { Worker } from '../worker-registry/worker.ts';
 import { insertConnection } from './connection-repository.ts';
@@ -333,7 +336,27 @@ describeBothEngines('what ends sessions along with something else', (engineTest)
     await world.close();
   });
 
-  test('a session waits for the end of a transaction that deletes its auth token, and is refused then', async () => {
+  test.each<[string, (tx: Connection, caller: Caller) => Promise<unknown>]>([
+    [
+      'deletes its auth token',
+      (tx, caller) =>
+        tx
+          .deleteFrom('auth_token')
+          .where('id', '=', caller.authTokenId ?? '')
+          .execute(),
+    ],
+    [
+      'revokes its auth token',
+      (tx, caller) => revokeAuthTokens(tx, [caller.authTokenId ?? ''], { reason: 'key destroyed', nowUs: 1 }),
+    ],
+    [
+      'changes its user and revokes its auth token',
+      async (tx, caller) => {
+        await bumpVersion(tx, 'iam_user', { id: caller.userId, version: 1, nowUs: 1 });
+        await revokeAuthTokens(tx, [caller.authTokenId ?? ''], { reason: 'account removed', nowUs: 1 });
+      },
+    ],
+  ])('a session waits for the end of a transaction that %s, and is refused then', async (_title, change) => {
     const { world } = await newWorld(engineTest);
     const caller = await addCaller(world);
     const target = await addTarget(world);
@@ -341,12 +364,9 @@ describeBothEngines('what ends sessions along with something else', (engineTest)
     const finished = new Promise<void>((resolve) => {
       finish = resolve;
     });
-    const deleting = await new Promise<{ readonly done: Promise<void> }>((resolve) => {
+    const changing = await new Promise<{ readonly done: Promise<void> }>((resolve) => {
       const done = world.database.write(async (tx) => {
-        await tx
-          .deleteFrom('auth_token')
-          .where('id', '=', caller.authTokenId ?? '')
-          .execute();
+        await change(tx, caller);
         resolve({ done });
         await finished;
       });
@@ -358,7 +378,7 @@ describeBothEngines('what ends sessions along with something else', (engineTest)
     );
     expect(await Promise.race([settled, waitingStatement(world.database)])).toBe('waits');
     finish();
-    await deleting.done;
+    await changing.done;
     await expect(adding).rejects.toMatchObject({ code: 'conflict' });
     await world.close();
   });

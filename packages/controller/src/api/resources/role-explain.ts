@@ -42,7 +42,10 @@ const findingFields = {
 
 const schema = schemaOf('RoleExplanation', {
   user_id: shownText,
-  account_id: { ...shownText, summary: 'The account that the templates of grants stand for.' },
+  account_id: {
+    ...shownText,
+    summary: 'The account that the templates of grants stand for; for callers who may see it.',
+  },
   id: { ...shownText, summary: 'The resource, or what the collection is in.' },
   type: shownText,
   scope_id: { ...shownText, summary: 'The scope in which it is decided.' },
@@ -128,10 +131,12 @@ interface LocatedQuestion {
   readonly asked: AclResource;
   readonly askedOwnerId: string | undefined;
   readonly userId: string;
+  /** The user, as the ACL sees it. */
+  readonly user: AclResource;
 }
 
 async function locate(services: ApiServices, input: ExplainInput): Promise<LocatedQuestion> {
-  required(await services.users.lookup(input.userId));
+  const user = required(await services.users.lookup(input.userId));
   const { type, id, on } = input;
   const own = resourceTypeOfId(id) ?? 'scope';
   const found = required(await services.explanation.lookupResource(own, id));
@@ -146,7 +151,18 @@ async function locate(services: ApiServices, input: ExplainInput): Promise<Locat
     asked,
     askedOwnerId: on === 'item' ? found.ownerId : undefined,
     userId: input.userId,
+    user: resourceIn(await readScope(services.scopes, user.scope_id), 'user', user.id),
   };
+}
+
+/** Whether the caller sees which accounts the user has. */
+function showsAccounts(access: Access, { user }: LocatedQuestion): boolean {
+  const { authorized, outputFields } = access.acl.decide(user, 'read');
+  return authorized && outputFields.includes('account_ids');
+}
+
+function withoutAccount(text: string, { accountId }: ExplainedQuestion): string {
+  return accountId === undefined ? text : text.replaceAll(accountId, 'an account of the user');
 }
 
 type FindingValues = Output<typeof findingFields>;
@@ -186,16 +202,27 @@ async function scopesOf(
   return known;
 }
 
-/** Splits findings by whether the caller may read their role. */
+/** Fields of a role that a finding tells of; a caller whose grants hide one of them must not learn it here. */
+const toldFields = ['grant_strings', 'grant_scope_ids', 'principal_ids', 'name'] as const;
+
+/** Splits findings by whether the caller may read all of their role that they tell of. */
 async function readableOf(
   services: ApiServices,
   access: Access,
   findings: readonly GrantFinding[],
 ): Promise<{ readonly shown: readonly GrantFinding[]; readonly hidden: readonly GrantFinding[] }> {
   const scopes = await scopesOf(services, findings);
-  const isReadable = ({ roleId, roleScopeId }: GrantFinding): boolean => {
+  const mayRead = (roleId: string, roleScopeId: string): boolean => {
     const scope = scopes.get(roleScopeId);
-    return scope !== undefined && access.may(resourceIn(scope, 'role', roleId), 'read');
+    if (scope === undefined) return false;
+    const { authorized, outputFields } = access.acl.decide(resourceIn(scope, 'role', roleId), 'read');
+    return authorized && toldFields.every((field) => outputFields.includes(field));
+  };
+  const known = new Map<string, boolean>();
+  const isReadable = ({ roleId, roleScopeId }: GrantFinding): boolean => {
+    const answer = known.get(roleId) ?? mayRead(roleId, roleScopeId);
+    known.set(roleId, answer);
+    return answer;
   };
   return { shown: findings.filter(isReadable), hidden: findings.filter((each) => !isReadable(each)) };
 }
@@ -234,13 +261,14 @@ export function roleExplainOperation(services: ApiServices): Operation {
       const own = await readableOf(services, access, matches);
       const near = await readableOf(services, access, allowed ? [] : others);
       const nearest = near.shown.slice(0, mostClosest);
-      const first = new Set(others.slice(0, mostClosest));
-      const nearHidden = near.hidden.filter((finding) => first.has(finding));
+      const closest = new Set(others.slice(0, mostClosest));
+      const nearHidden = near.hidden.filter((finding) => closest.has(finding));
+      const accountId = showsAccounts(access, found) ? answer.accountId : undefined;
       const hidden = new Set([...own.hidden, ...nearHidden].map((finding) => finding.roleId));
       return ok(
         renderItem(schema, {
           user_id: input.userId,
-          account_id: answer.accountId,
+          account_id: accountId,
           id: input.id,
           type: input.type,
           scope_id: found.asked.scopeId,
@@ -252,7 +280,7 @@ export function roleExplainOperation(services: ApiServices): Operation {
             ...findingValues(finding, answer),
             mismatches: finding.mismatches.map(({ obstacle, text }) => ({
               field: obstacle,
-              description: text,
+              description: accountId === undefined ? withoutAccount(text, answer) : text,
             })),
           })),
           hidden_role_count: hidden.size,

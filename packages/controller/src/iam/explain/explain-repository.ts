@@ -95,12 +95,13 @@ export interface DecidingRole {
   readonly principalIds: readonly string[];
 }
 
-/** Roles looked at beside those that the user holds. */
+/** Roles looked at beside those that the user holds, and grants of them: each is read again at every question. */
 const mostOthers = 1000;
+const mostOtherGrants = 10_000;
 
 /**
- * The roles that the principals hold, and those that would reach the scope if they did; of the latter the newest 1000. In the order
- * of their making.
+ * The roles that the principals hold, and those that would reach the scope if they did; of the latter the newest 1000 as long as they
+ * have no more than 10,000 grants. In the order of their making. Of a role's principals those that were asked for.
  */
 export async function listDecidingRoles(
   db: Connection,
@@ -118,7 +119,7 @@ export async function listDecidingRoles(
     .execute();
   const reaching = await listReachingRoleIds(db, question.scopeId, question.parentScopeId);
   const ids = [...new Set([...held.map((row) => row.role_id), ...reaching])];
-  return ids.length === 0 ? [] : rolesOf(db, ids);
+  return ids.length === 0 ? [] : rolesOf(db, ids, question.principalIds);
 }
 
 async function listReachingRoleIds(
@@ -129,7 +130,15 @@ async function listReachingRoleIds(
   const rows = await db
     .selectFrom('iam_role')
     .innerJoin('iam_role_grant_scope', 'iam_role_grant_scope.role_id', 'iam_role.id')
-    .select(['iam_role.id', 'iam_role.created_at'])
+    .select((eb) => [
+      'iam_role.id',
+      'iam_role.created_at',
+      eb
+        .selectFrom('iam_role_grant')
+        .select((grants) => grants.fn.countAll().as('grants'))
+        .whereRef('iam_role_grant.role_id', '=', 'iam_role.id')
+        .as('grants'),
+    ])
     .distinct()
     .where((eb) =>
       eb.or([
@@ -146,10 +155,20 @@ async function listReachingRoleIds(
     .orderBy('iam_role.created_at', 'desc')
     .limit(mostOthers)
     .execute();
-  return rows.map((row) => row.id);
+  let grants = 0;
+  return rows
+    .filter((row) => {
+      grants += Number(row.grants);
+      return grants <= mostOtherGrants;
+    })
+    .map((row) => row.id);
 }
 
-async function rolesOf(db: Connection, ids: readonly string[]): Promise<DecidingRole[]> {
+async function rolesOf(
+  db: Connection,
+  ids: readonly string[],
+  principalIds: readonly string[],
+): Promise<DecidingRole[]> {
   const [roles, grants, scopes, principals] = await Promise.all([
     db
       .selectFrom('iam_role')
@@ -175,6 +194,7 @@ async function rolesOf(db: Connection, ids: readonly string[]): Promise<Deciding
       .selectFrom('iam_role_principal')
       .selectAll()
       .where('role_id', 'in', ids)
+      .where('principal_id', 'in', principalIds)
       .orderBy('principal_id')
       .execute(),
   ]);

@@ -10,7 +10,7 @@ import type { KeyService, KeyVersion } from '../../keys/key-service.ts';
 import { listSealedColumns, type SealedPlace } from '../../keys/sealed-place-repository.ts';
 import type { Connection, Database } from '../../store/database.ts';
 import { record } from '../../store/deleted-resource-repository.ts';
-import { sealContext } from '../../worker-registry/cluster-authority.ts';
+import { sealContext as sealAuthority } from '../../worker-registry/cluster-authority.ts';
 import { registrationSecretContext } from '../../worker-registry/worker-registry.ts';
 import { beginEndingAndTell } from '../session-ending.ts';
 import { chunksOf } from '../../store/chunks.ts';
@@ -22,7 +22,7 @@ export type { KeyVersion } from '../../keys/key-service.ts';
 export const sealedPlaces: readonly SealedPlace[] = [
   { table: 'session', column: 'private_key_sealed', context: sealContexts.privateKey },
   { table: 'session', column: 'tofu_token_sealed', context: sealContexts.tofuToken },
-  { table: 'cluster_authority', column: 'private_key_sealed', context: sealContext },
+  { table: 'cluster_authority', column: 'private_key_sealed', context: sealAuthority },
   { table: 'credential', column: 'secret_sealed', context: (id) => sealCredential('secret', id) },
   { table: 'credential', column: 'passphrase_sealed', context: (id) => sealCredential('passphrase', id) },
   { table: 'worker', column: 'registration_secret_sealed', context: registrationSecretContext },
