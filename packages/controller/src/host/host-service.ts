@@ -2,14 +2,15 @@
  * Use cases of static host catalogs, host sets and hosts. Deleting one ends sessions, so those use cases stand in
  * session/session-ending.ts.
  */
-import { StileError, newId, quoted } from '@stile/protocol';
+import { newId, quoted } from '@stile/protocol';
 import type { Clock } from '@stile/runtime';
 import type { MembershipAction } from '../iam/membership.ts';
 import type { Database } from '../store/database.ts';
 import type { PageRequest } from '../store/page.ts';
 import type { ListPermission, ListPermissions } from '../store/permitted-rows.ts';
 import { bumpVersion, updateVersioned } from '../store/versioned-update.ts';
-import { differenceOf, idsRefused, requireHostAddress, wrongVersion } from './host.ts';
+import { notFound, wrongVersion } from '../store/store-error.ts';
+import { differenceOf, idsRefused, requireHostAddress } from './host.ts';
 import type { Host, HostCatalog, HostChanges, HostSet, NameChanges } from './host.ts';
 import * as repository from './host-repository.ts';
 
@@ -43,8 +44,6 @@ export interface NewHostSet extends NameChanges {
 export interface NewHost extends NewHostSet {
   readonly address: string;
 }
-
-const notFound = (): StileError => new StileError('notFound', 'Resource not found.');
 
 /** Create, read, list and update of everything in a static catalog. */
 export class HostService {

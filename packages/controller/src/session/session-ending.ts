@@ -2,7 +2,6 @@
  * What ends sessions, alone or along with something else (session-protocol.md §5.7): each use case is one transaction that
  * changes its resource and moves its sessions to canceling; after the commit the end is pushed to the workers.
  */
-import { StileError } from '@stile/protocol';
 import type { Clock } from '@stile/runtime';
 import { clearAliasDestination } from '../alias/alias-repository.ts';
 import { deleteAccountRows, lockAccounts } from '../auth/account-repository.ts';
@@ -19,10 +18,9 @@ import type { TargetFields } from '../target/target.ts';
 import { terminateAndTell } from './connection-ending.ts';
 import { listAllOpenOfWorker } from './connection-repository.ts';
 import { chunksOf } from '../store/chunks.ts';
+import { notFound } from '../store/store-error.ts';
 import { beginEnding } from './session-repository.ts';
 import type { EndingCause, SessionSelector } from './session-repository.ts';
-
-const notFound = (): StileError => new StileError('notFound', 'Resource not found.');
 
 /**
  * Moves the selected sessions to canceling; those with nothing open terminate at once, the others are announced, so that

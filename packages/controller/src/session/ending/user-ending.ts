@@ -9,7 +9,6 @@ import { listAuthTokenIdsOf, revokeAuthTokens } from '../../auth/auth-token-repo
 import {
   idsRefused,
   membershipChange,
-  wrongVersion,
   type MembershipAction,
   type MembershipWords,
 } from '../../iam/membership.ts';
@@ -22,9 +21,8 @@ import type { IamUserTable } from '../../store/schema.ts';
 import { bumpVersion, holdVersion } from '../../store/versioned-update.ts';
 import { beginEndingAndTell } from '../session-ending.ts';
 import { chunksOf } from '../../store/chunks.ts';
+import { notFound, wrongVersion } from '../../store/store-error.ts';
 import type { SessionSelector } from '../session-repository.ts';
-
-const notFound = (): StileError => new StileError('notFound', 'Resource not found.');
 
 const accountWords: MembershipWords = {
   field: 'account_ids',
