@@ -7,7 +7,7 @@ import type { Connection, Database } from '../store/database.ts';
 import { isOpenConnection } from '../store/page.ts';
 import { PreparedQuery } from '../store/prepared-query.ts';
 import type { SessionConnection } from './session.ts';
-import { chunkSize, chunksOf } from './session-repository.ts';
+import { chunkSize, chunksOf } from '../store/chunks.ts';
 
 const columns: Readonly<Record<keyof SessionConnection, true>> = {
   id: true,

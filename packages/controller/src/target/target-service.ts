@@ -301,14 +301,15 @@ function requireIdsFit(
     readonly known: ReadonlySet<string>;
   },
 ): void {
-  const { action, present, wanted, known } = ids;
-  const absent = wanted.find((id) => action === 'remove' && !present.includes(id));
+  const { action, wanted, known } = ids;
+  const present = new Set(ids.present);
+  const absent = wanted.find((id) => action === 'remove' && !present.has(id));
   if (absent !== undefined) throw idsRefused(field, `${thing} ${quoted(absent)} is not set on this target.`);
   const foreign = wanted.find((id) => action !== 'remove' && !known.has(id));
   if (foreign !== undefined) {
     throw idsRefused(field, `${thing} ${quoted(foreign)} is not in the scope of this target.`);
   }
-  const twice = wanted.find((id) => action === 'add' && present.includes(id));
+  const twice = wanted.find((id) => action === 'add' && present.has(id));
   if (twice !== undefined)
     throw idsRefused(field, `${thing} ${quoted(twice)} is already set on this target.`);
 }

@@ -29,6 +29,7 @@ import type { Clock } from '@stile/runtime';
 import type { KeyService } from '../keys/key-service.ts';
 import { decodeSpki, verifyEd25519 } from '../pki/ed25519.ts';
 import type { Database } from '../store/database.ts';
+import { wrongVersion } from '../store/store-error.ts';
 import type { ClusterAuthority } from './cluster-authority.ts';
 import {
   activationLifetimeUs,
@@ -183,7 +184,7 @@ export class WorkerRegistry {
       repository.updateWorkerRow(tx, { id, version, changes, nowUs }),
     );
     this.selection.forget();
-    return worker ?? Promise.reject(wrongVersion(id));
+    return worker ?? Promise.reject(wrongVersion('Worker', id));
   }
 
   /**
@@ -194,12 +195,12 @@ export class WorkerRegistry {
     const nowUs = this.#clock.nowUs();
     const worker = await this.#database.write(async (tx) => {
       const before = await repository.lookupWorker(tx, id);
-      if (before === undefined || before.version !== version) throw wrongVersion(id);
+      if (before === undefined || before.version !== version) throw wrongVersion('Worker', id);
       const changes = { api_tags: encodeTags(changedTags(before, change)) };
       return repository.updateWorkerRow(tx, { id, version, changes, nowUs });
     });
     this.selection.forget();
-    return worker ?? Promise.reject(wrongVersion(id));
+    return worker ?? Promise.reject(wrongVersion('Worker', id));
   }
 
   /**
@@ -372,10 +373,6 @@ export function requireRegistrationRequest(text: string): RegistrationRequest {
 /** Context of the seal of a registration's secret. */
 export function registrationSecretContext(workerId: string): string {
   return `worker/registration_secret/${workerId}`;
-}
-
-function wrongVersion(id: string): StileError {
-  return new StileError('notFound', `Worker "${id}" doesn't exist or incorrect version provided.`);
 }
 
 function notThisWorker(): StileError {

@@ -1,5 +1,5 @@
 /** Use cases of groups: sets of users that hold roles together (http-api.md §2.7). */
-import { quoted, recoveryUserId, StileError } from '@stile/protocol';
+import { quoted, recoveryUserId } from '@stile/protocol';
 import type { Clock } from '@stile/runtime';
 import type { Connection, Database } from '../../store/database.ts';
 import { record } from '../../store/deleted-resource-repository.ts';
@@ -7,14 +7,9 @@ import type { PageRequest } from '../../store/page.ts';
 import type { ListPermissions } from '../../store/permitted-rows.ts';
 import type { IamGroupTable } from '../../store/schema.ts';
 import { bumpVersion, holdRow, holdVersion, updateVersioned } from '../../store/versioned-update.ts';
+import { notFound, wrongVersion } from '../../store/store-error.ts';
 import { holdersAmong, type LostRights } from '../lost-rights.ts';
-import {
-  idsRefused,
-  membershipChange,
-  wrongVersion,
-  type MembershipAction,
-  type MembershipWords,
-} from '../membership.ts';
+import { idsRefused, membershipChange, type MembershipAction, type MembershipWords } from '../membership.ts';
 import { listKnownUserIds } from '../user-repository.ts';
 import * as repository from './group-repository.ts';
 import type { GroupMember } from './group-repository.ts';
@@ -36,8 +31,6 @@ export interface NamedChanges {
 export interface NewGroup extends NamedChanges {
   readonly scopeId: string;
 }
-
-const notFound = (): StileError => new StileError('notFound', 'Resource not found.');
 
 /** Words of an add, set or remove call on members. */
 const words: MembershipWords = {

@@ -2,7 +2,7 @@
  * Use cases of roles: bundles of grants, who holds them and where they apply (grants.md §2.2, http-api.md §2.8). Every change
  * that may take a right away tells `LostRights` in its own unit of work.
  */
-import { quoted, recoveryUserId, StileError, type ParsedGrant } from '@stile/protocol';
+import { quoted, recoveryUserId, type ParsedGrant } from '@stile/protocol';
 import type { Clock } from '@stile/runtime';
 import type { Connection, Database } from '../../store/database.ts';
 import { record } from '../../store/deleted-resource-repository.ts';
@@ -10,15 +10,10 @@ import type { PageRequest } from '../../store/page.ts';
 import type { ListPermissions } from '../../store/permitted-rows.ts';
 import type { IamRoleTable } from '../../store/schema.ts';
 import { bumpVersion, holdRow, holdVersion, updateVersioned } from '../../store/versioned-update.ts';
+import { notFound, wrongVersion } from '../../store/store-error.ts';
 import type { NamedChanges } from '../group/group-service.ts';
 import type { Holders, LostRights } from '../lost-rights.ts';
-import {
-  idsRefused,
-  membershipChange,
-  wrongVersion,
-  type MembershipAction,
-  type MembershipWords,
-} from '../membership.ts';
+import { idsRefused, membershipChange, type MembershipAction, type MembershipWords } from '../membership.ts';
 import { createRole } from '../role-repository.ts';
 import { lookupScopeInfo, lookupScopeInfos } from '../scope-repository.ts';
 import * as repository from './role-change-repository.ts';
@@ -59,8 +54,6 @@ export interface RoleChange {
   /** Id of the user who changes it. */
   readonly by: string;
 }
-
-const notFound = (): StileError => new StileError('notFound', 'Resource not found.');
 
 const principalWords: MembershipWords = {
   field: 'principal_ids',

@@ -13,7 +13,7 @@ import { record } from '../../store/deleted-resource-repository.ts';
 import { sealContext as sealAuthority } from '../../worker-registry/cluster-authority.ts';
 import { registrationSecretContext } from '../../worker-registry/worker-registry.ts';
 import { beginEndingAndTell } from '../session-ending.ts';
-import { chunksOf } from '../session-repository.ts';
+import { chunksOf } from '../../store/chunks.ts';
 import { sealContexts } from '../session.ts';
 
 export type { KeyVersion } from '../../keys/key-service.ts';

@@ -9,7 +9,6 @@ import { listAuthTokenIdsOf, revokeAuthTokens } from '../../auth/auth-token-repo
 import {
   idsRefused,
   membershipChange,
-  wrongVersion,
   type MembershipAction,
   type MembershipWords,
 } from '../../iam/membership.ts';
@@ -21,9 +20,9 @@ import { record } from '../../store/deleted-resource-repository.ts';
 import type { IamUserTable } from '../../store/schema.ts';
 import { bumpVersion, holdVersion } from '../../store/versioned-update.ts';
 import { beginEndingAndTell } from '../session-ending.ts';
-import { chunksOf, type SessionSelector } from '../session-repository.ts';
-
-const notFound = (): StileError => new StileError('notFound', 'Resource not found.');
+import { chunksOf } from '../../store/chunks.ts';
+import { notFound, wrongVersion } from '../../store/store-error.ts';
+import type { SessionSelector } from '../session-repository.ts';
 
 const accountWords: MembershipWords = {
   field: 'account_ids',
