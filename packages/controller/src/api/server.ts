@@ -222,7 +222,11 @@ export class ApiServer {
         ? anonymous
         : await this.#inTime(this.#options.authenticate(credential.text));
     if (credential.text !== undefined && request.stileCaller.userId === anonymousUserId) {
-      if (verdict?.kind === 'allowed') verdict.forgetToken();
+      const again = verdict?.kind === 'allowed' ? verdict.withoutToken() : undefined;
+      if (again !== undefined && again.kind !== 'allowed') {
+        request.stileHeaders = { ...request.stileHeaders, ...again.headers };
+        return send(request, reply, { status: again.status });
+      }
     }
     return undefined;
   }

@@ -3,6 +3,7 @@
  * quotas are fixed windows that begin with their first request; how many are kept is bounded, and a full store says so.
  */
 import { createHash } from 'node:crypto';
+import { isAnonymousAction, isResourceType } from '@stile/protocol/grant';
 import type { Clock } from '@stile/runtime';
 import { networkOf } from './network-address.ts';
 import {
@@ -29,7 +30,12 @@ export interface LimitedRequest {
 
 /** What becomes of a request. */
 export type Verdict =
-  | { readonly kind: 'allowed'; readonly headers: Readonly<Record<string, string>>; forgetToken(): void }
+  | {
+      readonly kind: 'allowed';
+      readonly headers: Readonly<Record<string, string>>;
+      /** To be called when the token is nobody's: the request counts as one without token. */
+      withoutToken(): Verdict;
+    }
   | {
       readonly kind: 'exhausted' | 'full';
       readonly status: 429 | 503;
@@ -84,10 +90,16 @@ export class RateLimiter {
   /** Takes a request from every quota it belongs to, or from none when one is exhausted. */
   take(request: LimitedRequest): Verdict {
     const policy = this.#policyOf(request);
-    if (policy.limits.length === 0) return { kind: 'allowed', headers: {}, forgetToken: () => undefined };
+    const isRefused = request.token === undefined && !isForEverybody(request);
+    const limits = isRefused ? policy.limits.filter(({ per }) => per !== 'total') : policy.limits;
+    return this.#claim(request, policy, limits);
+  }
+
+  /** Takes a request from the quotas of some of an operation's limits. */
+  #claim(request: LimitedRequest, policy: Policy, limits: readonly RateLimit[]): Verdict {
     const nowMs = this.#clock.monotonicMs();
     const claims: Claim[] = [];
-    for (const limit of policy.limits) {
+    for (const limit of limits) {
       const key = keyOf(request, limit.per);
       const quota = this.#quotaOf(key, limit, nowMs);
       if (quota === undefined) return this.#full(nowMs);
@@ -99,18 +111,24 @@ export class RateLimiter {
     return {
       kind: 'allowed',
       headers: headersOf(policy, claims, nowMs),
-      forgetToken: () => this.#forget(claims),
+      withoutToken: () => this.#withoutToken(request, policy, claims),
     };
   }
 
-  /** A token that nobody has must not keep a quota: made-up tokens would fill the store. */
-  #forget(claims: readonly Claim[]): void {
+  /**
+   * A token that nobody has must not keep a quota, or made-up tokens would fill the store; nor give its sender more requests than
+   * callers without one have; and what is refused for it uses up nothing that all callers share.
+   */
+  #withoutToken(request: LimitedRequest, policy: Policy, claims: readonly Claim[]): Verdict {
     for (const { key, limit, quota } of claims) {
       const store = this.#stores.get(limit.periodSeconds);
+      if (limit.per === 'total' && !isForEverybody(request)) quota.used -= 1;
       if (limit.per !== 'auth-token' || store?.get(key) !== quota) continue;
       store.delete(key);
       this.#size -= 1;
     }
+    const ofToken = policy.limits.filter((limit) => limit.per === 'auth-token');
+    return this.#claim({ ...request, token: undefined }, policy, ofToken);
   }
 
   #policyOf({ resource, action }: LimitedRequest): Policy {
@@ -184,6 +202,14 @@ function keyOf({ resource, action, address, token }: LimitedRequest, per: RateLi
   return token === undefined
     ? `${operation} none ${networkOf(address)}`
     : `${operation} token ${createHash('sha256').update(token).digest('base64').slice(0, 22)}`;
+}
+
+/**
+ * Whether callers without a token are served, as at the login: the total is a limit for them too. Elsewhere they are refused anyway, and
+ * must not use up what all callers share: one machine could keep everybody out.
+ */
+function isForEverybody({ resource, action }: LimitedRequest): boolean {
+  return !isResourceType(resource) || isAnonymousAction(resource, action);
 }
 
 /** Whole seconds, one at least. */
