@@ -16,3 +16,4 @@ export {
   type WorkerProcessInfo,
 } from './ops-listener.ts';
 export { Shutdown, type ShutdownOptions } from './shutdown.ts';
+export { othersTurn } from './turn.ts';

@@ -40,7 +40,7 @@ export function fieldOf(item: Json, path: string): unknown {
 
 /** `2025-06-02T10:00:00.123456Z` as `2025-06-02 10:00:00.123456 +0000 UTC` (cli.md §3.13, workers). */
 function utcTime(text: string): string {
-  const [, day, time, fraction = ''] = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d+)?Z$/.exec(text) ?? [];
+  const [, day, time, fraction = ''] = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d{1,9})?Z$/.exec(text) ?? [];
   return day === undefined || time === undefined
     ? text
     : `${day} ${time}${fraction.replace(/\.?0+$/, '')} +0000 UTC`;

@@ -203,15 +203,18 @@ export class ApiServer {
       if (verdict.kind !== 'allowed') return send(request, reply, { status: verdict.status });
     }
     let isKnown = false;
+    let again: Verdict | undefined;
     try {
       if (judged !== undefined) return undefined;
       request.stileCaller = await this.#callerOf(request);
       isKnown = request.stileCaller.userId !== anonymousUserId;
     } finally {
       // Whatever came in between: a token that was not proven keeps no quota.
-      if (!isKnown && verdict?.kind === 'allowed') verdict.forgetToken();
+      if (!isKnown && verdict?.kind === 'allowed') again = verdict.withoutToken();
     }
-    return undefined;
+    if (again === undefined || again.kind === 'allowed') return undefined;
+    request.stileHeaders = { ...request.stileHeaders, ...again.headers };
+    return send(request, reply, { status: again.status });
   }
 
   /** Who calls. @throws {StileError} invalidArgument (headers), permissionDenied (a cookie of another site), deadlineExceeded, unavailable */

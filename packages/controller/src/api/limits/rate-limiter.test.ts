@@ -97,19 +97,28 @@ describe('rate limits', () => {
   test('all addresses together have a limit', () => {
     const { it } = limiter([{ ...everything, per: 'total', limit: 3 }]);
     const verdicts = Array.from({ length: 4 }, (_, index) =>
-      it.take({ ...listing, address: `192.0.2.${index}`, token: undefined }),
+      it.take({ ...listing, address: `192.0.2.${index}`, token: `at_000000000${index}_s1abc` }),
     );
     expect(verdicts.map(({ kind }) => kind)).toEqual(['allowed', 'allowed', 'allowed', 'exhausted']);
+  });
+
+  test('what callers without a token are refused uses up nothing of that', () => {
+    const { it } = limiter([{ ...everything, per: 'total', limit: 3 }]);
+    for (let index = 0; index < 10; index += 1) {
+      it.take({ ...listing, address: `192.0.2.${index}`, token: undefined });
+    }
+    expect(it.take(listing)).toMatchObject({ kind: 'allowed' });
   });
 
   test('a refused request keeps no quota: made-up tokens do not fill the store', () => {
     const { it } = limiter([{ ...everything, per: 'ip-address', limit: 2 }], 10);
     for (let count = 0; count < 50; count += 1) {
       const verdict = it.take({ ...listing, token: `at_${count}` });
-      if (verdict.kind === 'allowed') verdict.forgetToken();
+      if (verdict.kind === 'allowed') verdict.withoutToken();
       else expect(verdict.kind).toBe('exhausted');
     }
-    expect(it.size).toBe(2);
+    // Of all, of the address, and of callers without a token at the address.
+    expect(it.size).toBe(3);
     expect(it.take({ ...listing, address: '192.0.2.2' }).kind).toBe('allowed');
   });
 
@@ -117,12 +126,12 @@ describe('rate limits', () => {
     const { it } = limiter();
     takeMany(it, 149, listing);
     const unproven = it.take(listing);
-    if (unproven.kind === 'allowed') unproven.forgetToken();
+    if (unproven.kind === 'allowed') unproven.withoutToken();
     expect(it.take(listing).kind).toBe('allowed');
     expect(it.take(listing).kind).toBe('exhausted');
-    const anonymous = { ...listing, token: undefined };
+    const anonymous = { ...listing, address: '192.0.2.9', token: undefined };
     const first = it.take(anonymous);
-    if (first.kind === 'allowed') first.forgetToken();
+    if (first.kind === 'allowed') first.withoutToken();
     expect(it.take(anonymous).headers['Ratelimit']).toMatch(/remaining=148/);
   });
 
@@ -145,10 +154,33 @@ describe('rate limits', () => {
     const { it } = limiter([], 50);
     for (let index = 0; index < 1000; index += 1) {
       const verdict = it.take({ ...listing, token: `at_0000000001_s1${index}` });
-      expect(verdict.kind).toBe('allowed');
-      if (verdict.kind === 'allowed') verdict.forgetToken();
+      if (verdict.kind === 'allowed') verdict.withoutToken();
     }
-    expect(it.size).toBe(2);
+    // Of all, of the address, and of callers without a token at the address.
+    expect(it.size).toBe(3);
+  });
+
+  test('made-up tokens give nobody more requests than no token, and cannot lock the others out', () => {
+    const { it } = limiter();
+    const forged = (index: number): string => {
+      const verdict = it.take({ ...listing, token: `at_0000000001_s1${index}` });
+      return verdict.kind === 'allowed' ? verdict.withoutToken().kind : verdict.kind;
+    };
+    const verdicts = Array.from({ length: 1500 }, (_each, index) => forged(index));
+    expect(verdicts.filter((kind) => kind === 'allowed')).toHaveLength(150);
+    expect(it.take({ ...listing, address: '192.0.2.2' }).headers['Ratelimit']).toBe(
+      'limit=150, remaining=149, reset=30',
+    );
+  });
+
+  test('where callers without a token are served the total counts them, whatever they present', () => {
+    const { it } = limiter([{ ...everything, per: 'total', limit: 10 }]);
+    const login = { ...listing, resource: 'auth-method', action: 'authenticate' };
+    for (let index = 0; index < 10; index += 1) {
+      const verdict = it.take({ ...login, token: `at_0000000001_s1${index}` });
+      if (verdict.kind === 'allowed') verdict.withoutToken();
+    }
+    expect(it.take({ ...login, token: undefined, address: '192.0.2.2' }).kind).toBe('exhausted');
   });
 
   test('whatever comes, the store keeps its bound and no quota gives more than its limit', () => {

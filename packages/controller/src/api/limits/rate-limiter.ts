@@ -3,6 +3,7 @@
  * quotas are fixed windows that begin with their first request; how many are kept is bounded, and a full store says so.
  */
 import { createHash } from 'node:crypto';
+import { isAnonymousAction, isResourceType } from '@stile/protocol/grant';
 import type { Clock } from '@stile/runtime';
 import { networkOf } from './network-address.ts';
 import {
@@ -29,7 +30,12 @@ export interface LimitedRequest {
 
 /** What becomes of a request. */
 export type Verdict =
-  | { readonly kind: 'allowed'; readonly headers: Readonly<Record<string, string>>; forgetToken(): void }
+  | {
+      readonly kind: 'allowed';
+      readonly headers: Readonly<Record<string, string>>;
+      /** To be called when the token is nobody's: the request counts as one without token. */
+      withoutToken(): Verdict;
+    }
   | {
       readonly kind: 'exhausted' | 'full';
       readonly status: 429 | 503;
@@ -83,32 +89,42 @@ export class RateLimiter {
     return this.#size;
   }
 
-  /** Takes a request from every quota it belongs to, or from none when one is exhausted. */
+  /**
+   * Takes a request from every quota it belongs to, or from none when one is exhausted. One without a token where only callers with one are
+   * served is refused anyway: it takes nothing that all callers share.
+   */
   take(request: LimitedRequest): Verdict {
     const policy = this.#policyOf(request);
-    if (policy.limits.length === 0) return { kind: 'allowed', headers: {}, forgetToken: () => undefined };
+    const isRefused = request.token === undefined && !isForEverybody(request);
+    const limits = isRefused ? policy.limits.filter(({ per }) => per !== 'total') : policy.limits;
+    return this.#claim(request, policy, limits);
+  }
+
+  /** Takes a request from the quotas of some of an operation's limits. */
+  #claim(request: LimitedRequest, policy: Policy, limits: readonly RateLimit[]): Verdict {
     const nowMs = this.#clock.monotonicMs();
-    const claims = policy.limits.map((limit) => this.#claimOf(keyOf(request, limit.per), limit, nowMs));
+    const claims = limits.map((limit) => this.#claimOf(keyOf(request, limit.per), limit, nowMs));
     // A refused request keeps no quota: whoever made up tokens would fill the store for everybody else.
     const exhausted = claims.filter(({ limit, quota }) => quota.used >= limit.limit);
     if (exhausted.length > 0) return refusalOf(policy, exhausted, nowMs);
     if (!this.#keep(claims, nowMs)) return this.#full(nowMs);
     for (const { quota } of claims) quota.used += 1;
-    return {
+    const allowed: Verdict = {
       kind: 'allowed',
       headers: headersOf(policy, claims, nowMs),
-      forgetToken: () => {
-        if (request.token !== undefined) this.#forgetToken(claims);
-      },
+      withoutToken: () =>
+        request.token === undefined ? allowed : this.#withoutToken(request, policy, claims),
     };
+    return allowed;
   }
 
   /**
-   * Gives back what a request took from the quota of its token, which goes with the last of it: made-up tokens would fill the store.
-   * What requests with that token have taken beside stays.
+   * A token that nobody has gives back what its request took, and goes with the last of it, or made-up tokens would fill the store; nor does it
+   * give its sender more requests than callers without one have. What requests with that token have taken beside stays.
    */
-  #forgetToken(claims: readonly Claim[]): void {
+  #withoutToken(request: LimitedRequest, policy: Policy, claims: readonly Claim[]): Verdict {
     for (const { key, limit, quota } of claims) {
+      if (limit.per === 'total' && !isForEverybody(request)) quota.used -= 1;
       if (limit.per !== 'auth-token') continue;
       quota.used -= 1;
       const store = this.#stores.get(limit.periodSeconds);
@@ -116,6 +132,8 @@ export class RateLimiter {
       store.delete(key);
       this.#size -= 1;
     }
+    const ofToken = policy.limits.filter((limit) => limit.per === 'auth-token');
+    return this.#claim({ ...request, token: undefined }, policy, ofToken);
   }
 
   #policyOf({ resource, action }: LimitedRequest): Policy {
@@ -195,6 +213,14 @@ function keyOf({ resource, action, address, token }: LimitedRequest, per: RateLi
   return token === undefined
     ? `${operation} none ${networkOf(address)}`
     : `${operation} token ${createHash('sha256').update(token).digest('base64').slice(0, 22)}`;
+}
+
+/**
+ * Whether callers without a token are served, as at the login: the total is a limit for them too. Elsewhere they are refused anyway, and
+ * must not use up what all callers share: one machine could keep everybody out.
+ */
+function isForEverybody({ resource, action }: LimitedRequest): boolean {
+  return !isResourceType(resource) || isAnonymousAction(resource, action);
 }
 
 /** Whole seconds, one at least. */

@@ -101,7 +101,19 @@ describe('rate limits', () => {
       const headers = { authorization: `Bearer at_${count}_s1x` };
       expect((await call(address, { path: '/v1/targets', headers })).status).toBe(200);
     }
-    expect(rateLimiter.size).toBe(2);
+    // Of all, of the address, and of callers without a token at the address.
+    expect(rateLimiter.size).toBe(3);
+  });
+
+  test('count requests with tokens that nobody has as those without', async () => {
+    const rules = [{ ...rule, per: 'auth-token', limit: 2 }] as const;
+    const address = await start({ rateLimiter: new RateLimiter({ clock: systemClock, rules }) });
+    const statuses: number[] = [];
+    for (let count = 0; count < 4; count += 1) {
+      const headers = { authorization: `Bearer at_${count}_s1x` };
+      statuses.push((await call(address, { path: '/v1/targets', headers })).status);
+    }
+    expect(statuses).toEqual([200, 200, 429, 429]);
   });
 
   test('keep no quota of a token that was never looked at', async () => {
@@ -113,8 +125,8 @@ describe('rate limits', () => {
       const headers = { authorization, 'x-correlation-id': 'no uuid' };
       expect((await call(address, { path: '/v1/targets', headers })).status).toBe(400);
     }
-    // Total and address, of the list and of the read as which a deep path counts.
-    expect(rateLimiter.size).toBe(4);
+    // Of all, of the address and of those without a token there: of the list, and of the read as which a deep path counts.
+    expect(rateLimiter.size).toBe(6);
   });
 });
 

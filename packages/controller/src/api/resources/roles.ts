@@ -7,6 +7,8 @@ import {
   validateGrantForWrite,
   type ParsedGrant,
 } from '@stile/protocol/grant';
+import { othersTurn } from '@stile/runtime';
+import { grantsOfTurn } from '../../iam/iam-service.ts';
 import type { ListedRole, RoleDetail } from '../../iam/role/role-service.ts';
 import type { Access } from '../access.ts';
 import type { JsonObject } from '../http/body.ts';
@@ -132,7 +134,22 @@ function shownGrant({ raw, canonical }: RoleDetail['grants'][number]): {
   }
 }
 
-function show(detail: RoleDetail, scope: ScopeNode, access: Access, visible: VisibleFields): object {
+/** A role may have thousands of grants, each of which is read again. */
+async function shownGrants(grants: RoleDetail['grants']): Promise<ReturnType<typeof shownGrant>[]> {
+  const shown: ReturnType<typeof shownGrant>[] = [];
+  for (const grant of grants) {
+    shown.push(shownGrant(grant));
+    if (shown.length % grantsOfTurn === 0) await othersTurn();
+  }
+  return shown;
+}
+
+async function show(
+  detail: RoleDetail,
+  scope: ScopeNode,
+  access: Access,
+  visible: VisibleFields,
+): Promise<object> {
   const { grants, principals } = detail;
   return renderItem(
     schema,
@@ -141,7 +158,7 @@ function show(detail: RoleDetail, scope: ScopeNode, access: Access, visible: Vis
       principal_ids: principals.map((principal) => principal.id),
       principals: principals.map(({ id, type, scopeId }) => ({ id, type, scope_id: scopeId })),
       grant_strings: grants.map((grant) => grant.raw),
-      grants: grants.map(shownGrant),
+      grants: visible.includes('grants') ? await shownGrants(grants) : [],
     },
     visible,
   );
@@ -180,7 +197,7 @@ function createOperation(services: ApiServices): Operation {
         name: input.name ?? null,
         description: input.description ?? null,
       });
-      return ok(show(detail, found.scope, access, visible));
+      return ok(await show(detail, found.scope, access, visible));
     },
   });
 }
@@ -203,7 +220,7 @@ function updateOperation(services: ApiServices): Operation {
     act: async ({ input, found, access, visible }) => {
       input.refuseEmpty();
       const detail = await services.roles.update(input.id, input.version, nameChanges(input.changes));
-      return ok(show(detail, found.scope, access, visible));
+      return ok(await show(detail, found.scope, access, visible));
     },
   });
 }
@@ -330,7 +347,7 @@ function partOperation(services: ApiServices, part: Part, action: MemberChange['
     locate: ({ id }) => locate(services, id),
     act: async ({ input, found, access, visible, call }) => {
       const detail = await changePart(services, part, action, { input, by: call.caller.userId });
-      return ok(show(detail, found.scope, access, visible));
+      return ok(await show(detail, found.scope, access, visible));
     },
   });
 }
@@ -378,8 +395,7 @@ export function roleOperations(services: ApiServices): readonly Operation[] {
       permission: { type: 'role', action: 'read' },
       parse: ({ id }) => requirePathId(id, 'read', prefixes),
       locate: (id) => locate(services, id),
-      act: ({ found, access, visible }) =>
-        Promise.resolve(ok(show(found.detail, found.scope, access, visible))),
+      act: async ({ found, access, visible }) => ok(await show(found.detail, found.scope, access, visible)),
     }),
     updateOperation(services),
     operation({

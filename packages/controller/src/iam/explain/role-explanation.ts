@@ -7,8 +7,10 @@ import {
   type ParsedGrant,
   type ResourceType,
 } from '@stile/protocol';
+import { othersTurn } from '@stile/runtime';
 import type { Connection, Database } from '../../store/database.ts';
 import type { AclResource } from '../acl.ts';
+import { grantsOfTurn } from '../iam-service.ts';
 import { listAccountsOf } from '../user/user-account-repository.ts';
 import { lookupUser } from '../user-repository.ts';
 import {
@@ -98,14 +100,6 @@ function accountsFirst(accounts: readonly string[], primary: string | null): rea
   if (accounts.length === 0) return [undefined];
   return accounts.toSorted((a, b) => Number(b === primary) - Number(a === primary));
 }
-
-/** Resolves when everybody who waits for the event loop has had a turn. */
-function othersTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Grants that are read before others have their turn: 10 ms of work. */
-const grantsOfTurn = 250;
 
 async function readable(roles: readonly DecidingRole[]): Promise<ExplainedRole[]> {
   const read: ExplainedRole[] = [];
