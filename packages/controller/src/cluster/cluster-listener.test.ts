@@ -31,6 +31,7 @@ import {
 import type { ClusterAuthorityKey } from '../pki/cluster-certificate.ts';
 import { encodeSpki, generateEd25519 } from '../pki/ed25519.ts';
 import { ClusterListener } from './cluster-listener.ts';
+import { ClusterAuthority } from '../worker-registry/cluster-authority.ts';
 import type { HalfOpenLimits } from './half-open-sockets.ts';
 
 const cleanups: (() => Promise<unknown>)[] = [];
@@ -290,6 +291,24 @@ describeBothEngines('cluster listener', (engineTest) => {
       const identity = identityOf(key, issued.certificate);
       await expect(openLink({ address: cluster.address, identity })).rejects.toThrow('refused with 403');
     }
+  });
+
+  test('a worker with a certificate of an authority that another controller has just made is put off, not refused', async () => {
+    const cluster = await startCluster(engineTest);
+    const { database, keys } = cluster.world;
+    const { workerId } = await newIdentity(cluster);
+    const other = await ClusterAuthority.open({ database, keys, clock: systemClock });
+    await other.reinitialize();
+    const key = generateEd25519();
+    const issued = other.issueWorker(workerId, key.publicKey);
+    await database.write(async (tx) => {
+      const change = { certificate_fingerprint: issued.fingerprint };
+      await tx.updateTable('worker').set(change).where('id', '=', workerId).execute();
+    });
+    const identity = identityOf(key, issued.certificate);
+    await expect(openLink({ address: cluster.address, identity })).rejects.toThrow('refused with 503');
+    const next = await link({ address: cluster.address, identity });
+    await expect(next.peer.call('hello', helloOf())).resolves.toMatchObject({ workerId });
   });
 
   test('a worker renews over its link; with the new certificate in use the old one is refused', async () => {

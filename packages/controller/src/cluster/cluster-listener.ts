@@ -226,7 +226,7 @@ export class ClusterListener implements WorkerLinks {
     }
   }
 
-  /** Who may upgrade, and what becomes of the WebSocket. @throws {StileError} notFound, permissionDenied */
+  /** Who may upgrade, and what becomes of the WebSocket. @throws {StileError} notFound, permissionDenied, unavailable */
   async #acceptOf(request: IncomingMessage, socket: TLSSocket): Promise<(webSocket: WebSocket) => void> {
     if (request.url === clusterPath) {
       const linked = await this.#authenticate(socket);
@@ -247,11 +247,17 @@ export class ClusterListener implements WorkerLinks {
     const refused = (why: string): StileError => new StileError('permissionDenied', why);
     const certificate: X509Certificate | undefined = socket.getPeerX509Certificate();
     if (certificate === undefined) throw refused('no client certificate');
-    if (!socket.authorized)
-      throw refused('the client certificate is not of the cluster authority, or is expired');
     const nowMs = this.#clock.nowUs() / 1000;
     if (Date.parse(certificate.validTo) <= nowMs || Date.parse(certificate.validFrom) > nowMs) {
       throw refused('the client certificate is expired or not yet valid');
+    }
+    if (!socket.authorized) {
+      // Perhaps of an authority that another controller has made since this handshake: a worker that is refused ends all it serves.
+      await this.#identities.lookNow();
+      if (this.#options.registry.authority.hasSigned(certificate)) {
+        throw new StileError('unavailable', 'the cluster authority has just changed: the worker links again');
+      }
+      throw refused('the client certificate is not of the cluster authority');
     }
     // A socket may have been open since before its authority's time was over.
     if (!this.#options.registry.authority.isTrusted(certificate.issuer)) {

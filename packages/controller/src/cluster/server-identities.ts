@@ -66,6 +66,11 @@ export class ServerIdentities {
     this.#watch();
   }
 
+  /** Looks now whether the cluster has a new authority; callers at the same time share one look. Never rejects. */
+  lookNow(): Promise<void> {
+    return this.#look();
+  }
+
   /** Stops, and waits for a look that is under way. Idempotent, never rejects. */
   async close(): Promise<void> {
     this.#isClosed = true;

@@ -177,6 +177,13 @@ export class ClusterAuthority {
     );
   }
 
+  /** Whether an authority that is trusted now has signed a certificate, whatever names stand in it. */
+  hasSigned(certificate: X509Certificate): boolean {
+    return this.#trusted.some(({ key }) =>
+      certificate.verify(new X509Certificate(key.certificate).publicKey),
+    );
+  }
+
   /** A client certificate for a worker's own raw public key, by the current authority. */
   issueWorker(workerId: string, publicKey: Uint8Array): IssuedCertificate {
     return issueWorkerCertificate(this.#current.key, { workerId, publicKey }, this.#options.clock.nowUs());
