@@ -66,6 +66,15 @@ function isStamped(stamp, key) {
   return existsSync(stamp) && readFileSync(stamp, 'utf8') === key;
 }
 
+/** Notes that a step is done. */
+function stampWith(stamp, key) {
+  try {
+    writeFileSync(stamp, key);
+  } catch (error) {
+    fail(`${stamp} cannot be written (${error.code}): a checkout is built by a user who may write to it.`);
+  }
+}
+
 /** Installs and builds what is missing or out of date. */
 export function prepare() {
   const [major, minor] = process.versions.node.split('.').map(Number);
@@ -81,7 +90,7 @@ export function prepare() {
       '--no-audit',
       '--no-fund',
     ]);
-    writeFileSync(installStamp, installed);
+    stampWith(installStamp, installed);
   }
   const built = buildKey();
   const isBuilt =
@@ -90,7 +99,7 @@ export function prepare() {
   if (!isBuilt || !isStamped(buildStamp, built)) {
     run('generating messages', process.execPath, [join(root, 'scripts/gen.mjs')]);
     run('building', process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b']);
-    writeFileSync(buildStamp, built);
+    stampWith(buildStamp, built);
   }
 }
 

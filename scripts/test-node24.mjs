@@ -16,6 +16,12 @@ try {
   const version = spawnSync(node, ['--version'], { encoding: 'utf8' });
   console.error(`==> tests on Node ${version.stdout?.trim() ?? '(did not start)'}`);
   const env = { ...process.env, PATH: `${dirname(node)}:${process.env.PATH}` };
+  // The stamp of an installation is that of one Node: without this a test that starts another `npm start` would install.
+  spawnSync(node, ['-e', "import('./scripts/prepare.mjs').then((module) => module.prepare())"], {
+    cwd: root,
+    stdio: 'inherit',
+    env,
+  });
   status =
     spawnSync(node, [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...process.argv.slice(2)], {
       cwd: root,

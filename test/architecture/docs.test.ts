@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { errorTable } from '@stile/protocol/errors';
 import { describe, expect, test } from 'vitest';
 import { commandTable } from '../../packages/cli/src/command-table.ts';
+import type { Command } from '../../packages/cli/src/command.ts';
 import { commands as devCommands } from '../../packages/cli/src/commands/dev.ts';
 import { configSchema, type OptionSchema } from '../../packages/cli/src/config/config-schema.ts';
 import { root } from './sources.ts';
@@ -32,6 +33,24 @@ function expectBlock(document: string, name: string, lines: readonly string[]): 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string[] =>
   [head, head.map(() => '---'), ...rows].map((row) => `| ${row.map(cell).join(' | ')} |`);
+
+/** What of a command line in a document is no command, or no flag of it; `init|migrate` stands for both. */
+function wrongParts(commands: readonly Command[], line: string): string[] {
+  const [own = ''] = line.replace(/'[^']*'|"[^"]*"/g, 'TEXT').split(/ -- |[|>)] /);
+  const words = own.split(/\s+/);
+  const end = words.findIndex((word) => !/^[a-z][a-z|-]*$/.test(word));
+  const path = words.slice(0, end < 0 ? undefined : end);
+  const either = path.at(-1)?.split('|') ?? [];
+  return either.flatMap((last) => {
+    const name = [...path.slice(0, -1), last].join(' ');
+    const found = commands.find((command) => command.path === name);
+    if (found === undefined)
+      return commands.some((command) => command.path.startsWith(`${name} `)) ? [] : [`stile ${name}`];
+    const known = new Set(found.groups.flatMap((group) => group.flags.map((flag) => flag.name)));
+    const flags = [...own.matchAll(/(?<= )-([a-z][a-z-]*)/g)].map((match) => match[1] ?? '');
+    return flags.filter((flag) => flag !== 'h' && !known.has(flag)).map((flag) => `stile ${name} -${flag}`);
+  });
+}
 
 /** Rows of the option table, groups before what they hold. */
 function optionRows(schema: OptionSchema, path: string): string[][] {
@@ -84,6 +103,20 @@ describe('documents', () => {
     expectBlock('docs/commands.md', 'commands', table(['command', 'does', 'example'], unique));
   });
 
+  test.each(['README.md', 'SECURITY.md', 'docs/operations.md', 'docs/configuration.md'])(
+    '%s names commands and flags that exist',
+    async (document) => {
+      const modules = await Promise.all(commandTable.map((row) => row.load()));
+      const commands = modules.flatMap((module) => module.commands);
+      const text = readFileSync(join(root, document), 'utf8').replaceAll('\\\n', ' ');
+      const lines = [...text.matchAll(/`stile ([a-z][^`\n]*)`|npx stile ([a-z][^\n`]*)/g)].map(
+        (match) => match[1] ?? match[2] ?? '',
+      );
+      expect(lines.length).toBeGreaterThan(0);
+      expect(lines.flatMap((line) => wrongParts(commands, line))).toEqual([]);
+    },
+  );
+
   test('README lists every flag of stile dev', () => {
     const flags = devCommands.flatMap((command) => command.groups.flatMap((group) => group.flags));
     const rows = flags
@@ -107,5 +140,17 @@ describe('documents', () => {
     // A pattern stands for the folder before it.
     const missing = named.filter((path) => !existsSync(join(root, path.replace(/\/[^/]*\*.*$/, ''))));
     expect(missing).toEqual([]);
+  });
+
+  test('docs/status.md names tests by paths from the root, and their names as they are', () => {
+    const text = readFileSync(join(root, 'docs/status.md'), 'utf8');
+    const named = [...text.matchAll(/`([\w./*-]+\.test\.ts)`(?: "([^"]+)")?/g)].map(
+      ([, path = '', name = '']) => ({ path, name }),
+    );
+    expect(named.filter(({ path }) => !/^(?:test|packages)\//.test(path))).toEqual([]);
+    const gone = named.filter(
+      ({ path, name }) => name !== '' && !readFileSync(join(root, path), 'utf8').includes(name),
+    );
+    expect(gone).toEqual([]);
   });
 });

@@ -34,7 +34,7 @@ const closedToStrangers: Cover = [
 ];
 const closedToUsers: Cover = [matrix, 'is closed to a user without a grant for it'];
 const noOtherVerbs: Cover = [matrix, 'has no verbs but those it names'];
-const worthless: Cover = [matrix, 'takes what is no auth token for no credential at all'];
+const worthless: Cover = [matrix, 'what is no auth token is none'];
 const onlyAuthTokens: Cover = [credentials, 'nothing but an auth token opens the API'];
 const exactCertificate: Cover = [foreignTls, 'another certificate with the same session id'];
 const otherAuthority: Cover = [foreignTls, 'a certificate that another authority signed for the session id'];

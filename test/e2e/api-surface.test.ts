@@ -57,7 +57,6 @@ const leftOut: readonly {
     status: [400, 404, 405],
     why: 'managed groups come with OIDC and LDAP',
   },
-  { path: /workers:create:worker-led$/, status: [400], why: 'needs a worker: test/e2e/worker-led.test.ts' },
   {
     path: /scopes:destroy-key-version$/,
     status: [400, 404],
@@ -113,6 +112,7 @@ const ours: Readonly<Record<string, string>> = {
   'Connection.end_reason': 'why it ended, in our own words',
   'Session.revocation': 'whether the workers confirmed the end',
   'User.disabled_time': 'tokens.md §4.1',
+  'Worker.registration_fingerprint': 'compared with what the worker printed (ADR 0010)',
 };
 
 const numberTypes: ReadonlySet<string> = new Set(['uint32', 'int32']);

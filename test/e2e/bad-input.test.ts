@@ -103,6 +103,32 @@ describe('authorization tokens', () => {
   });
 });
 
+describe('stile dev', () => {
+  test('beside another one: exit 2, the address, and the flag that names another', async () => {
+    const taken = new URL(dev.address).host;
+    const free = ['cluster', 'proxy', 'ops'].flatMap((name) => [`-${name}-listen-address`, '127.0.0.1:0']);
+    const done = await runStile(['dev', '-api-listen-address', taken, ...free], {
+      env: cleanEnvironment({ HOME: home.path }),
+    });
+    expect(done.status).toBe(2);
+    expect(done.stderr.trimEnd().split('\n').at(-1)).toBe(
+      `cannot listen on ${taken}: the address is already in use (does another stile dev run?); -api-listen-address names another one`,
+    );
+  });
+
+  test('with a host address that is none: exit 3 and why', async () => {
+    const free = ['api', 'cluster', 'proxy', 'ops'].flatMap((name) => [
+      `-${name}-listen-address`,
+      '127.0.0.1:0',
+    ]);
+    const done = await runStile(['dev', '-host-address', '10.0.0.5:22', ...free], {
+      env: cleanEnvironment({ HOME: home.path }),
+    });
+    expect(done.status).toBe(3);
+    expect(done.stderr).toMatch(/address: Address.* does not support a port\.$/m);
+  });
+});
+
 describe('stile connect', () => {
   test('on a port that is taken: exit 2, the address, and the session is ended', async () => {
     const server = createServer().listen(0, '127.0.0.1');

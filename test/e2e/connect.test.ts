@@ -8,6 +8,7 @@ import { authorizeSession, createTarget, readSession, terminated } from '../supp
 import { startEchoServer, type TestServer } from '../support/echo-server.ts';
 import { startStile, type RunningProcess } from '../support/process.ts';
 import { StubApi } from '../support/stub-api.ts';
+import { whenClosed } from '../support/when-closed.ts';
 
 let echo: TestServer;
 let dev: DevServer;
@@ -114,7 +115,7 @@ describe('a target', () => {
       const socket = connect(bound.port, '127.0.0.1');
       sockets.push(socket);
       socket.on('error', () => undefined);
-      await once(socket.resume(), 'close');
+      await whenClosed(socket.resume());
     }
     await child.match(new RegExp(`could not connect to the endpoint tcp://127.0.0.1:${port} `));
     expect(child.child.exitCode).toBeNull();
@@ -128,7 +129,7 @@ describe('a signal', () => {
       const child = startConnect(['-target-id', 'ttcp_1234567890']);
       const { port, sessionId } = await listening(child);
       const socket = await talk(port);
-      const closed = once(socket, 'close');
+      const closed = whenClosed(socket);
       const done = await child.stop(signal);
       expect(done.status).toBe(0);
       expect(done.stdout).toContain('Reason:   Received shutdown signal');
@@ -278,7 +279,7 @@ describe('the end', () => {
     const child = startConnect(['-target-id', 'ttcp_1234567890']);
     const { port, sessionId } = await listening(child);
     const socket = await talk(port);
-    const closed = once(socket, 'close');
+    const closed = whenClosed(socket);
     const { version } = await readSession(dev.api, sessionId);
     await dev.api('POST', `/v1/sessions/${sessionId}:cancel`, { version: Number(version) });
     await closed;

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseHostPort, type HostPort } from '@stile/runtime';
 import { Cluster } from '../support/cluster.ts';
-import type { Json } from '../support/dev-server.ts';
+import type { ApiAnswer, Json } from '../support/dev-server.ts';
 import { createTarget } from '../support/dev-target.ts';
 import {
   hostileRequests,
@@ -16,6 +16,8 @@ import {
   type HostileRequest,
 } from '../support/hostile-requests.ts';
 import { call, exchange, type HttpAnswer } from '../support/http-client.ts';
+import { routeParts } from '../support/legal-calls.ts';
+import { makeGround, ResourceWorld, type Collection } from '../support/resource-world.ts';
 
 /** The longest stall of the event loop that is allowed, seconds. */
 const longestStall = 0.1;
@@ -27,6 +29,24 @@ let address: HostPort;
 let token: string;
 let operations: DocumentOperation[];
 let ids: Readonly<Record<string, string>>;
+let world: ResourceWorld;
+
+/** Collections with a resource for the requests. */
+const expendable = [
+  'accounts',
+  'aliases',
+  'auth-methods',
+  'credential-stores',
+  'credentials',
+  'groups',
+  'host-catalogs',
+  'host-sets',
+  'hosts',
+  'roles',
+  'scopes',
+  'targets',
+  'users',
+] as const;
 
 beforeAll(async () => {
   cluster = new Cluster({
@@ -52,33 +72,37 @@ beforeAll(async () => {
       }),
     ]);
   }
-  ids = {
-    'auth-methods': initial.auth_method.auth_method_id,
-    'host-catalogs': initial.host_resources.host_catalog_id,
-    'host-sets': initial.host_resources.host_set_id,
-    hosts: initial.host_resources.host_id,
-    scopes: initial.project_scope.scope_id,
-    targets: initial.target.target_id,
-    users: initial.auth_method.user_id,
-    roles: initial.login_role.scope_id,
-    workers: worker.body.id,
-  };
+  const api = (method: string, path: string, body?: unknown): Promise<ApiAnswer> =>
+    cluster.api('c1', method, path, body);
+  world = new ResourceWorld(api, await makeGround(api), () => cluster.login('c1'));
+  // Of their own: what is done to them takes no right from whoever asks.
+  const own: Record<string, string> = {};
+  for (const collection of expendable) own[collection] = (await world.make(collection)).id;
+  ids = { ...own, workers: String(worker.body.id) };
 });
 afterAll(() => cluster?.stop());
 
 /** Ids for an operation; deletions and ends get one that does not exist. */
-function idsOf({ method, path }: DocumentOperation): { readonly id: string; readonly parent: string } {
-  const collection = path.split('/')[2]?.split(':')[0] ?? '';
+function idsOf({ method, path }: DocumentOperation): {
+  readonly id: string;
+  readonly parent: string;
+  readonly body?: object | undefined;
+} {
+  const { collection, isItem, word } = routeParts(path);
+  const { authMethodId, hostCatalogId, credentialStoreId } = world.ground;
   const parents: Readonly<Record<string, string>> = {
-    accounts: `auth_method_id=${ids['auth-methods']}`,
-    'managed-groups': `auth_method_id=${ids['auth-methods']}`,
-    hosts: `host_catalog_id=${ids['host-catalogs']}`,
-    'host-sets': `host_catalog_id=${ids['host-catalogs']}`,
+    accounts: `auth_method_id=${authMethodId}`,
+    'managed-groups': 'auth_method_id=amoidc_0000000000',
+    hosts: `host_catalog_id=${hostCatalogId}`,
+    'host-sets': `host_catalog_id=${hostCatalogId}`,
+    credentials: `credential_store_id=${credentialStoreId}`,
+    'credential-libraries': 'credential_store_id=csvlt_0000000000',
   };
-  const isSafe = method !== 'DELETE' && !path.endsWith(':disable') && !path.endsWith(':cancel');
+  const isSafe = method !== 'DELETE' && !path.endsWith(':cancel');
   return {
     id: (isSafe ? ids[collection] : undefined) ?? 'zz_0000000000',
     parent: parents[collection] ?? 'scope_id=global&recursive=true',
+    body: method === 'POST' && !isItem && word === '' ? world.bodyOf(collection as Collection) : undefined,
   };
 }
 
@@ -191,7 +215,7 @@ describe('hostile input', () => {
   }, 300_000);
 
   test('larger than the limit is refused with 413, with 64 KiB for callers without a valid token', async () => {
-    const login = `/v1/auth-methods/${ids['auth-methods']}:authenticate`;
+    const login = `/v1/auth-methods/${cluster.initial.auth_method.auth_method_id}:authenticate`;
     // The body is announced but not sent: a refusal does not wait for it.
     const announce = async (size: number, path: string, text: string): Promise<string> => {
       const head = `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${text}\r\n`;

@@ -1,5 +1,6 @@
 /**
- * Every route and verb with every kind of caller. What is expected is computed here, from the rules of grants.md §1.4, §2.3 and §2.5 and the
+ * Every route and verb with every kind of caller: which grant opens which route, and what keeps it shut. What `stile dev` opens as it
+ * comes, and what is no credential, is route-matrix.test.ts. What is expected is computed here, from the rules of grants.md §1.4, §2.3 and §2.5 and the
  * path alone; the routes come from the server's own description, so that none can be left out.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -51,7 +52,6 @@ const publicRoutes: Readonly<Record<string, string>> = {
 /** Routes that no resource can be made for here, with the reason. */
 const unreachable: Readonly<Record<string, string>> = {
   'POST /v1/auth-methods/{id}:change-state': 'of OIDC only: a password method is 404 before the permission',
-  'POST /v1/workers:create:worker-led': 'needs a request signed by a worker: test/e2e/worker-led.test.ts',
 };
 
 /** Collections that have no resource and no parent here: 400, 404 or 405 to everybody, as recorded. */

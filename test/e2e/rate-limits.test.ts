@@ -58,6 +58,16 @@ describe('the defaults', () => {
   });
 });
 
+test('stile dev goes without them when asked to', async () => {
+  const dev = await startDevServer(['-controller-only', '-api-rate-limit-disable']);
+  try {
+    const answer = await dev.api('GET', '/v1/targets/ttcp_1234567890');
+    expect([answer.status, answer.headers.get('ratelimit')]).toEqual([200, null]);
+  } finally {
+    await dev.stop();
+  }
+});
+
 describe('the configuration file', () => {
   const clusters: Cluster[] = [];
   afterEach(async () => {

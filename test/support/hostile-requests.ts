@@ -146,18 +146,23 @@ const filterTexts: readonly string[] = [
   '',
 ];
 
-/** Every request about one operation. `id` stands for the path's; `parent` is the query that its list needs. */
+/**
+ * Every request about one operation. `id` stands for the path's; `parent` is the query that its list needs; `body` is a legal one, so that a
+ * hostile query is all that is wrong.
+ */
 export function hostileRequests(
   operation: DocumentOperation,
-  ids: { readonly id: string; readonly parent: string },
+  ids: { readonly id: string; readonly parent: string; readonly body?: object | undefined },
 ): HostileRequest[] {
   const { method } = operation;
   const path = operation.path.replace('{id}', ids.id);
   const withQuery = (name: string, text: string): string =>
     `${path}?${name === 'scope_id' ? '' : `${ids.parent}&`}${name}=${text}`;
+  const legal = ids.body === undefined ? {} : { body: JSON.stringify(ids.body) };
   const queries = operation.parameters.flatMap(({ name, type }) => [
     ...(queryTexts[type] ?? []).map((text) => ({
       method,
+      ...legal,
       path: withQuery(name, text),
       what: `${name}=${text.slice(0, 20)}`,
       ...(type === 'string' ? {} : { field: name }),

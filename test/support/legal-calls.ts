@@ -1,4 +1,5 @@
 /** For every route of the API a call that is legal: with a resource of its own, its parent and a body, so that only the caller's rights decide. */
+import { newApplicant } from './registration.ts';
 import {
   freshName,
   worldPassword,
@@ -94,6 +95,7 @@ export class LegalCalls {
       'set-password': { version, password: 'another horse' },
       'change-password': { version, current_password: worldPassword, new_password: 'another horse' },
       'create:controller-led': { scope_id: 'global', name: freshName('worker') },
+      'create:worker-led': { scope_id: 'global', worker_generated_auth_token: newApplicant().request },
       'rotate-keys': { scope_id: 'global' },
       'destroy-key-version': { scope_id: 'global', key_version_id: 'kdkv_0000000000' },
       'authorize-session': {},

@@ -63,7 +63,8 @@ async function nextPage(ground: ReplayGround): Promise<Readonly<Record<string, s
 }
 
 const ids = { '<ampw_id>': 'listed', '<list_token>': 'listToken' };
-const count = { loose: ['est_item_count'], added: ['est_item_count'] };
+/** What other chains have deleted is told too: the ids of a type, wherever they lay. */
+const count = { loose: ['est_item_count', 'removed_ids'], added: ['est_item_count', 'removed_ids'] };
 
 /** The chains. */
 export const listChains: readonly ReplayChain[] = [

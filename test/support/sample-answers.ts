@@ -311,6 +311,8 @@ const items: Readonly<Record<string, Json>> = {
     ],
     status: 'canceling',
     termination_reason: 'canceled',
+    end_reason: 'user disabled',
+    ended_by: 'u_1234567890',
     authorized_actions: ['read', 'cancel'],
     connections: [
       {
@@ -385,6 +387,7 @@ const items: Readonly<Record<string, Json>> = {
     type: 'pki',
     release_version: 'Stile v0.1.0',
     directly_connected_downstream_workers: ['w_0987654321'],
+    registration_fingerprint: '23b7-e270-94f1-1507-3be9-0026-454d-209a',
     local_storage_state: 'available',
   }),
   'workers controller-led': inGlobal('w_1234567890', {

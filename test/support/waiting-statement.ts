@@ -1,4 +1,4 @@
-/** Lets a test go on when a statement of somebody else stands behind a lock. */
+/** Tests of two transactions at once: when one of them waits for the other. */
 import { sql } from 'kysely';
 import type { Database } from '../../packages/controller/src/store/database.ts';
 import { eventually } from './eventually.ts';

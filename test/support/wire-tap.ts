@@ -1,6 +1,7 @@
 /** A TCP relay in front of a server that keeps the bytes of both directions and may change what the client sent first. */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { whenClosed } from './when-closed.ts';
 
 /** Bytes of one relayed connection. */
 export interface TappedConnection {
@@ -75,6 +76,6 @@ function relay(client: Socket, upstream: Socket, options: TapOptions): TappedCon
   return {
     fromClient: () => Buffer.concat(kept.client),
     fromServer: () => Buffer.concat(kept.server),
-    closed: Promise.all([once(client, 'close'), once(upstream, 'close')]).then(() => undefined),
+    closed: Promise.all([whenClosed(client), whenClosed(upstream)]).then(() => undefined),
   };
 }

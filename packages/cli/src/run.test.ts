@@ -170,6 +170,12 @@ describe('wrong command lines', () => {
       'connect -target-id ttcp_1 -target-name x',
       'Cannot specify a target ID and also other lookup parameters',
     ],
+    ['dev -log-level loud', '-log-level (or STILE_LOG_LEVEL) must be one of trace, debug, info, warn, error'],
+    ['server -config x.yaml -log-level loud', '-log-level (or STILE_LOG_LEVEL) must be one of'],
+    ['dev -login-name Admin', '-login-name: login names are lower case letters, digits, "." and "-"'],
+    ['dev -unprivileged-password=', '-unprivileged-password must not be empty'],
+    ['dev -api-listen-address 9200', '-api-listen-address: no port in address "9200"'],
+    ['dev -proxy-listen-address nowhere', '-proxy-listen-address: no port in address "nowhere"'],
   ])('%s: exit 3 and the reason', async (line, reason) => {
     const result = await runCli(line.split(' '), {
       STILE_TOKEN: 'at_1_s1x',
@@ -178,6 +184,21 @@ describe('wrong command lines', () => {
     expect(result.exitCode).toBe(3);
     expect(result.stderr).toContain(reason);
     expect(result.stdout).toBe('');
+  });
+
+  test.each([
+    ['session list', 127, 'There is no command "session"; did you mean "sessions"?'],
+    ['zebra', 127, 'There is no command "zebra"'],
+    ['workers read-everything -id w_1', 1, 'There is no command "workers read-everything"'],
+    ['targets create sctp', 1, 'There is no command "targets create sctp"'],
+  ])('%s: exit %i, and behind the help what was no command', async (line, exitCode, reason) => {
+    const result = await runCli(line.split(' '));
+    expect(result.exitCode).toBe(exitCode);
+    expect(result.stderr.trimEnd().split('\n').at(-1)).toBe(reason);
+  });
+
+  test('a group alone is no mistake', async () => {
+    expect((await runCli(['targets', 'create'])).stderr).not.toContain('There is no command');
   });
 
   test('flags before the command: exit 1', async () => {
@@ -225,6 +246,12 @@ describe('help', () => {
       }
     },
   );
+
+  test('a group of verbs says what is in it', async () => {
+    const { stderr } = await runCli(['workers', '-h']);
+    expect(stderr).toMatch(/create +Create workers, by type/);
+    expect(stderr).toMatch(/certificate-authority +Read the certificate authority of workers; Replace /);
+  });
 
   test('hidden flags are left out, secrets have no default', async () => {
     const { stderr } = await runCli(['targets', 'list', '-h']);

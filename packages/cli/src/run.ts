@@ -66,6 +66,18 @@ function groupPath(commands: readonly Command[], words: readonly string[]): stri
   return path.join(' ');
 }
 
+/** Behind the help, which may be long: what of the words was no command. */
+function sayUnknown(streams: CommandStreams, words: readonly string[]): void {
+  const [first = ''] = words;
+  if (first === '') return;
+  const [close] = commandTable
+    .filter(({ name, group }) => group !== 'hidden' && (name.startsWith(first) || first.startsWith(name)))
+    .map(({ name }) => name)
+    .toSorted((a, b) => Math.abs(a.length - first.length) - Math.abs(b.length - first.length));
+  const hint = words.length > 1 || close === undefined ? '' : `; did you mean "${close}"?`;
+  streams.stderr.write(`\nThere is no command ${JSON.stringify(words.join(' '))}${hint}\n`);
+}
+
 async function showRootHelp(streams: CommandStreams): Promise<void> {
   const { rootHelp } = await import('./terminal/help.ts');
   streams.stderr.write(`${rootHelp(commandTable)}\n`);
@@ -125,6 +137,10 @@ async function dispatch(
       ? groupHelp(groupPath(commands, words) || row.name, row, commands)
       : commandHelp(command, commands);
   streams.stderr.write(`${text}\n`);
+  if (!wantsHelp) {
+    const known = groupPath(commands, words).split(' ').length;
+    if (words.length > known) sayUnknown(streams, words.slice(0, known + 1));
+  }
   return wantsHelp ? 0 : 1;
 }
 
@@ -166,6 +182,7 @@ export async function run(options: RunOptions): Promise<number> {
       return 1;
     }
     await showRootHelp(streams);
+    if (!wantsHelp) sayUnknown(streams, words.slice(0, 1));
     return wantsHelp ? 0 : unknownCommand;
   }
   const output = new Output(format satisfies OutputFormat, streams, { environment, quiet: wantsCurl });

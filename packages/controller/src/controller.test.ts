@@ -113,7 +113,12 @@ describe('a controller that starts', () => {
       }
     };
     const knocking = Promise.all([knock(), knock(), knock(), knock()]);
-    const stile = await startTestController({ ...config, listeners, migrate: true });
+    const stile = await startTestController({
+      ...config,
+      listeners,
+      migrate: true,
+      apiRateLimitDisable: true,
+    });
     const before = seen.get('200') ?? 0;
     await expect.poll(() => seen.get('200') ?? 0).toBeGreaterThan(before + 10);
     isDone = true;

@@ -16,9 +16,13 @@ export function enrollMessage(activationToken: string, publicKey: Uint8Array): U
   return Buffer.concat([Buffer.from('stile/enroll/v1'), tokenHash, publicKey]);
 }
 
-/** What a worker signs when it asks whether its registration request was approved. `publicKey` is SPKI DER. */
-export function registerMessage(publicKey: Uint8Array): Uint8Array {
-  return Buffer.concat([Buffer.from('stile/register/v1'), publicKey]);
+/**
+ * What a worker signs when it asks whether its registration request was approved. `publicKey` is SPKI DER, `serverCertificate` the
+ * DER that the server shows on this connection: a signature that another server was given is worth nothing here.
+ */
+export function registerMessage(publicKey: Uint8Array, serverCertificate: Uint8Array): Uint8Array {
+  const server = createHash('sha256').update(serverCertificate).digest();
+  return Buffer.concat([Buffer.from('stile/register/v1'), publicKey, server]);
 }
 
 /**

@@ -21,6 +21,7 @@ import {
   resourceTypes,
   type ResourceType,
 } from './grant/table.ts';
+import { quoted } from './quoted.ts';
 
 export * from './grant/rule.ts';
 export * from './grant/table.ts';
@@ -119,29 +120,29 @@ export function validateGrantForWrite(
   options: { readonly explain?: boolean; readonly forRemoval?: boolean } = {},
 ): ParsedGrant {
   if (grant === '') throw writeError('Grant strings must not be empty.');
-  const quoted = JSON.stringify(grant);
+  const shown = quoted(grant);
   let parsed: ParsedGrant;
   try {
     parsed = parseGrant(grant);
   } catch (cause) {
     const reason = options.explain && cause instanceof StileError ? `: ${cause.message}` : '';
-    throw writeError(`Improperly formatted grant ${quoted}${reason}.`, cause);
+    throw writeError(`Improperly formatted grant ${shown}${reason}.`, cause);
   }
   if (parsed.usesDeprecatedId && !options.forRemoval) {
     throw writeError(
-      `Grant ${quoted} uses the "id" field which is no longer supported. Please use "ids" instead.`,
+      `Grant ${shown} uses the "id" field which is no longer supported. Please use "ids" instead.`,
     );
   }
   for (const action of parsed.actions) {
     const instead = deprecatedActions[action];
     if (instead !== undefined && !options.forRemoval) {
       throw writeError(
-        `Grant ${quoted} uses the action "${action}" which is no longer supported. Please use "${instead}" instead.`,
+        `Grant ${shown} uses the action "${action}" which is no longer supported. Please use "${instead}" instead.`,
       );
     }
   }
   if (parsed.outputFields?.length === 0 && !options.forRemoval) {
-    throw writeError(`Grant ${quoted} must name at least one field in "output_fields".`);
+    throw writeError(`Grant ${shown} must name at least one field in "output_fields".`);
   }
   return parsed;
 }

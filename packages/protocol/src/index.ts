@@ -8,5 +8,6 @@ export * from './grant.ts';
 export * from './handshake.ts';
 export * from './ids.ts';
 export * from './enrolment/registration-request.ts';
+export * from './quoted.ts';
 export * from './session-authorization.ts';
 export * from './session-status.ts';

@@ -5,7 +5,7 @@
 import { StileError } from '@stile/protocol/errors';
 import type { Command, Flag } from '../command.ts';
 import type { Environment } from './environment.ts';
-import { FlagValues, type FlagValue } from './flag-values.ts';
+import { FlagValues, type FlagValue, type RepeatedValue } from './flag-values.ts';
 import { parseBoolean, parseDuration, parseInteger, type Parsed } from './go-values.ts';
 
 /** What a command line holds for one command. */
@@ -93,10 +93,23 @@ function quoteValue(word: string): string {
   return `${word.slice(0, cut)}"${word.slice(cut)}"`;
 }
 
+/** The values of repeatable flags, in the order of the words. */
+function repeatedValues(words: readonly string[], flags: ReadonlyMap<string, Flag>): RepeatedValue[] {
+  return words.flatMap((word) => {
+    const cut = word.indexOf('=');
+    const name = word.slice(2, cut);
+    const flag = flags.get(name);
+    if (flag?.repeat !== true) return [];
+    const text = word.slice(cut + 1);
+    return [{ name, text: flag.keepsSpaces === true ? text : text.trim() }];
+  });
+}
+
 /** Raw values by flag name: the text, `true`/`false`, or the texts of a repeatable flag. */
 async function readValues(
   words: readonly string[],
   flags: ReadonlyMap<string, Flag>,
+  repeatedTexts: readonly RepeatedValue[],
 ): Promise<Map<string, string | boolean | string[]>> {
   // Not loaded where there is nothing to parse: `stile version` must not wait for it.
   if (words.length === 0) return new Map();
@@ -118,9 +131,7 @@ async function readValues(
     if (typeof value === 'string' || typeof value === 'boolean') values.set(flag.name, value);
   }
   for (const name of repeated) {
-    const start = `--${name}=`;
-    const given = words.filter((word) => word.startsWith(start)).map((word) => word.slice(start.length));
-    const texts = flags.get(name)?.keepsSpaces === true ? given : given.map((text) => text.trim());
+    const texts = repeatedTexts.filter((each) => each.name === name).map(({ text }) => text);
     if (texts.length > 0) values.set(name, texts);
   }
   return values;
@@ -194,7 +205,8 @@ export async function parseArguments(
     command.positional !== undefined && first !== undefined && first !== '' && !first.startsWith('-');
   const flags = flagsOf(command);
   const { normal, leftover } = normalise(hasPositional ? own.slice(1) : own, flags);
-  const given = await readValues(normal, flags);
+  const repeated = repeatedValues(normal, flags);
+  const given = await readValues(normal, flags, repeated);
   const values = new Map<string, FlagValue>();
   for (const flag of flags.values()) {
     const raw = given.get(flag.name);
@@ -205,7 +217,7 @@ export async function parseArguments(
     if (value !== undefined) values.set(flag.name, value);
   }
   return {
-    flags: new FlagValues(values),
+    flags: new FlagValues(values, repeated),
     positional: hasPositional ? first : undefined,
     leftover,
     passthrough,

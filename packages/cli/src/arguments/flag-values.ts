@@ -9,12 +9,21 @@ export interface FlagValue {
   readonly origin: FlagOrigin;
 }
 
+/** One value of a repeatable flag. */
+export interface RepeatedValue {
+  readonly name: string;
+  readonly text: string;
+}
+
 /** Typed access to parsed flags. Asking for a flag by the wrong type is a bug and throws a TypeError. */
 export class FlagValues {
   readonly #values: ReadonlyMap<string, FlagValue>;
+  readonly #repeated: readonly RepeatedValue[];
 
-  constructor(values: ReadonlyMap<string, FlagValue>) {
+  /** `repeated` are the values of repeatable flags on the command line, in the order in which they stand there. */
+  constructor(values: ReadonlyMap<string, FlagValue>, repeated: readonly RepeatedValue[] = []) {
     this.#values = values;
+    this.#repeated = repeated;
   }
 
   /** Where the value came from; undefined when the flag has none. */
@@ -54,5 +63,10 @@ export class FlagValues {
     const value = this.#values.get(name)?.value ?? [];
     if (typeof value !== 'object') throw new TypeError(`flag ${name} is not a list`);
     return value;
+  }
+
+  /** The values that the command line gives to several repeatable flags, in its order. */
+  inOrder(names: ReadonlySet<string>): readonly RepeatedValue[] {
+    return this.#repeated.filter(({ name }) => names.has(name));
   }
 }

@@ -1,7 +1,7 @@
 /** `stile database init|migrate`: creates and updates the tables of a controller (http-api.md §4.2, cli.md §2.5). */
 import { outputOptions } from '../arguments/standard-flags.ts';
 import type { Command, Flag } from '../command.ts';
-import { configFlag, logLevelFlag } from '../server/server-flags.ts';
+import { configFlag, logLevelFlag, needsConfig } from '../server/server-flags.ts';
 import { withStartFailures } from '../server/start-failure.ts';
 
 const skip = (what: string, name: string): Flag => ({ name, type: 'boolean', help: `Do not make ${what}.` });
@@ -14,9 +14,6 @@ const skipFlags: readonly Flag[] = [
   skip('a host catalog, host set and host, nor targets', 'skip-host-resources-creation'),
   skip('targets', 'skip-target-creation'),
 ];
-
-const needsConfig: NonNullable<Command['check']> = ({ flags }) =>
-  flags.text('config') === '' ? { message: 'Must specify a config file using -config' } : undefined;
 
 /** The commands. */
 export const commands: readonly Command[] = [

@@ -1,5 +1,6 @@
 /** `stile dev`: a controller and a worker with first resources, from one command (http-api.md §3). The work stands in server/. */
 import type { Command, CommandContext, CheckFailure, Flag } from '../command.ts';
+import { checkLogLevel, logLevels } from '../server/server-flags.ts';
 import { withStartFailures } from '../server/start-failure.ts';
 
 const text = (name: string, env: string, help: string, value?: string): Flag => ({
@@ -89,6 +90,11 @@ const listenFlags: readonly Flag[] = [
   ),
   text('worker-public-address', 'DEV_WORKER_PUBLIC_ADDRESS', 'host:port that clients are told to dial.'),
   { name: 'controller-only', type: 'boolean', help: 'Start no worker.' },
+  {
+    name: 'api-rate-limit-disable',
+    type: 'boolean',
+    help: 'No limits on API requests: for tests and scripts.',
+  },
 ];
 
 const storeFlags: readonly Flag[] = [
@@ -107,7 +113,7 @@ const storeFlags: readonly Flag[] = [
     type: 'string',
     env: 'LOG_LEVEL',
     default: 'info',
-    completes: ['trace', 'debug', 'info', 'warn', 'error'],
+    completes: logLevels,
     help: 'Least severity that is logged, on standard error.',
   },
 ];
@@ -137,7 +143,11 @@ const ignoredFlags: readonly Flag[] = [
 
 const suffixPattern = /^[A-Za-z0-9]{10}$/;
 
-function check({ flags }: CommandContext): CheckFailure | undefined {
+/** Nobody could log in with another name: accounts are looked up by names of this form alone. */
+const loginNamePattern = /^[a-z0-9.-]+$/;
+
+function check(context: CommandContext): CheckFailure | undefined {
+  const { flags } = context;
   const first = flags.text('id-suffix');
   const second = flags.text('secondary-id-suffix');
   for (const [name, value] of [
@@ -153,7 +163,14 @@ function check({ flags }: CommandContext): CheckFailure | undefined {
   const limit = flags.number('target-session-connection-limit') ?? -1;
   if (limit !== -1 && limit < 1)
     return { message: '-target-session-connection-limit must be -1 or greater than zero' };
-  return undefined;
+  for (const name of ['login-name', 'unprivileged-login-name']) {
+    if (!loginNamePattern.test(flags.text(name)))
+      return { message: `-${name}: login names are lower case letters, digits, "." and "-"` };
+  }
+  for (const name of ['password', 'unprivileged-password']) {
+    if (flags.text(name) === '') return { message: `-${name} must not be empty` };
+  }
+  return checkLogLevel(context);
 }
 
 /** The command. */

@@ -179,12 +179,18 @@ describe('a fault is named with its line', () => {
     );
   });
 
+  test('an empty variable is not called unset', () => {
+    expect(faultOf(legal, { DB: ' ', KEY: key })).toContain('environment variable DB is empty');
+  });
+
   test('the value of a wrong secret is never repeated', () => {
     expect(faultOf(legal.replace(key, '[hunter2]'))).not.toContain('hunter2');
   });
 
   test('a file that is not there is named', () => {
-    expect(() => readConfigFile(join(folder, 'none.yaml'), {})).toThrow(/none\.yaml cannot be read/);
+    expect(() => readConfigFile(join(folder, 'none.yaml'), {})).toThrow(
+      /none\.yaml cannot be read: there is none$/,
+    );
   });
 });
 

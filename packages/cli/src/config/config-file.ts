@@ -10,7 +10,7 @@ import { LineCounter, isMap, isNode, isPair, isScalar, parseDocument, type Docum
 import { checkSections } from './config-rules.ts';
 import type { FileConfig } from './config-sections.ts';
 import { configSchema, type OptionSchema } from './config-schema.ts';
-import { isAddress, parseDurationSeconds, resolveSecretText } from './config-values.ts';
+import { isAddress, parseDurationSeconds, resolveSecretText, whyUnread } from './config-values.ts';
 
 /** Largest file that is read, bytes. */
 const maxFileBytes = 1024 * 1024;
@@ -24,7 +24,9 @@ export function readConfigFile(path: string, env: Readonly<Record<string, string
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new StileError('invalidConfig', `configuration file ${path} cannot be read`, { cause });
+    throw new StileError('invalidConfig', `configuration file ${path} cannot be read${whyUnread(cause)}`, {
+      cause,
+    });
   }
   if (text.length > maxFileBytes) throw new StileError('invalidConfig', `${path} is larger than 1 MiB`);
   return parseConfig(text, path, env);

@@ -41,6 +41,18 @@ export function isAddress(text: string): boolean {
   return match !== null && Number(match[2]) <= 65_535;
 }
 
+const fileProblems: Readonly<Record<string, string>> = {
+  ENOENT: 'there is none',
+  EACCES: 'permission denied',
+  EISDIR: 'it is a folder',
+};
+
+/** Why a file could not be read, behind a colon; nothing when it is not known. */
+export function whyUnread(cause: unknown): string {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  return code === '' ? '' : `: ${fileProblems[code] ?? code}`;
+}
+
 /**
  * The text behind `env://NAME` or `file://PATH` (white space around a file's content is cut), or the text itself.
  * The error names the variable or file, never the value.
@@ -50,8 +62,8 @@ export function resolveSecretText(text: string, env: Readonly<Record<string, str
   if (text.startsWith('env://')) {
     const name = text.slice('env://'.length);
     const value = env[name];
-    if (value === undefined || value === '')
-      throw new StileError('invalidConfig', `environment variable ${name} is not set`);
+    if (value === undefined) throw new StileError('invalidConfig', `environment variable ${name} is not set`);
+    if (value.trim() === '') throw new StileError('invalidConfig', `environment variable ${name} is empty`);
     return value.trim();
   }
   if (text.startsWith('file://')) {
@@ -60,7 +72,7 @@ export function resolveSecretText(text: string, env: Readonly<Record<string, str
       const value = readFileSync(path, 'utf8').trim();
       if (value !== '') return value;
     } catch (cause) {
-      throw new StileError('invalidConfig', `file ${path} cannot be read`, { cause });
+      throw new StileError('invalidConfig', `file ${path} cannot be read${whyUnread(cause)}`, { cause });
     }
     throw new StileError('invalidConfig', `file ${path} is empty`);
   }

@@ -142,9 +142,11 @@ export async function readAttributes(
   context: CommandContext,
 ): Promise<Record<string, unknown> | null | undefined> {
   const { flags } = context;
-  const pieces = pieceFlags(field).flatMap(({ flag, type }) =>
-    flags.list(flag.name).map((text) => ({ name: flag.name, type, text })),
-  );
+  const types = new Map(pieceFlags(field).map(({ flag, type }) => [flag.name, type]));
+  // In the order of the command line, whichever flags of the family: a key that comes again makes a list.
+  const pieces = flags
+    .inOrder(new Set(types.keys()))
+    .map(({ name, text }) => ({ name, type: types.get(name) ?? 'any', text }));
   if (flags.text(field.name) !== '') {
     const [first] = pieces;
     if (first !== undefined)

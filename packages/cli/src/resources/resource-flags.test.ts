@@ -50,6 +50,7 @@ describe('families of attribute flags', () => {
     [['-attr', 'a=10.0.0.1', '-attr', 'b='], { a: '10.0.0.1', b: '' }],
     [['-attr', 'a={"x":[1]}', '-attr', 'b=[1,2]'], { a: { x: [1] }, b: [1, 2] }],
     [['-string-attr', 'a=1', '-num-attr', 'b=1.5', '-bool-attr', 'c=F'], { a: '1', b: 1.5, c: false }],
+    [['-num-attr', 'a=3', '-string-attr', 'a=2', '-attr', 'a=1', '-attr', 'a=x'], { a: [3, '2', 1, 'x'] }],
     [['-attr', 'a=env://SECRET', '-string-attr', 'b=env://SECRET'], { a: 'open sesame', b: 'open sesame' }],
     [
       ['-attr', '__proto__.x=1', '-attr', 'constructor=2'],

@@ -3,6 +3,7 @@ import type { ApiAnswer, ApiCall, ApiClient, Query } from '@stile/client/api';
 import type { CommandContext } from '../command.ts';
 import { printable } from '../terminal/layout.ts';
 import { reportFailure, withApi, type ApiSession, type Attempt } from '../tokens/api-session.ts';
+import { loginAdvice } from '../tokens/login-advice.ts';
 import { tokenId } from '../tokens/token-source.ts';
 import { fieldsOn, listsOnCreate } from './field-flags.ts';
 import { valuesOf } from './field-values.ts';
@@ -25,7 +26,10 @@ function attempt(
     try {
       return await work(session);
     } catch (error) {
-      return reportFailure(context, error, what);
+      const code = reportFailure(context, error, what);
+      const advice = context.output.isJson ? undefined : await loginAdvice(session, error);
+      if (advice !== undefined) context.output.warn(`\n${advice}`);
+      return code;
     }
   });
 }

@@ -3,8 +3,8 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ControllerParts, InitialPlan } from '@stile/controller';
-import { StileError } from '@stile/protocol/errors';
-import { Secret, parseHostPort } from '@stile/runtime';
+import { StileError, toStileError } from '@stile/protocol/errors';
+import { Secret, parseHostPort, type HostPort } from '@stile/runtime';
 import type { FlagValues } from '../arguments/flag-values.ts';
 import type { CommandContext } from '../command.ts';
 import { resolveSecretText } from '../config/config-values.ts';
@@ -23,9 +23,39 @@ export async function runDev(context: CommandContext): Promise<number> {
   process.once('exit', removeFolder);
   try {
     return await serveDev(context, folder);
+  } catch (error) {
+    throw namingFlag(error, context.flags);
   } finally {
     removeFolder();
   }
+}
+
+const listenFlags = [
+  'api-listen-address',
+  'cluster-listen-address',
+  'proxy-listen-address',
+  'ops-listen-address',
+] as const;
+
+/** An address to listen on. @throws {StileError} invalidFlag, naming the flag */
+function listenAddress(flags: FlagValues, name: (typeof listenFlags)[number]): HostPort {
+  try {
+    return parseHostPort(flags.text(name));
+  } catch (cause) {
+    throw new StileError('invalidFlag', `-${name}: ${toStileError(cause).message}`, { cause });
+  }
+}
+
+/** The failure to listen on an address with the flag that names another one. */
+function namingFlag(error: unknown, flags: FlagValues): unknown {
+  if (!(error instanceof StileError) || error.code !== 'listenFailed') return error;
+  const name = listenFlags.find((each) => error.message.includes(` ${flags.text(each)}: `));
+  if (name === undefined) return error;
+  const isTaken = (error.cause as NodeJS.ErrnoException | undefined)?.code === 'EADDRINUSE';
+  const guess = isTaken ? ' (does another stile dev run?)' : '';
+  return new StileError('listenFailed', `${error.message}${guess}; -${name} names another one`, {
+    cause: error,
+  });
 }
 
 async function serveDev({ flags, environment, output }: CommandContext, folder: string): Promise<number> {
@@ -36,8 +66,12 @@ async function serveDev({ flags, environment, output }: CommandContext, folder: 
   const rootKey =
     kept === '' ? generateRootKey() : keptRootKey(flags.text('root-key'), variables, generateRootKey);
   const logLevel = flags.text('log-level');
-  const address = (name: string): { host: string; port: number } =>
-    parseHostPort(flags.text(`${name}-listen-address`));
+  const [api, cluster, proxy, ops] = listenFlags;
+  const listener = (name: (typeof listenFlags)[number]): { address: HostPort } => ({
+    address: listenAddress(flags, name),
+  });
+  // The worker's is read before the controller starts, too.
+  listener(proxy);
   const publicCluster = flags.text('controller-public-cluster-address');
   return serve(
     {
@@ -49,11 +83,12 @@ async function serveDev({ flags, environment, output }: CommandContext, folder: 
         database: { url: new Secret(url) },
         rootKey,
         listeners: {
-          api: [{ address: address('api') }],
-          cluster: { address: address('cluster') },
-          ops: { address: address('ops') },
+          api: [listener(api)],
+          cluster: listener(cluster),
+          ops: listener(ops),
         },
         ...(publicCluster === '' ? {} : { publicClusterAddress: publicCluster }),
+        apiRateLimitDisable: flags.bool('api-rate-limit-disable'),
         migrate: true,
       },
       prepare: (parts) => makeFirstResources(parts, flags),

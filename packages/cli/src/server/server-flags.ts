@@ -1,5 +1,25 @@
 /** Flags that `stile server` and `stile database` share. */
-import type { Flag } from '../command.ts';
+import type { CheckFailure, CommandContext, Flag } from '../command.ts';
+
+/** Severities, least first. */
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error'] as const;
+
+/** Further levels that the logger has. */
+const rareLevels = ['fatal', 'silent'];
+
+/** Refuses an unknown `-log-level`, wherever it came from. */
+export function checkLogLevel({ flags }: CommandContext): CheckFailure | undefined {
+  const level = flags.text('log-level');
+  if (level === '' || [...logLevels, ...rareLevels].includes(level)) return undefined;
+  return { message: `-log-level (or STILE_LOG_LEVEL) must be one of ${logLevels.join(', ')}` };
+}
+
+/** Refuses a command line without a configuration file. */
+export function needsConfig(context: CommandContext): CheckFailure | undefined {
+  return context.flags.text('config') === ''
+    ? { message: 'Must specify a config file using -config' }
+    : checkLogLevel(context);
+}
 
 /** The configuration file. */
 export const configFlag: Flag = {
@@ -13,6 +33,6 @@ export const logLevelFlag: Flag = {
   name: 'log-level',
   type: 'string',
   env: 'LOG_LEVEL',
-  completes: ['trace', 'debug', 'info', 'warn', 'error'],
+  completes: logLevels,
   help: 'Least severity that is logged, on standard error. Overrides log_level of the file.',
 };

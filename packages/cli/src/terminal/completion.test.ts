@@ -80,7 +80,10 @@ describe('installation', () => {
     });
   });
 
-  test('without a start-up file it says so', async () => {
-    await expect(installCompletion(environment, '/x')).rejects.toMatchObject({ code: 'failedPrecondition' });
+  test('without a start-up file it says so, and what to make', async () => {
+    await expect(installCompletion(environment, '/x')).rejects.toMatchObject({
+      code: 'failedPrecondition',
+      message: expect.stringMatching(/: make ~\/\.bashrc, /),
+    });
   });
 });

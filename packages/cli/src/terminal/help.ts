@@ -59,7 +59,7 @@ function subcommandLines(path: string, commands: readonly Command[]): string[] {
     if (name === undefined || words.slice(0, depth).join(' ') !== path) continue;
     const isGroup = words.length > depth + 1;
     if (!entries.has(name))
-      entries.set(name, isGroup ? `${capital(name)} ${words[0] ?? ''}, by type` : command.summary);
+      entries.set(name, isGroup ? groupSummary([...words.slice(0, depth), name], commands) : command.summary);
   }
   if (entries.size === 0) return [];
   return [
@@ -70,6 +70,15 @@ function subcommandLines(path: string, commands: readonly Command[]): string[] {
       4,
     ),
   ];
+}
+
+/** What a command that only holds others is for: `Create targets, by type`; of other verbs, the commands in it. */
+function groupSummary(path: readonly string[], commands: readonly Command[]): string {
+  const [resource = '', verb = ''] = path;
+  if (verb === 'create' || verb === 'update') return `${capital(verb)} ${resource}, by type`;
+  const start = `${path.join(' ')} `;
+  const within = commands.filter((command) => command.path.startsWith(start));
+  return within.map((command) => command.summary).join('; ');
 }
 
 function capital(text: string): string {

@@ -116,7 +116,9 @@ export async function installCompletion(
   const found = Object.values(files).some((file) => file !== undefined);
   throw new StileError(
     'failedPrecondition',
-    found ? 'completion is already installed' : 'no start-up file of bash, zsh or fish was found',
+    found
+      ? 'completion is already installed'
+      : 'no start-up file of bash, zsh or fish was found: make ~/.bashrc, ~/.zshrc or ~/.config/fish first',
   );
 }
 

@@ -27,6 +27,19 @@ function codeOf(error: unknown): string {
     : 'unknown error';
 }
 
+const problems: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  ENOSPC: 'the disk is full',
+  ENOTDIR: 'a part of the path is no folder',
+  EROFS: 'the file system is read-only',
+};
+
+/** Why the file system refused, in words where they are known. */
+function reasonOf(error: unknown): string {
+  const code = codeOf(error);
+  return problems[code] ?? code;
+}
+
 /** The file store. */
 export class FileTokenStore implements TokenStore {
   readonly type = 'file';
@@ -47,7 +60,7 @@ export class FileTokenStore implements TokenStore {
     const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch((cause: unknown) => {
       if (codeOf(cause) === 'ENOENT') return undefined;
       if (codeOf(cause) === 'ELOOP') throw refuse(`${path} is a symbolic link and is not read`, cause);
-      throw refuse(`cannot read ${path}: ${codeOf(cause)}`, cause);
+      throw refuse(`cannot read ${path}: ${reasonOf(cause)}`, cause);
     });
     if (file === undefined) return undefined;
     try {
@@ -83,7 +96,7 @@ export class FileTokenStore implements TokenStore {
       // Where even this fails there is no file: the first error says why.
       await rm(fresh, { force: true }).catch(() => undefined);
       if (cause instanceof StileError) throw cause;
-      throw refuse(`cannot store the token in ${this.#folder}: ${codeOf(cause)}`, cause);
+      throw refuse(`cannot store the token in ${this.#folder}: ${reasonOf(cause)}`, cause);
     }
   }
 
@@ -93,7 +106,7 @@ export class FileTokenStore implements TokenStore {
     try {
       await rm(path, { force: true });
     } catch (cause) {
-      throw refuse(`cannot delete ${path}: ${codeOf(cause)}`, cause);
+      throw refuse(`cannot delete ${path}: ${reasonOf(cause)}`, cause);
     }
   }
 

@@ -24,8 +24,8 @@ export async function readIndirect(text: string, what: string, context: CommandC
   switch (scheme) {
     case 'env': {
       const value = context.environment.raw(rest);
-      if (value === undefined || value === '')
-        throw invalid(`${what}: the environment variable ${rest} is not set`);
+      if (value === undefined) throw invalid(`${what}: the environment variable ${rest} is not set`);
+      if (value === '') throw invalid(`${what}: the environment variable ${rest} is empty`);
       return new Secret(value.trim());
     }
     case 'file':

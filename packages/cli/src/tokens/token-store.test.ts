@@ -110,7 +110,10 @@ describe('the file store', () => {
 
   test('a disk that cannot be written is an error that names the place', async () => {
     const blocked = new FileTokenStore(new Environment({ XDG_CONFIG_HOME: '/dev/null' }));
-    await expect(blocked.write('default', token)).rejects.toMatchObject({ code: 'failedPrecondition' });
+    await expect(blocked.write('default', token)).rejects.toMatchObject({
+      code: 'failedPrecondition',
+      message: 'cannot store the token in /dev/null/stile/tokens: a part of the path is no folder',
+    });
     expect(await blocked.lookup('default')).toBeUndefined();
   });
 });

@@ -5,7 +5,7 @@ import type { Connection, Database } from '../store/database.ts';
 import { record } from '../store/deleted-resource-repository.ts';
 import type { PageRequest } from '../store/page.ts';
 import type { ListPermissions } from '../store/permitted-rows.ts';
-import { notFound } from '../store/store-error.ts';
+import { notFound, wrongVersion } from '../store/store-error.ts';
 import { updateVersioned } from '../store/versioned-update.ts';
 import * as repository from './alias-repository.ts';
 import {
@@ -116,9 +116,7 @@ export class AliasService {
     return this.#database.write(async (tx) => {
       await requireEnds(tx, { destination_id: destinationId ?? null, host_id: hostId ?? null });
       const row = await updateVersioned(tx, 'alias', { id, version, changes: columns, nowUs });
-      if (row === undefined) {
-        throw new StileError('notFound', `Alias "${id}" doesn't exist or incorrect version provided.`);
-      }
+      if (row === undefined) throw wrongVersion('Alias', id);
       // After the update, which holds the row: what it has now decides. A destination may have gone by itself, with its scope.
       if (destinationId !== undefined || hostId !== undefined) requireDestination(row);
       return row;

@@ -202,8 +202,24 @@ export class ApiServer {
       request.stileHeaders = { ...request.stileHeaders, ...verdict.headers };
       if (verdict.kind !== 'allowed') return send(request, reply, { status: verdict.status });
     }
-    if (judged !== undefined) return undefined;
-    refuseRepeatedHeaders(request.raw.rawHeaders);
+    let isKnown = false;
+    let anew: Verdict | undefined;
+    try {
+      if (judged !== undefined) return undefined;
+      request.stileCaller = await this.#callerOf(request);
+      isKnown = request.stileCaller.userId !== anonymousUserId;
+    } finally {
+      // Whatever came in between: a token that was not proven keeps no quota.
+      if (!isKnown && verdict?.kind === 'allowed') anew = verdict.withoutToken();
+    }
+    if (anew === undefined || anew.kind === 'allowed') return undefined;
+    request.stileHeaders = { ...request.stileHeaders, ...anew.headers };
+    return send(request, reply, { status: anew.status });
+  }
+
+  /** Who calls. @throws {StileError} invalidArgument (headers), permissionDenied (a cookie of another site), deadlineExceeded, unavailable */
+  async #callerOf({ headers, method, raw }: FastifyRequest): Promise<Caller> {
+    refuseRepeatedHeaders(raw.rawHeaders);
     const correlationId = headers['x-correlation-id'];
     if (
       correlationId !== undefined &&
@@ -217,18 +233,8 @@ export class ApiServer {
     }
     const credential = credentialOf(headers);
     refuseForeignCookieUse(method, credential.source, headers);
-    request.stileCaller =
-      credential.text === undefined
-        ? anonymous
-        : await this.#inTime(this.#options.authenticate(credential.text));
-    if (credential.text !== undefined && request.stileCaller.userId === anonymousUserId) {
-      const again = verdict?.kind === 'allowed' ? verdict.withoutToken() : undefined;
-      if (again !== undefined && again.kind !== 'allowed') {
-        request.stileHeaders = { ...request.stileHeaders, ...again.headers };
-        return send(request, reply, { status: again.status });
-      }
-    }
-    return undefined;
+    if (credential.text === undefined) return anonymous;
+    return this.#inTime(this.#options.authenticate(credential.text));
   }
 
   /** The judgement on a request that matched no operation; undefined when it did. */

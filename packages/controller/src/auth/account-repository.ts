@@ -3,13 +3,12 @@ import { newId } from '@stile/protocol';
 import type { Connection, Database } from '../store/database.ts';
 import { pageOf, type PageRequest } from '../store/page.ts';
 import type { AccountTable, Microseconds } from '../store/schema.ts';
-import { notFound } from '../store/store-error.ts';
 import { updateVersioned, type VersionedUpdate } from '../store/versioned-update.ts';
 
 /** An account without its password hash. */
 export type AccountRow = Omit<AccountTable, 'password_hash'>;
 
-/** What a new account is made of; the rules of account.ts were checked. */
+/** What a new account is made of; the rules of password/password-rules.ts were checked. */
 export interface NewAccount {
   /** Default: a new random id. Given by `dev` and by tests only. */
   readonly id?: string;
@@ -82,13 +81,6 @@ export async function insertAccount(tx: Connection, row: AccountTable): Promise<
 /** The account, or undefined. */
 export function lookupAccount(db: Connection, id: string): Promise<AccountRow | undefined> {
   return db.selectFrom('account').select(columns).where('id', '=', id).executeTakeFirst();
-}
-
-/** @throws {StileError} notFound */
-export async function readAccount(db: Connection, id: string): Promise<AccountRow> {
-  const row = await lookupAccount(db, id);
-  if (row === undefined) throw notFound();
-  return row;
 }
 
 /** A page of the accounts of an auth method. */

@@ -2,10 +2,10 @@
  * Use cases of auth methods and accounts: create and change. Deleting one ends tokens and sessions, so those use cases stand in
  * session/session-ending.ts; passwords are the password type's own (password/password-service.ts).
  */
-import { newId, StileError } from '@stile/protocol';
+import { newId } from '@stile/protocol';
 import type { Clock } from '@stile/runtime';
 import type { Database } from '../store/database.ts';
-import { notFound } from '../store/store-error.ts';
+import { notFound, wrongVersion } from '../store/store-error.ts';
 import { updateVersioned } from '../store/versioned-update.ts';
 import { insertAccount, lookupAccount, updateAccountRow, type AccountRow } from './account-repository.ts';
 import {
@@ -44,11 +44,6 @@ export interface NewAccountRequest extends Names {
 /** Changes of an account. */
 export interface AccountChanges extends Names {
   readonly attributes?: Pick<PasswordAccountAttributes, 'loginName'>;
-}
-
-/** The answer to a PATCH or an action with another version, or on nothing (http-api.md §1.9, §7). */
-export function wrongAuthVersion(thing: 'Auth Method' | 'Account', id: string): StileError {
-  return new StileError('notFound', `${thing} "${id}" doesn't exist or incorrect version provided.`);
 }
 
 function namesOf({ name, description }: Names): { name?: string | null; description?: string | null } {
@@ -96,7 +91,7 @@ export class AuthMethodService {
     const nowUs = this.#clock.nowUs();
     return this.#database.write(async (tx) => {
       const row = await updateVersioned(tx, 'auth_method', { id, version, changes: columns, nowUs });
-      if (row === undefined) throw wrongAuthVersion('Auth Method', id);
+      if (row === undefined) throw wrongVersion('Auth Method', id);
       return readAuthMethod(tx, id);
     });
   }
@@ -131,7 +126,7 @@ export class AuthMethodService {
     const row = await this.#database.write((tx) =>
       updateAccountRow(tx, { id, version, changes: columns, nowUs }),
     );
-    return row ?? Promise.reject(wrongAuthVersion('Account', id));
+    return row ?? Promise.reject(wrongVersion('Account', id));
   }
 
   #stamps(): { version: number; created_at: number; updated_at: number } {

@@ -6,10 +6,11 @@ import { makeIdentities, testIds } from '../../../../test/support/identities.ts'
 import { ManualClock } from '../../../../test/support/manual-clock.ts';
 import { waitingStatement } from '../../../../test/support/waiting-statement.ts';
 import { setUserDisabled, deleteUser } from '../iam/user-repository.ts';
+import { bindAccounts, unbindAccounts } from '../iam/user/user-account-repository.ts';
 import { KeyService } from '../keys/key-service.ts';
 import { generateRootKey, rootKeyOf } from '../keys/root-key.ts';
 import type { Connection, Database } from '../store/database.ts';
-import { revokeAuthTokens } from './auth-token-repository.ts';
+import { endAuthToken, revokeAuthTokens } from './auth-token-repository.ts';
 import { AuthTokenService } from './auth-token-service.ts';
 import { parseAuthToken } from './auth-token-text.ts';
 
@@ -274,6 +275,19 @@ describeBothEngines('auth tokens', ({ open }) => {
     await close();
   });
 
+  it('are not made for a user who was disabled, or whose account was taken away, while the password was checked', async () => {
+    const clock = new ManualClock();
+    const { database, tokens, close } = await install(await open(), clock);
+    await database.write((tx) => setUserDisabled(tx, who.userId, clock.nowUs()));
+    await expect(tokens.issue(who)).rejects.toMatchObject({ code: 'unauthenticated' });
+    await database.write((tx) => setUserDisabled(tx, who.userId, null));
+    await database.write((tx) => unbindAccounts(tx, who.userId, [who.accountId]));
+    await expect(tokens.issue(who)).rejects.toMatchObject({ code: 'unauthenticated' });
+    await database.write((tx) => bindAccounts(tx, who.userId, [who.accountId]));
+    await expect(tokens.issue(who)).resolves.toBeDefined();
+    await close();
+  });
+
   it('do not count a refused request as use', async () => {
     const clock = new ManualClock();
     const { tokens, close } = await install(await open(), clock);
@@ -289,10 +303,10 @@ describeBothEngines('auth tokens', ({ open }) => {
   it('that were ended are nobody, whoever still has the text', async () => {
     const { database, tokens, close } = await install(await open(), new ManualClock());
     const { row, text } = await tokens.issue(who);
-    expect(await database.write((tx) => tokens.end(tx, row.id))).toBe(true);
+    expect(await database.write((tx) => endAuthToken(tx, row.id, row.created_at))).toBe(true);
     expect(await tokens.authenticate(text.reveal())).toEqual(anonymous);
     await expect(tokens.read(row.id)).rejects.toMatchObject({ code: 'notFound' });
-    expect(await database.write((tx) => tokens.end(tx, row.id))).toBe(false);
+    expect(await database.write((tx) => endAuthToken(tx, row.id, row.created_at))).toBe(false);
     await close();
   });
 

@@ -6,13 +6,12 @@ import { timingSafeEqual } from 'node:crypto';
 import { anonymousUserId, newId, StileError } from '@stile/protocol';
 import { type Clock, type Logger, type Secret, silentLogger } from '@stile/runtime';
 import type { KeyService } from '../keys/key-service.ts';
-import type { Connection, Database } from '../store/database.ts';
+import type { Database } from '../store/database.ts';
 import type { PageRequest } from '../store/page.ts';
 import type { AuthTokenTable } from '../store/schema.ts';
 import { notFound } from '../store/store-error.ts';
 import {
   addAuthToken,
-  endAuthToken,
   listAuthTokens,
   lookupAuthToken,
   lookupPresentedToken,
@@ -154,11 +153,6 @@ export class AuthTokenService {
     readonly page: PageRequest;
   }): Promise<AuthTokenRow[]> {
     return listAuthTokens(this.#database.reader, { ...request, nowUs: this.#clock.nowUs() });
-  }
-
-  /** Deletes a token; false when there is none. For the use case in `session/`, which ends its sessions in the same `tx`. */
-  end(tx: Connection, id: string): Promise<boolean> {
-    return endAuthToken(tx, id, this.#clock.nowUs());
   }
 
   /** Waits for what requests left to be written: last uses, and ends of tokens whose time was up. */

@@ -13,6 +13,7 @@ import { scopeRoles, type RoleText } from '../iam/scope-roles.ts';
 import { createGlobalScope, createScope, setPrimaryAuthMethod } from '../iam/scope-repository.ts';
 import { createSpecialUsers, createUser } from '../iam/user-repository.ts';
 import type { KeyService } from '../keys/key-service.ts';
+import { bumpVersion } from '../store/versioned-update.ts';
 import type { Connection, Database } from '../store/database.ts';
 import { TargetService } from '../target/target-service.ts';
 import { administration, authenticatedUserGrants, initialTexts, loginGrants } from './initial-texts.ts';
@@ -202,6 +203,8 @@ class Maker {
     const scope = { scopeId: globalScopeId, nowUs: this.#nowUs };
     const { id } = await createUser(this.#tx, { ...who.user, ...who.text, ...scope });
     await createAccount(this.#tx, { ...who.account, ...login, ...scope, authMethodId, userId: id });
+    // Taking an account is a change of the user, as recorded (users-read in the fixtures).
+    await bumpVersion(this.#tx, 'iam_user', { id, version: 1, nowUs: this.#nowUs });
     return id;
   }
 

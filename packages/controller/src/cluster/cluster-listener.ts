@@ -235,7 +235,8 @@ export class ClusterListener implements WorkerLinks {
     if (request.url !== enrollPath) {
       throw new StileError('notFound', 'no such path on the cluster listener');
     }
-    return (webSocket) => this.#enrol(webSocket);
+    const shown = socket.getX509Certificate()?.raw ?? Buffer.alloc(0);
+    return (webSocket) => this.#enrol(webSocket, shown);
   }
 
   /**
@@ -320,14 +321,14 @@ export class ClusterListener implements WorkerLinks {
     }
   }
 
-  #enrol(socket: WebSocket): void {
+  #enrol(socket: WebSocket, serverCertificate: Buffer): void {
     const link = this.#track(
       new WorkerLink({
         socket,
         clock: this.#clock,
         log: this.#log,
         handlers: (self) =>
-          enrolHandlers(this.#options.registry, () => {
+          enrolHandlers(this.#options.registry, serverCertificate, () => {
             // The answer is sent first, in the microtasks after the call; then the link has done its work.
             setImmediate(() => void self.close(new StileError('aborted', 'enrolment is over')));
           }),

@@ -16,6 +16,8 @@ const callTimeoutMs = 10_000;
 const mostBufferedBytes = 8 * maxFrameBytes;
 /** How long the peer may take to answer a close, milliseconds, before the socket is destroyed. */
 const closeTimeoutMs = 1000;
+/** Least time between two heartbeats of a worker, milliseconds: each is a write, and one that floods shall wait for itself alone. */
+const heartbeatPaceMs = 200;
 /** Revocations in one call: about 40 bytes each, far below a frame. */
 const revocationsPerCall = 4000;
 
@@ -39,6 +41,9 @@ export class WorkerLink {
   readonly #log: Logger;
   readonly #peer: RpcPeer;
   readonly #authorizing = new Set<Promise<unknown>>();
+  /** Settles, never rejects, when the next heartbeat may run. */
+  #turn: Promise<void> = Promise.resolve();
+  #pace: { readonly timer: Timer; readonly end: () => void } | undefined;
   #resolveClosed: (reason: StileError) => void = () => undefined;
   #closeReason: StileError | undefined;
   #isRetired = false;
@@ -94,6 +99,24 @@ export class WorkerLink {
     } finally {
       this.#authorizing.delete(work);
     }
+  }
+
+  /** Runs heartbeats one after another, no faster than their pace. @throws {StileError} (rejects) why the link is over, or what `beat` threw */
+  inTurn<T>(beat: () => Promise<T>): Promise<T> {
+    const run = this.#turn.then(() => {
+      if (this.#closeReason !== undefined) throw this.#closeReason;
+      return beat();
+    });
+    const pause = (): Promise<void> => this.#pause();
+    this.#turn = run.then(pause, pause);
+    return run;
+  }
+
+  #pause(): Promise<void> {
+    if (this.#closeReason !== undefined) return Promise.resolve();
+    return new Promise((end) => {
+      this.#pace = { timer: this.#clock.setTimer(heartbeatPaceMs, end), end };
+    });
   }
 
   /**
@@ -171,6 +194,8 @@ export class WorkerLink {
   #finish(): void {
     this.#closeReason ??= new StileError('connectionReset', 'the worker closed the cluster link');
     this.#silence.cancel();
+    this.#pace?.timer.cancel();
+    this.#pace?.end();
     this.#lastResort?.cancel();
     this.#peer.close(this.#closeReason);
     this.#resolveClosed(this.#closeReason);

@@ -91,8 +91,7 @@ export function workerHandlers(
       controllerAddresses: await presence.liveAddresses(),
     };
   };
-  const heartbeat = async (request: HeartbeatRequest): Promise<HeartbeatResponse> => {
-    known();
+  const beat = async (request: HeartbeatRequest): Promise<HeartbeatResponse> => {
     const { id } = await seen(takeHeartbeat(registry, linked, request, presence.id));
     link.heard(silenceMs);
     return {
@@ -103,7 +102,10 @@ export function workerHandlers(
   };
   return {
     hello,
-    heartbeat,
+    heartbeat: async (request) => {
+      known();
+      return link.inTurn(() => beat(request));
+    },
     lookupSession: async ({ sessionId }) => serving.lookup(self(), sessionId),
     activateSession: async ({ sessionId, tofuToken }) => ({
       status: await serving.activate(self(), sessionId, tofuToken),
@@ -138,8 +140,15 @@ async function takeHeartbeat(
   return registry.heartbeat(linked, { activeConnections, isDraining: draining }, controllerId);
 }
 
-/** Serves the one call of a link without a certificate. `onDone` is called when it has been answered, well or not. */
-export function enrolHandlers(registry: WorkerRegistry, onDone: () => void): ClusterHandlers {
+/**
+ * Serves the one call of a link without a certificate. `serverCertificate` is the DER that the link's server shows; `onDone` is
+ * called when the call has been answered, well or not.
+ */
+export function enrolHandlers(
+  registry: WorkerRegistry,
+  serverCertificate: Uint8Array,
+  onDone: () => void,
+): ClusterHandlers {
   let isUsed = false;
   const once = async <T>(work: () => Promise<T>): Promise<T> => {
     if (isUsed) throw new StileError('failedPrecondition', 'one enrolment for each link');
@@ -152,6 +161,6 @@ export function enrolHandlers(registry: WorkerRegistry, onDone: () => void): Clu
   };
   return {
     enroll: (request: EnrollRequest) => once(() => registry.enrol(request)),
-    register: (request: RegisterRequest) => once(() => registry.register(request)),
+    register: (request: RegisterRequest) => once(() => registry.register(request, serverCertificate)),
   };
 }

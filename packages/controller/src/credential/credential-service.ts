@@ -11,13 +11,12 @@ import { record } from '../store/deleted-resource-repository.ts';
 import type { PageRequest } from '../store/page.ts';
 import type { ListPermissions } from '../store/permitted-rows.ts';
 import type { CredentialTable } from '../store/schema.ts';
-import { notFound } from '../store/store-error.ts';
+import { notFound, wrongVersion } from '../store/store-error.ts';
 import { updateVersioned } from '../store/versioned-update.ts';
 import * as repository from './credential-repository.ts';
 import {
   credentialKinds,
   sealContext,
-  wrongCredentialVersion,
   type Credential,
   type CredentialStore,
   type CredentialType,
@@ -117,7 +116,7 @@ export class CredentialService {
     const row = await this.#database.write((tx) =>
       updateVersioned(tx, 'credential_store', { id, version, changes, nowUs }),
     );
-    return row ?? Promise.reject(wrongCredentialVersion('Credential Store', id));
+    return row ?? Promise.reject(wrongVersion('Credential Store', id));
   }
 
   /** Deletes a store with its credentials, which leave their targets. @throws {StileError} notFound */
@@ -173,7 +172,7 @@ export class CredentialService {
   async update(id: string, version: number, changes: CredentialChanges): Promise<Credential> {
     const before = await repository.lookupSealedCredential(this.#database.reader, id);
     // What is merged below stands on this version; the update asks for it again.
-    if (before?.version !== version) throw wrongCredentialVersion('Credential', id);
+    if (before?.version !== version) throw wrongVersion('Credential', id);
     const { name, description, username, domain } = changes;
     const columns = {
       ...(name === undefined ? {} : { name }),
@@ -186,7 +185,7 @@ export class CredentialService {
     const row = await this.#database.write((tx) =>
       updateVersioned(tx, 'credential', { id, version, changes: columns, nowUs }),
     );
-    return row === undefined ? Promise.reject(wrongCredentialVersion('Credential', id)) : shown(row);
+    return row === undefined ? Promise.reject(wrongVersion('Credential', id)) : shown(row);
   }
 
   /** Deletes a credential; it leaves its targets, and sessions keep what they got. @throws {StileError} notFound */

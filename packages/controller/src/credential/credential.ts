@@ -101,11 +101,6 @@ export function attributeRefused(attribute: SecretAttribute, description: string
   });
 }
 
-/** The answer to a PATCH with another version, or on nothing (http-api.md §1.9). */
-export function wrongCredentialVersion(thing: 'Credential' | 'Credential Store', id: string): StileError {
-  return new StileError('notFound', `${thing} "${id}" doesn't exist or incorrect version provided.`);
-}
-
 /** JSON with the keys of every object in order: equal objects have equal texts, however they were written. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(sorted(value));

@@ -1,5 +1,6 @@
 /** SQL of static host catalogs, host sets, hosts and their memberships. */
 import type { Selectable } from 'kysely';
+import { chunksOf } from '../store/chunks.ts';
 import type { Connection } from '../store/database.ts';
 import { pageOf } from '../store/page.ts';
 import type { PageRequest } from '../store/page.ts';
@@ -114,14 +115,17 @@ export async function hostsWithinCatalog(
   hostCatalogId: string,
   hostIds: readonly string[],
 ): Promise<Set<string>> {
-  if (hostIds.length === 0) return new Set();
-  const rows = await db
-    .selectFrom('host')
-    .select('id')
-    .where('host_catalog_id', '=', hostCatalogId)
-    .where('id', 'in', hostIds)
-    .execute();
-  return new Set(rows.map((row) => row.id));
+  const found = new Set<string>();
+  for (const chunk of chunksOf(hostIds)) {
+    const rows = await db
+      .selectFrom('host')
+      .select('id')
+      .where('host_catalog_id', '=', hostCatalogId)
+      .where('id', 'in', chunk)
+      .execute();
+    for (const row of rows) found.add(row.id);
+  }
+  return found;
 }
 
 /** Puts hosts into a set. */
@@ -130,9 +134,8 @@ export async function insertMembers(
   hostSetId: string,
   hostIds: readonly string[],
 ): Promise<void> {
-  if (hostIds.length === 0) return;
   const rows = hostIds.map((hostId) => ({ host_set_id: hostSetId, host_id: hostId }));
-  await tx.insertInto('host_set_host').values(rows).execute();
+  for (const chunk of chunksOf(rows)) await tx.insertInto('host_set_host').values(chunk).execute();
 }
 
 /** Takes hosts out of a set. */
@@ -141,12 +144,13 @@ export async function deleteMembers(
   hostSetId: string,
   hostIds: readonly string[],
 ): Promise<void> {
-  if (hostIds.length === 0) return;
-  await tx
-    .deleteFrom('host_set_host')
-    .where('host_set_id', '=', hostSetId)
-    .where('host_id', 'in', hostIds)
-    .execute();
+  for (const chunk of chunksOf(hostIds)) {
+    await tx
+      .deleteFrom('host_set_host')
+      .where('host_set_id', '=', hostSetId)
+      .where('host_id', 'in', chunk)
+      .execute();
+  }
 }
 
 /** One possible endpoint of a target: a host through one of the target's sets. A host in two sets appears twice. */

@@ -2,14 +2,15 @@
  * Use cases of static host catalogs, host sets and hosts. Deleting one ends sessions, so those use cases stand in
  * session/session-ending.ts.
  */
-import { StileError, newId } from '@stile/protocol';
+import { newId, quoted } from '@stile/protocol';
 import type { Clock } from '@stile/runtime';
 import type { MembershipAction } from '../iam/membership.ts';
 import type { Database } from '../store/database.ts';
 import type { PageRequest } from '../store/page.ts';
 import type { ListPermission, ListPermissions } from '../store/permitted-rows.ts';
 import { bumpVersion, updateVersioned } from '../store/versioned-update.ts';
-import { differenceOf, idsRefused, requireHostAddress, wrongVersion } from './host.ts';
+import { notFound, wrongVersion } from '../store/store-error.ts';
+import { differenceOf, idsRefused, requireHostAddress } from './host.ts';
 import type { Host, HostCatalog, HostChanges, HostSet, NameChanges } from './host.ts';
 import * as repository from './host-repository.ts';
 
@@ -43,8 +44,6 @@ export interface NewHostSet extends NameChanges {
 export interface NewHost extends NewHostSet {
   readonly address: string;
 }
-
-const notFound = (): StileError => new StileError('notFound', 'Resource not found.');
 
 /** Create, read, list and update of everything in a static catalog. */
 export class HostService {
@@ -256,10 +255,11 @@ function requireMembersFit(
 ): void {
   const foreign = members.hostIds.find((id) => !members.known.has(id));
   if (foreign !== undefined) {
-    throw idsRefused('host_ids', `Host "${foreign}" is not in the host catalog of this host set.`);
+    throw idsRefused('host_ids', `Host ${quoted(foreign)} is not in the host catalog of this host set.`);
   }
-  const twice = members.hostIds.find((id) => action === 'add' && members.present.includes(id));
-  if (twice !== undefined) throw idsRefused('host_ids', `Host "${twice}" is already in this host set.`);
-  const absent = members.hostIds.find((id) => action === 'remove' && !members.present.includes(id));
-  if (absent !== undefined) throw idsRefused('host_ids', `Host "${absent}" is not in this host set.`);
+  const present = new Set(members.present);
+  const twice = members.hostIds.find((id) => action === 'add' && present.has(id));
+  if (twice !== undefined) throw idsRefused('host_ids', `Host ${quoted(twice)} is already in this host set.`);
+  const absent = members.hostIds.find((id) => action === 'remove' && !present.has(id));
+  if (absent !== undefined) throw idsRefused('host_ids', `Host ${quoted(absent)} is not in this host set.`);
 }

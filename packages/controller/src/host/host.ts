@@ -6,7 +6,7 @@ import { StileError } from '@stile/protocol';
 import { parseHostPort } from '@stile/runtime';
 import type { HostCatalogTable, HostSetTable, HostTable } from '../store/schema.ts';
 
-export { differenceOf, idsRefused, wrongVersion } from '../iam/membership.ts';
+export { differenceOf, idsRefused } from '../iam/membership.ts';
 
 /** List of hosts. */
 export type HostCatalog = HostCatalogTable;

@@ -136,7 +136,10 @@ export interface AclTarget {
 }
 
 /** The id a template stands for; undefined when the caller has none. */
-function resolveTemplate(id: string, caller: AclCaller): string | undefined {
+export function resolveTemplate(
+  id: string,
+  caller: Pick<AclCaller, 'userId' | 'accountId'>,
+): string | undefined {
   switch (templateOf(id)) {
     case undefined:
       return id;

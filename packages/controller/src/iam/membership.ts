@@ -17,11 +17,6 @@ export function idsRefused(field: string, description: string): StileError {
   });
 }
 
-/** The answer to a PATCH or a member action with another version, or on nothing (http-api.md §1.9, §7). */
-export function wrongVersion(thing: string, id: string): StileError {
-  return new StileError('notFound', `${thing} "${id}" doesn't exist or incorrect version provided.`);
-}
-
 /** What has to be added and removed to get from one list of ids to another; duplicates count once. */
 export function differenceOf(
   present: readonly string[],
@@ -64,10 +59,4 @@ export function membershipChange(
   const absent = unique.find((id) => !before.has(id));
   if (absent !== undefined) throw idsRefused(words.field, words.isNotThere(absent));
   return { added: [], removed: unique };
-}
-
-/** A list after a change, sorted. */
-export function membersAfter(present: readonly string[], change: MembershipChange): string[] {
-  const gone = new Set(change.removed);
-  return [...present.filter((id) => !gone.has(id)), ...change.added].toSorted();
 }

@@ -1,5 +1,6 @@
 /** SQL of scopes. */
 import { globalScopeId } from '@stile/protocol';
+import { chunksOf } from '../store/chunks.ts';
 import type { Connection } from '../store/database.ts';
 import { pageOf, type PageRequest } from '../store/page.ts';
 import type { Microseconds, ScopeTable } from '../store/schema.ts';
@@ -54,9 +55,12 @@ export async function lookupScopeInfos(
   db: Connection,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, ScopeInfo>> {
-  if (ids.length === 0) return new Map();
-  const rows = await db.selectFrom('scope').select(infoColumns).where('id', 'in', ids).execute();
-  return new Map(rows.map((row) => [row.id, row]));
+  const found = new Map<string, ScopeInfo>();
+  for (const chunk of chunksOf(ids)) {
+    const rows = await db.selectFrom('scope').select(infoColumns).where('id', 'in', chunk).execute();
+    for (const row of rows) found.set(row.id, row);
+  }
+  return found;
 }
 
 /** Every scope, global first, then by id. For recursive lists and for `{id, parentId}` of the ACL. */

@@ -7,7 +7,7 @@ import type { Clock } from '@stile/runtime';
 import type { Connection, Database } from '../store/database.ts';
 import type { ScopeTable } from '../store/schema.ts';
 import { updateVersioned } from '../store/versioned-update.ts';
-import { wrongVersion } from './membership.ts';
+import { wrongVersion } from '../store/store-error.ts';
 import { createRole } from './role-repository.ts';
 import { createScope, isAuthMethodOf, type ScopeRow } from './scope-repository.ts';
 import { scopeRoles, type RoleText } from './scope-roles.ts';

@@ -1,5 +1,6 @@
 /** SQL of users. */
 import { anonymousUserId, authenticatedUserId, globalScopeId, newId, recoveryUserId } from '@stile/protocol';
+import { chunksOf } from '../store/chunks.ts';
 import type { Connection } from '../store/database.ts';
 import { pageOf, type PageRequest } from '../store/page.ts';
 import type { IamUserTable, Microseconds } from '../store/schema.ts';
@@ -147,7 +148,14 @@ export async function listKnownUserIds(
   db: Connection,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {
-  if (ids.length === 0) return new Map();
-  const rows = await db.selectFrom('iam_user').select(['id', 'scope_id']).where('id', 'in', ids).execute();
-  return new Map(rows.map((row) => [row.id, row.scope_id]));
+  const found = new Map<string, string>();
+  for (const chunk of chunksOf(ids)) {
+    const rows = await db
+      .selectFrom('iam_user')
+      .select(['id', 'scope_id'])
+      .where('id', 'in', chunk)
+      .execute();
+    for (const row of rows) found.set(row.id, row.scope_id);
+  }
+  return found;
 }

@@ -3,36 +3,60 @@ import { sql } from 'kysely';
 import type { RawBuilder } from 'kysely';
 import type { ConnectionEndReason } from '@stile/protocol';
 import type { ConnectionClose, ConnectionReport } from '@stile/protocol/rpc';
-import type { Connection } from '../store/database.ts';
+import type { Connection, Database } from '../store/database.ts';
 import { isOpenConnection } from '../store/page.ts';
 import { PreparedQuery } from '../store/prepared-query.ts';
 import type { SessionConnection } from './session.ts';
-import { chunkSize, chunksOf } from './session-repository.ts';
+import { chunkSize, chunksOf } from '../store/chunks.ts';
 
-/** Runs at every new connection. */
-const insertion = new PreparedQuery((db, row: SessionConnection) =>
-  db.insertInto('session_connection').values({
-    id: row.id,
-    session_id: row.session_id,
-    worker_id: row.worker_id,
-    status: row.status,
-    client_address: row.client_address,
-    client_port: row.client_port,
-    endpoint_address: row.endpoint_address,
-    endpoint_port: row.endpoint_port,
-    bytes_up: row.bytes_up,
-    bytes_down: row.bytes_down,
-    created_at: row.created_at,
-    connected_at: row.connected_at,
-    closed_at: row.closed_at,
-    end_reason: row.end_reason,
-    updated_at: row.updated_at,
-  }),
-);
+const columns: Readonly<Record<keyof SessionConnection, true>> = {
+  id: true,
+  session_id: true,
+  worker_id: true,
+  status: true,
+  client_address: true,
+  client_port: true,
+  endpoint_address: true,
+  endpoint_port: true,
+  bytes_up: true,
+  bytes_down: true,
+  created_at: true,
+  connected_at: true,
+  closed_at: true,
+  end_reason: true,
+  updated_at: true,
+};
+const columnNames = Object.keys(columns) as (keyof SessionConnection)[];
 
-/** Adds an authorized connection, in the same unit that took it of the limit. */
-export async function insertConnection(tx: Connection, row: SessionConnection): Promise<void> {
-  await insertion.execute(tx, row);
+/** Runs at every new connection. `lock` makes it wait for a deletion of the worker that is under way. */
+function insertion(lock: RawBuilder<unknown>): PreparedQuery<SessionConnection, { id: string }> {
+  return new PreparedQuery((db, row) => {
+    const statement = sql<{ id: string }>`
+      with present_worker as (select worker.id from worker where worker.id = ${row.worker_id} ${lock})
+      insert into session_connection (${sql.join(columnNames.map((name) => sql.ref(name)))})
+      select ${sql.join(columnNames.map((name) => row[name]))}
+      where exists (select 1 from present_worker)
+      returning id`;
+    return { compile: () => statement.compile(db) };
+  });
+}
+
+/** SQLite has one writer: nothing is under way. */
+const insertions: Readonly<Record<Database['engine'], PreparedQuery<SessionConnection, { id: string }>>> = {
+  sqlite: insertion(sql``),
+  postgres: insertion(sql`for key share`),
+};
+
+/**
+ * Adds an authorized connection, in the same unit that took it of the limit. False when its worker is gone: whoever deletes one ends
+ * what it carries in the same transaction, and a connection added a moment later would escape that end.
+ */
+export async function insertConnection(
+  tx: Connection,
+  engine: Database['engine'],
+  row: SessionConnection,
+): Promise<boolean> {
+  return (await insertions[engine].first(tx, row)) !== undefined;
 }
 
 /** A session's connections, newest first. */

@@ -1,3 +1,4 @@
+import { newId } from '@stile/protocol';
 import { systemClock } from '@stile/runtime';
 import { expect, test } from 'vitest';
 import { describeBothEngines } from '../../../../test/support/engines.ts';
@@ -23,7 +24,9 @@ import { listSince } from '../store/deleted-resource-repository.ts';
 import { bumpVersion } from '../store/versioned-update.ts';
 import type { Target } from '../target/target.ts';
 import type { Worker } from '../worker-registry/worker.ts';
+import { insertConnection } from './connection-repository.ts';
 import { SessionService } from './session-service.ts';
+import type { SessionConnection } from './session.ts';
 
 async function newWorld(engineTest: EngineTest): Promise<{ world: SessionWorld; worker: Worker }> {
   const database = await engineTest.open();
@@ -60,6 +63,29 @@ async function addHostScene(world: SessionWorld, worker: Worker): Promise<HostSc
     targetId: target.id,
     sessionId,
     bystanderId,
+  };
+}
+
+const client = { clientAddress: '192.0.2.1', clientPort: 4711 };
+
+/** A connection that was authorized just now. */
+function connectionRow(workerId: string, sessionId: string, nowUs: number): SessionConnection {
+  return {
+    id: newId('sessionConnection'),
+    session_id: sessionId,
+    worker_id: workerId,
+    status: 'authorized',
+    client_address: client.clientAddress,
+    client_port: client.clientPort,
+    endpoint_address: null,
+    endpoint_port: null,
+    bytes_up: 0,
+    bytes_down: 0,
+    created_at: nowUs,
+    connected_at: null,
+    closed_at: null,
+    end_reason: null,
+    updated_at: nowUs,
   };
 }
 
@@ -272,6 +298,41 @@ describeBothEngines('what ends sessions along with something else', (engineTest)
         .execute();
       expect(living).toEqual([]);
     }
+    await world.close();
+  });
+
+  test('a connection that is being added while its worker is deleted ends with it, one that comes later is refused', async () => {
+    const { world, worker } = await newWorld(engineTest);
+    const { database, domain } = world;
+    const sessionId = await addSession(world, await addTarget(world));
+    await domain.serving.activate(worker, sessionId, 'a'.repeat(20));
+    const row = connectionRow(worker.id, sessionId, world.clock.nowUs());
+    let finish = (): void => undefined;
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const adding = await new Promise<{ readonly done: Promise<void> }>((resolve) => {
+      const done = database.write(async (tx) => {
+        expect(await insertConnection(tx, database.engine, row)).toBe(true);
+        resolve({ done });
+        await finished;
+      });
+    });
+    const deleted = domain.ending.deleteWorker(worker.id, worldIds.user).then(() => 'deleted');
+    expect(await Promise.race([deleted, waitingStatement(database)])).toBe('waits');
+    finish();
+    await adding.done;
+    await deleted;
+    expect(await sessionOf(world, sessionId)).toMatchObject({
+      status: 'canceling',
+      end_reason: 'worker deleted',
+    });
+    const second = await addLiveWorker(world);
+    const other = await addSession(world, await addTarget(world));
+    await addConnection(world, second, other);
+    const refused = domain.serving.authorizeConnection(worker, { sessionId: other, ...client });
+    await expect(refused).rejects.toMatchObject({ code: 'connectionNotAuthorized' });
+    expect(await sessionOf(world, other)).toMatchObject({ connections_used: 1 });
     await world.close();
   });
 

@@ -2,8 +2,6 @@
  * What ends sessions, alone or along with something else (session-protocol.md §5.7): each use case is one transaction that
  * changes its resource and moves its sessions to canceling; after the commit the end is pushed to the workers.
  */
-import { StileError } from '@stile/protocol';
-import type { SessionEndReason } from '@stile/protocol';
 import type { Clock } from '@stile/runtime';
 import { clearAliasDestination } from '../alias/alias-repository.ts';
 import { deleteAccountRows, lockAccounts } from '../auth/account-repository.ts';
@@ -19,10 +17,10 @@ import type { TargetService, TargetDetail } from '../target/target-service.ts';
 import type { TargetFields } from '../target/target.ts';
 import { terminateAndTell } from './connection-ending.ts';
 import { listAllOpenOfWorker } from './connection-repository.ts';
-import { beginEnding, chunksOf } from './session-repository.ts';
+import { chunksOf } from '../store/chunks.ts';
+import { notFound } from '../store/store-error.ts';
+import { beginEnding } from './session-repository.ts';
 import type { EndingCause, SessionSelector } from './session-repository.ts';
-
-const notFound = (): StileError => new StileError('notFound', 'Resource not found.');
 
 /**
  * Moves the selected sessions to canceling; those with nothing open terminate at once, the others are announced, so that
@@ -105,7 +103,7 @@ export class SessionEnding {
       // Held first: a token that is issued now would be deleted along, but not its sessions.
       if (!(await lockAccounts(tx, this.#database.engine, { id }))) throw notFound();
       const tokenIds = await endAuthTokensOf(tx, { accountId: id }, nowUs);
-      await this.#endTokens(tx, tokenIds, { reason: 'account deleted', by, nowUs });
+      await this.#endAll(tx, 'auth_token_id', tokenIds, { reason: 'account deleted', by, nowUs });
       await record(tx, 'account', await deleteAccountRows(tx, { id }), nowUs);
     });
   }
@@ -121,17 +119,20 @@ export class SessionEnding {
       // In the order in which the deletion of a single account takes its rows, or the two could wait for each other.
       await lockAccounts(tx, this.#database.engine, { authMethodId: id });
       const tokenIds = await endAuthTokensOf(tx, { authMethodId: id }, nowUs);
-      await this.#endTokens(tx, tokenIds, { reason: 'account deleted', by, nowUs });
+      await this.#endAll(tx, 'auth_token_id', tokenIds, { reason: 'account deleted', by, nowUs });
       await record(tx, 'account', await deleteAccountRows(tx, { authMethodId: id }), nowUs);
       await deleteAuthMethodRow(tx, id, nowUs);
       await record(tx, 'auth-method', [id], nowUs);
     });
   }
 
-  async #endTokens(tx: Connection, tokenIds: readonly string[], cause: EndingCause): Promise<void> {
-    for (const values of chunksOf(tokenIds)) {
-      await this.#end(tx, { column: 'auth_token_id', values }, cause);
-    }
+  async #endAll(
+    tx: Connection,
+    column: 'auth_token_id' | 'host_id' | 'host_set_id',
+    ids: readonly string[],
+    cause: EndingCause,
+  ): Promise<void> {
+    for (const values of chunksOf(ids)) await this.#end(tx, { column, values }, cause);
   }
 
   /** Deletes a host; it leaves its sets. @throws {StileError} notFound */
@@ -164,8 +165,8 @@ export class SessionEnding {
       await record(tx, 'host-set', hostSetIds, nowUs);
       await record(tx, 'host', hostIds, nowUs);
       const cause = { reason: 'host deleted', by, nowUs } as const;
-      await this.#end(tx, { column: 'host_set_id', values: hostSetIds }, cause);
-      await this.#end(tx, { column: 'host_id', values: hostIds }, cause);
+      await this.#endAll(tx, 'host_set_id', hostSetIds, cause);
+      await this.#endAll(tx, 'host_id', hostIds, cause);
     });
   }
 
@@ -177,8 +178,9 @@ export class SessionEnding {
   async deleteWorker(id: string, by: string): Promise<void> {
     await this.#database.write(async (tx) => {
       const nowUs = this.#clock.nowUs();
-      const open = await listAllOpenOfWorker(tx, id);
+      // First the row: a connection that is being added waits for it, and is refused, or is seen below.
       if (!(await deleteWorkerRow(tx, id))) throw notFound();
+      const open = await listAllOpenOfWorker(tx, id);
       await record(tx, 'worker', [id], nowUs);
       const ids = [...new Set(open.map((connection) => connection.sessionId))];
       for (const part of chunksOf(ids)) {
@@ -186,18 +188,6 @@ export class SessionEnding {
       }
       await this.#database.events.publish(tx, { type: 'worker-deleted', workerId: id });
     });
-  }
-
-  /**
-   * Ends sessions within a unit of work that changes something else: users, accounts, scopes. `reason` says what.
-   * Gives the ids of those that began to end.
-   */
-  endWithin(
-    tx: Connection,
-    selector: SessionSelector,
-    cause: { readonly reason: SessionEndReason; readonly by: string },
-  ): Promise<string[]> {
-    return this.#end(tx, selector, { ...cause, nowUs: this.#clock.nowUs() });
   }
 
   async #end(tx: Connection, selector: SessionSelector, cause: EndingCause): Promise<string[]> {

@@ -7,7 +7,8 @@ import { isLivingSession, pageOf } from '../store/page.ts';
 import type { PageRequest } from '../store/page.ts';
 import type { ListPermissions } from '../store/permitted-rows.ts';
 import type { SessionRow } from './session.ts';
-import { chunksOf, sessionColumns } from './session-repository.ts';
+import { chunksOf } from '../store/chunks.ts';
+import { sessionColumns } from './session-repository.ts';
 
 /** Which sessions a caller lists. */
 export interface SessionListRequest {

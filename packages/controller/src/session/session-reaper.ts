@@ -10,8 +10,8 @@ import type { ConnectionEnding } from './connection-ending.ts';
 import { listLostConnections } from './connection-repository.ts';
 import { endedBySystem } from './session.ts';
 import { beginEndingAndTell } from './session-ending.ts';
+import { chunkSize } from '../store/chunks.ts';
 import {
-  chunkSize,
   deleteEnded,
   listDueSessions,
   listEndedBefore,

@@ -5,15 +5,13 @@
 import { sql } from 'kysely';
 import type { Expression, SqlBool } from 'kysely';
 import type { SessionEndReason } from '@stile/protocol';
+import { chunkSize, chunksOf } from '../store/chunks.ts';
 import type { Connection, Database } from '../store/database.ts';
 import { isLivingSession, isOpenConnection } from '../store/page.ts';
 import { PreparedQuery } from '../store/prepared-query.ts';
 import type { SessionTable } from '../store/schema.ts';
 import { hasVersion } from '../store/versioned-update.ts';
 import type { SessionRow } from './session.ts';
-
-/** Ids in one statement; far below the parameter limits of both engines. */
-export const chunkSize = 500;
 
 /** Columns of a SessionRow. */
 export const sessionColumns = [
@@ -42,11 +40,6 @@ export const sessionColumns = [
   'session.created_at',
   'session.updated_at',
 ] as const;
-
-/** Cuts a list into pieces of at most `chunkSize`. */
-export function* chunksOf<T>(items: readonly T[]): Generator<readonly T[]> {
-  for (let start = 0; start < items.length; start += chunkSize) yield items.slice(start, start + chunkSize);
-}
 
 /** The session, or undefined. */
 export function lookupSession(db: Connection, id: string): Promise<SessionRow | undefined> {

@@ -12,6 +12,7 @@ import type { KeyService } from '../keys/key-service.ts';
 import { issueSessionCertificate } from '../pki/session-certificate.ts';
 import type { Database } from '../store/database.ts';
 import type { SessionTable } from '../store/schema.ts';
+import { wrongVersion } from '../store/store-error.ts';
 import { workerFilterOf } from '../target/target.ts';
 import type { Target } from '../target/target.ts';
 import { defaultLeaseSeconds, parseSessionLease } from '../target/session-lease.ts';
@@ -259,12 +260,7 @@ export class SessionService {
       const session = await sessions.lookupSession(tx, selector.id);
       if (session === undefined) throw new StileError('notFound', 'Resource not found.');
       const isLiving = session.status === 'pending' || session.status === 'active';
-      if (moved.length === 0 && isLiving) {
-        throw new StileError(
-          'notFound',
-          `Session "${selector.id}" doesn't exist or incorrect version provided.`,
-        );
-      }
+      if (moved.length === 0 && isLiving) throw wrongVersion('Session', selector.id);
       return session.status === 'terminated' ? [] : connections.listOpenOfSessions(tx, [selector.id]);
     });
   }

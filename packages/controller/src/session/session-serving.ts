@@ -126,7 +126,7 @@ export class SessionServing {
       const nowUs = this.#clock.nowUs();
       const used = await sessions.takeConnection(tx, sessionId, nowUs);
       if (used === undefined) return undefined;
-      await connections.insertConnection(tx, {
+      const isAdded = await connections.insertConnection(tx, this.#database.engine, {
         id: connectionId,
         session_id: sessionId,
         worker_id: worker.id,
@@ -143,6 +143,8 @@ export class SessionServing {
         end_reason: null,
         updated_at: nowUs,
       });
+      // Thrown within the unit: what was taken of the limit is given back.
+      if (!isAdded) throw connectionRefused(sessionId);
       return used;
     });
     if (taken === undefined) throw connectionRefused(sessionId);

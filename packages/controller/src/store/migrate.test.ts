@@ -22,6 +22,7 @@ const stepNames = [
   '0006-scope-settings',
   '0007-credentials',
   '0008-workers',
+  '0009-worker-events',
 ];
 
 /** What an update of a status answers. */
@@ -66,6 +67,23 @@ async function addTarget(
 }
 
 describeBothEngines('migrations', ({ engine, open, newUrl }) => {
+  it('let a database of before tell that a worker was deleted', async () => {
+    const database = await open();
+    if (engine === 'postgres') {
+      await database.write(async (tx) => {
+        await sql`alter table store_event drop constraint store_event_known_type`.execute(tx);
+        await sql`alter table store_event add constraint store_event_type_check
+          check (type in ('session-ending', 'session-ended'))`.execute(tx);
+        await sql`delete from kysely_migration where name = '0009-worker-events'`.execute(tx);
+      });
+      expect((await migrate(database)).applied).toEqual(['0009-worker-events']);
+    }
+    const tell = database.write((tx) =>
+      database.events.publish(tx, { type: 'worker-deleted', workerId: 'w_1234567890' }),
+    );
+    await expect(tell).resolves.toBeUndefined();
+  });
+
   it('make the schema once, and then find nothing to do', async () => {
     const database = await open({ isEmpty: true });
     expect(await needsMigration(database)).toBe(true);

@@ -10,6 +10,7 @@ import { keysAndEventsStep } from './migrations/0005-keys-and-events.ts';
 import { scopeSettingsStep } from './migrations/0006-scope-settings.ts';
 import { credentialsStep } from './migrations/0007-credentials.ts';
 import { workersStep } from './migrations/0008-workers.ts';
+import { workerEventsStep } from './migrations/0009-worker-events.ts';
 import { ddlOf, runAll, type Step } from './migrations/ddl.ts';
 
 /** Every step, in order. */
@@ -22,6 +23,7 @@ const steps: readonly Step[] = [
   scopeSettingsStep,
   credentialsStep,
   workersStep,
+  workerEventsStep,
 ];
 
 /** An index over millions of rows takes minutes. */

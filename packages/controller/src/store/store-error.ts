@@ -31,3 +31,8 @@ export function missingReference(cause: unknown): StileError {
 export function notFound(): StileError {
   return new StileError('notFound', 'Resource not found.');
 }
+
+/** The answer to a change with another version, or of nothing (http-api.md §1.9, §7): a reader cannot tell which. */
+export function wrongVersion(thing: string, id: string): StileError {
+  return new StileError('notFound', `${thing} "${id}" doesn't exist or incorrect version provided.`);
+}

@@ -84,3 +84,18 @@ export async function holdVersion<Table extends VersionedTable>(
   );
   return held.rows[0];
 }
+
+/**
+ * Whether the row is there; held until the end of the unit, so that who changes what belongs to it comes before, and is seen by what this
+ * unit reads next, or after. SQLite has one writer and needs no lock.
+ */
+export async function holdRow(
+  tx: Connection,
+  engine: Database['engine'],
+  table: VersionedTable,
+  id: string,
+): Promise<boolean> {
+  const lock = engine === 'postgres' ? sql`for update` : sql``;
+  const held = await sql`select id from ${sql.table(table)} where id = ${id} ${lock}`.execute(tx);
+  return held.rows.length > 0;
+}

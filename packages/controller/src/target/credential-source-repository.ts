@@ -1,4 +1,5 @@
 /** SQL of the credentials that targets broker. */
+import { chunksOf } from '../store/chunks.ts';
 import type { Connection } from '../store/database.ts';
 
 /** A credential of a target, with its store. */
@@ -28,15 +29,18 @@ export async function credentialsWithinScope(
   scopeId: string,
   credentialIds: readonly string[],
 ): Promise<Set<string>> {
-  if (credentialIds.length === 0) return new Set();
-  const rows = await db
-    .selectFrom('credential')
-    .innerJoin('credential_store', 'credential_store.id', 'credential.credential_store_id')
-    .select('credential.id')
-    .where('credential_store.scope_id', '=', scopeId)
-    .where('credential.id', 'in', credentialIds)
-    .execute();
-  return new Set(rows.map((row) => row.id));
+  const found = new Set<string>();
+  for (const chunk of chunksOf(credentialIds)) {
+    const rows = await db
+      .selectFrom('credential')
+      .innerJoin('credential_store', 'credential_store.id', 'credential.credential_store_id')
+      .select('credential.id')
+      .where('credential_store.scope_id', '=', scopeId)
+      .where('credential.id', 'in', chunk)
+      .execute();
+    for (const row of rows) found.add(row.id);
+  }
+  return found;
 }
 
 /** Gives a target more credentials. */
@@ -45,13 +49,14 @@ export async function insertCredentialSources(
   targetId: string,
   credentialIds: readonly string[],
 ): Promise<void> {
-  if (credentialIds.length === 0) return;
   const rows = credentialIds.map((credentialId) => ({
     target_id: targetId,
     credential_id: credentialId,
     purpose: 'brokered' as const,
   }));
-  await tx.insertInto('target_credential_source').values(rows).execute();
+  for (const chunk of chunksOf(rows)) {
+    await tx.insertInto('target_credential_source').values(chunk).execute();
+  }
 }
 
 /** Takes credentials from a target. */
@@ -60,10 +65,11 @@ export async function deleteCredentialSources(
   targetId: string,
   credentialIds: readonly string[],
 ): Promise<void> {
-  if (credentialIds.length === 0) return;
-  await tx
-    .deleteFrom('target_credential_source')
-    .where('target_id', '=', targetId)
-    .where('credential_id', 'in', credentialIds)
-    .execute();
+  for (const chunk of chunksOf(credentialIds)) {
+    await tx
+      .deleteFrom('target_credential_source')
+      .where('target_id', '=', targetId)
+      .where('credential_id', 'in', chunk)
+      .execute();
+  }
 }

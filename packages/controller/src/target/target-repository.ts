@@ -1,4 +1,5 @@
 /** SQL of targets and their host sources. */
+import { chunksOf } from '../store/chunks.ts';
 import type { Connection } from '../store/database.ts';
 import { pageOf } from '../store/page.ts';
 import type { PageRequest } from '../store/page.ts';
@@ -74,15 +75,18 @@ export async function hostSetsWithinScope(
   scopeId: string,
   hostSetIds: readonly string[],
 ): Promise<Set<string>> {
-  if (hostSetIds.length === 0) return new Set();
-  const rows = await db
-    .selectFrom('host_set')
-    .innerJoin('host_catalog', 'host_catalog.id', 'host_set.host_catalog_id')
-    .select('host_set.id')
-    .where('host_catalog.scope_id', '=', scopeId)
-    .where('host_set.id', 'in', hostSetIds)
-    .execute();
-  return new Set(rows.map((row) => row.id));
+  const found = new Set<string>();
+  for (const chunk of chunksOf(hostSetIds)) {
+    const rows = await db
+      .selectFrom('host_set')
+      .innerJoin('host_catalog', 'host_catalog.id', 'host_set.host_catalog_id')
+      .select('host_set.id')
+      .where('host_catalog.scope_id', '=', scopeId)
+      .where('host_set.id', 'in', chunk)
+      .execute();
+    for (const row of rows) found.add(row.id);
+  }
+  return found;
 }
 
 /** Gives a target more host sets. */
@@ -91,9 +95,8 @@ export async function insertHostSources(
   targetId: string,
   hostSetIds: readonly string[],
 ): Promise<void> {
-  if (hostSetIds.length === 0) return;
   const rows = hostSetIds.map((hostSetId) => ({ target_id: targetId, host_set_id: hostSetId }));
-  await tx.insertInto('target_host_source').values(rows).execute();
+  for (const chunk of chunksOf(rows)) await tx.insertInto('target_host_source').values(chunk).execute();
 }
 
 /** Takes host sets from a target. */
@@ -102,10 +105,11 @@ export async function deleteHostSources(
   targetId: string,
   hostSetIds: readonly string[],
 ): Promise<void> {
-  if (hostSetIds.length === 0) return;
-  await tx
-    .deleteFrom('target_host_source')
-    .where('target_id', '=', targetId)
-    .where('host_set_id', 'in', hostSetIds)
-    .execute();
+  for (const chunk of chunksOf(hostSetIds)) {
+    await tx
+      .deleteFrom('target_host_source')
+      .where('target_id', '=', targetId)
+      .where('host_set_id', 'in', chunk)
+      .execute();
+  }
 }

@@ -2,7 +2,7 @@
  * Use cases of tcp targets. Deleting one and clearing its address end sessions, so those two stand in
  * session/session-ending.ts, which calls `update` here for everything else.
  */
-import { StileError, newId } from '@stile/protocol';
+import { StileError, newId, quoted } from '@stile/protocol';
 import type { Clock } from '@stile/runtime';
 import { listAliasesOf } from '../alias/alias-repository.ts';
 import { addAlias, aliasRow } from '../alias/alias-service.ts';
@@ -230,7 +230,7 @@ function requireNoneInjected(action: MembershipAction, injected: readonly string
   if (action === 'remove') {
     throw idsRefused(
       'injected_application_credential_source_ids',
-      `Credential source "${first}" is not set on this target.`,
+      `Credential source ${quoted(first)} is not set on this target.`,
     );
   }
   throw new StileError(
@@ -301,13 +301,15 @@ function requireIdsFit(
     readonly known: ReadonlySet<string>;
   },
 ): void {
-  const { action, present, wanted, known } = ids;
-  const absent = wanted.find((id) => action === 'remove' && !present.includes(id));
-  if (absent !== undefined) throw idsRefused(field, `${thing} "${absent}" is not set on this target.`);
+  const { action, wanted, known } = ids;
+  const present = new Set(ids.present);
+  const absent = wanted.find((id) => action === 'remove' && !present.has(id));
+  if (absent !== undefined) throw idsRefused(field, `${thing} ${quoted(absent)} is not set on this target.`);
   const foreign = wanted.find((id) => action !== 'remove' && !known.has(id));
   if (foreign !== undefined) {
-    throw idsRefused(field, `${thing} "${foreign}" is not in the scope of this target.`);
+    throw idsRefused(field, `${thing} ${quoted(foreign)} is not in the scope of this target.`);
   }
-  const twice = wanted.find((id) => action === 'add' && present.includes(id));
-  if (twice !== undefined) throw idsRefused(field, `${thing} "${twice}" is already set on this target.`);
+  const twice = wanted.find((id) => action === 'add' && present.has(id));
+  if (twice !== undefined)
+    throw idsRefused(field, `${thing} ${quoted(twice)} is already set on this target.`);
 }

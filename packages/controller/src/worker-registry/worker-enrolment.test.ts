@@ -1,17 +1,15 @@
 /** Worker-led enrolment, a replaced certificate authority, and what administrators change of workers, on both engines. */
 import { X509Certificate, randomBytes, sign } from 'node:crypto';
 import { approvalProof, encodeRegistrationRequest, requestMessage } from '@stile/protocol';
-import { registerMessage } from '@stile/protocol/rpc';
-import type { RegisterRequest } from '@stile/protocol/rpc';
 import { expect, test } from 'vitest';
 import { describeBothEngines } from '../../../../test/support/engines.ts';
 import type { EngineTest } from '../../../../test/support/engines.ts';
 import { ManualClock } from '../../../../test/support/manual-clock.ts';
-import { fillDatabase, makeWorld } from '../../../../test/support/session-world.ts';
+import { newApplicant, registerCall, shownCertificate } from '../../../../test/support/registration.ts';
+import { addLiveWorker, fillDatabase, makeWorld } from '../../../../test/support/session-world.ts';
 import type { SessionWorld } from '../../../../test/support/session-world.ts';
 import { certificateFingerprint } from '../pki/certificate.ts';
-import { encodeSpki, generateEd25519 } from '../pki/ed25519.ts';
-import type { Ed25519KeyPair } from '../pki/ed25519.ts';
+import { generateEd25519 } from '../pki/ed25519.ts';
 import { ClusterAuthority, authorityOverlapUs } from './cluster-authority.ts';
 import { changedTags, tagProblem } from './worker.ts';
 import { requireRegistrationRequest } from './worker-registry.ts';
@@ -21,24 +19,6 @@ async function newWorld(engineTest: EngineTest): Promise<{ world: SessionWorld; 
   const database = await engineTest.open();
   await fillDatabase(database, clock.nowUs());
   return { world: await makeWorld(database, clock), clock };
-}
-
-interface Applicant {
-  readonly key: Ed25519KeyPair;
-  readonly secret: Buffer;
-  readonly request: string;
-}
-
-function newApplicant(): Applicant {
-  const key = generateEd25519();
-  const secret = randomBytes(32);
-  const signature = sign(null, requestMessage(key.publicKey, secret), key.privateKey);
-  return { key, secret, request: encodeRegistrationRequest({ publicKey: key.publicKey, secret, signature }) };
-}
-
-function question({ key }: Applicant, signer: Ed25519KeyPair = key): RegisterRequest {
-  const publicKey = encodeSpki(key.publicKey);
-  return { publicKey, signature: sign(null, registerMessage(publicKey), signer.privateKey) };
 }
 
 const statement = {
@@ -57,14 +37,14 @@ describeBothEngines('worker-led enrolment', (engineTest) => {
     const { world } = await newWorld(engineTest);
     const { registry } = world;
     const applicant = newApplicant();
-    await expect(registry.register(question(applicant))).rejects.toEqual(notFound);
+    await expect(registry.register(registerCall(applicant), shownCertificate)).rejects.toEqual(notFound);
     const worker = await registry.createWorkerLed(
       { name: 'led' },
       requireRegistrationRequest(applicant.request),
     );
     expect(Buffer.from(worker.registration_secret_sealed ?? []).includes(applicant.secret)).toBe(false);
-    const lost = await registry.register(question(applicant));
-    const answer = await registry.register(question(applicant));
+    const lost = await registry.register(registerCall(applicant), shownCertificate);
+    const answer = await registry.register(registerCall(applicant), shownCertificate);
     expect(answer.workerId).toBe(worker.id);
     expect(answer.proof).toEqual(approvalProof(applicant.secret, applicant.key.publicKey, answer));
     const certificate = new X509Certificate(answer.certificate);
@@ -74,7 +54,7 @@ describeBothEngines('worker-led enrolment', (engineTest) => {
     const fingerprint = certificateFingerprint(answer.certificate);
     const linked = await registry.hello({ workerId: worker.id, fingerprint }, statement, 'ctrl_1');
     expect(linked.registration_secret_sealed).toBeNull();
-    await expect(registry.register(question(applicant))).rejects.toEqual(notFound);
+    await expect(registry.register(registerCall(applicant), shownCertificate)).rejects.toEqual(notFound);
     expect(await registry.lookupByFingerprint(fingerprint)).toMatchObject({ id: worker.id });
     await world.close();
   });
@@ -83,9 +63,16 @@ describeBothEngines('worker-led enrolment', (engineTest) => {
     const { world } = await newWorld(engineTest);
     const applicant = newApplicant();
     await world.registry.createWorkerLed({}, requireRegistrationRequest(applicant.request));
-    await expect(world.registry.register(question(applicant, generateEd25519()))).rejects.toEqual(refused);
+    await expect(
+      world.registry.register(registerCall(applicant, generateEd25519()), shownCertificate),
+    ).rejects.toEqual(refused);
+    // A signature that another server was given is worth nothing here.
+    const other = Buffer.from('another certificate');
+    await expect(world.registry.register(registerCall(applicant), other)).rejects.toEqual(refused);
     const publicKey = randomBytes(44);
-    await expect(world.registry.register({ publicKey, signature: randomBytes(64) })).rejects.toEqual(refused);
+    await expect(
+      world.registry.register({ publicKey, signature: randomBytes(64) }, shownCertificate),
+    ).rejects.toEqual(refused);
     await world.close();
   });
 
@@ -98,10 +85,10 @@ describeBothEngines('worker-led enrolment', (engineTest) => {
       illegal,
     );
     clock.advance(86_400_000);
-    await expect(registry.register(question(late))).rejects.toEqual(notFound);
+    await expect(registry.register(registerCall(late), shownCertificate)).rejects.toEqual(notFound);
     const worker = await registry.createWorkerLed({}, requireRegistrationRequest(deleted.request));
     await world.domain.ending.deleteWorker(worker.id, 'u_1');
-    await expect(registry.register(question(deleted))).rejects.toEqual(notFound);
+    await expect(registry.register(registerCall(deleted), shownCertificate)).rejects.toEqual(notFound);
     await world.close();
   });
 
@@ -222,6 +209,25 @@ describeBothEngines('what administrators change of a worker', (engineTest) => {
     const won = (await Promise.allSettled(attempts)).filter((each) => each.status === 'fulfilled');
     expect(won).toHaveLength(1);
     expect((await registry.lookup(worker.id))?.version).toBe(5);
+    await world.close();
+  });
+
+  test('a name and tags set over the API decide at once which worker may carry a session', async () => {
+    const { world } = await newWorld(engineTest);
+    const { registry } = world;
+    const one = await addLiveWorker(world, { name: 'one' });
+    const two = await addLiveWorker(world, { name: 'two' });
+    const eligible = async (filter: string): Promise<string[]> =>
+      (await registry.selection.select(filter)).map(({ workerId }) => workerId);
+    expect(await eligible('"/name" == "one"')).toEqual([one.id]);
+    const inZone = '"a" in "/tags/zone"';
+    await expect(eligible(inZone)).rejects.toMatchObject({ code: 'failedPrecondition' });
+    await registry.changeTags(two.id, two.version, { action: 'add', tags: { zone: ['a'] } });
+    expect(await eligible(inZone)).toEqual([two.id]);
+    await registry.update(one.id, one.version, { name: 'three' });
+    await expect(eligible('"/name" == "one"')).rejects.toMatchObject({ code: 'failedPrecondition' });
+    await world.domain.ending.deleteWorker(two.id, 'u_1');
+    await expect(eligible(inZone)).rejects.toMatchObject({ code: 'failedPrecondition' });
     await world.close();
   });
 

@@ -29,6 +29,7 @@ import type { Clock } from '@stile/runtime';
 import type { KeyService } from '../keys/key-service.ts';
 import { decodeSpki, verifyEd25519 } from '../pki/ed25519.ts';
 import type { Database } from '../store/database.ts';
+import { wrongVersion } from '../store/store-error.ts';
 import type { ClusterAuthority } from './cluster-authority.ts';
 import {
   activationLifetimeUs,
@@ -85,6 +86,10 @@ export class WorkerRegistry {
     this.#keys = options.keys;
     this.authority = options.authority;
     this.selection = new WorkerSelection({ ...options, filters: this.filters });
+    // For as long as the database is open, as the registry is.
+    this.#database.events.subscribe((event) => {
+      if (event.type === 'worker-deleted') this.selection.forget();
+    });
   }
 
   /**
@@ -119,7 +124,7 @@ export class WorkerRegistry {
     const worker: Worker = {
       ...row,
       registration_key: Buffer.from(request.publicKey),
-      registration_secret_sealed: this.#keys.seal(request.secret, sealContext(row.id)),
+      registration_secret_sealed: this.#keys.seal(request.secret, registrationSecretContext(row.id)),
     };
     await this.#database.write((tx) => repository.insertWorker(tx, worker));
     return worker;
@@ -127,17 +132,19 @@ export class WorkerRegistry {
 
   /**
    * Gives a worker whose registration request was approved its certificate. May be asked again until the worker has linked: an
-   * answer that was lost on the way costs nothing, for only the holder of the key can use it.
+   * answer that was lost on the way costs nothing, for only the holder of the key can use it. `serverCertificate` is the DER that
+   * this connection shows: the signature is for it alone.
    * @throws {StileError} permissionDenied (not signed by its key), notFound (not approved, or longer ago than a day)
    */
-  async register(request: RegisterRequest): Promise<RegisterResponse> {
+  async register(request: RegisterRequest, serverCertificate: Uint8Array): Promise<RegisterResponse> {
     let publicKey: Uint8Array;
     try {
       publicKey = decodeSpki(request.publicKey);
     } catch (cause) {
       throw new StileError('permissionDenied', 'the registration has no Ed25519 key', { cause });
     }
-    if (!verifyEd25519(publicKey, registerMessage(request.publicKey), request.signature)) {
+    const message = registerMessage(request.publicKey, serverCertificate);
+    if (!verifyEd25519(publicKey, message, request.signature)) {
       throw new StileError('permissionDenied', 'the registration is not signed by its own key');
     }
     const notApproved = (): StileError =>
@@ -147,7 +154,7 @@ export class WorkerRegistry {
       );
     const worker = await repository.lookupRegistration(this.#database.reader, publicKey, this.#clock.nowUs());
     if (worker === undefined || worker.registration_secret_sealed === null) throw notApproved();
-    const secret = this.#keys.open(worker.registration_secret_sealed, sealContext(worker.id));
+    const secret = this.#keys.open(worker.registration_secret_sealed, registrationSecretContext(worker.id));
     const issued = this.authority.issueWorker(worker.id, publicKey);
     const identity = this.#identity(worker.id, issued);
     const isRegistered = await this.#database.write((tx) =>
@@ -177,7 +184,7 @@ export class WorkerRegistry {
       repository.updateWorkerRow(tx, { id, version, changes, nowUs }),
     );
     this.selection.forget();
-    return worker ?? Promise.reject(wrongVersion(id));
+    return worker ?? Promise.reject(wrongVersion('Worker', id));
   }
 
   /**
@@ -188,12 +195,12 @@ export class WorkerRegistry {
     const nowUs = this.#clock.nowUs();
     const worker = await this.#database.write(async (tx) => {
       const before = await repository.lookupWorker(tx, id);
-      if (before === undefined || before.version !== version) throw wrongVersion(id);
+      if (before === undefined || before.version !== version) throw wrongVersion('Worker', id);
       const changes = { api_tags: encodeTags(changedTags(before, change)) };
       return repository.updateWorkerRow(tx, { id, version, changes, nowUs });
     });
     this.selection.forget();
-    return worker ?? Promise.reject(wrongVersion(id));
+    return worker ?? Promise.reject(wrongVersion('Worker', id));
   }
 
   /**
@@ -292,9 +299,7 @@ export class WorkerRegistry {
    */
   onDeleted(listener: (workerId: string) => void): () => void {
     return this.#database.events.subscribe((event) => {
-      if (event.type !== 'worker-deleted') return;
-      this.selection.forget();
-      listener(event.workerId);
+      if (event.type === 'worker-deleted') listener(event.workerId);
     });
   }
 
@@ -365,13 +370,9 @@ export function requireRegistrationRequest(text: string): RegistrationRequest {
   throw new StileError('invalidArgument', 'the registration request is not signed by the key it names');
 }
 
-/** Context of the seal of a registration secret. */
-export function sealContext(workerId: string): string {
+/** Context of the seal of a registration's secret. */
+export function registrationSecretContext(workerId: string): string {
   return `worker/registration_secret/${workerId}`;
-}
-
-function wrongVersion(id: string): StileError {
-  return new StileError('notFound', `Worker "${id}" doesn't exist or incorrect version provided.`);
 }
 
 function notThisWorker(): StileError {

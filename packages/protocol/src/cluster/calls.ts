@@ -36,7 +36,7 @@ export interface ConnectionReport {
 export interface RegisterRequest {
   /** SubjectPublicKeyInfo (DER) of the worker's own Ed25519 key. */
   readonly publicKey: Uint8Array;
-  /** Over `stile/register/v1` ‖ publicKey. */
+  /** Over `stile/register/v1` ‖ publicKey ‖ SHA-256 of the server's certificate on this connection. */
   readonly signature: Uint8Array;
 }
 

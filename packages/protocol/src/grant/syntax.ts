@@ -3,6 +3,7 @@
  * mean together; those are in `grant.ts`. Runs in a browser.
  */
 import { StileError } from '../errors.ts';
+import { quoted } from '../quoted.ts';
 
 /** What a grant says, before any check of its meaning. */
 export interface GrantParts {
@@ -72,20 +73,20 @@ function readText(grant: string): GrantParts {
 
 function readSegment(segment: string): readonly [key: string, value: string] {
   const [key = '', value, ...rest] = segment.split('=');
-  const quoted = JSON.stringify(segment);
+  const shown = quoted(segment);
   if (value === undefined || rest.length > 0) {
-    throw grantError(`segment ${quoted} not formatted correctly, wrong number of equal signs`);
+    throw grantError(`segment ${shown} not formatted correctly, wrong number of equal signs`);
   }
-  if (key === '') throw grantError(`segment ${quoted} not formatted correctly, missing key`);
+  if (key === '') throw grantError(`segment ${shown} not formatted correctly, missing key`);
   if (value === '' && key !== 'output_fields') {
-    throw grantError(`segment ${quoted} not formatted correctly, missing value`);
+    throw grantError(`segment ${shown} not formatted correctly, missing value`);
   }
   return [key, value];
 }
 
 function elements(list: string, what: string): readonly string[] {
   const values = list.split(',');
-  if (values.includes('')) throw grantError(`empty ${what} in ${JSON.stringify(list)}`);
+  if (values.includes('')) throw grantError(`empty ${what} in ${quoted(list)}`);
   return values;
 }
 
@@ -141,7 +142,7 @@ function array(value: unknown, key: string): readonly string[] {
 function element(value: unknown, key: string): string {
   if (typeof value !== 'string') throw grantError(`"${key}" must be made of strings`);
   if (value === '') throw grantError(`empty value in "${key}"`);
-  if (/[,;=]/.test(value)) throw grantError(`value ${JSON.stringify(value)} may not contain "," ";" or "="`);
+  if (/[,;=]/.test(value)) throw grantError(`value ${quoted(value)} may not contain "," ";" or "="`);
   return value;
 }
 

@@ -20,7 +20,13 @@ const connectTimeoutMs = 10_000;
  * for a registration request whoever answers, since the answer itself proves from whom it comes.
  */
 export type ClusterTrust =
-  { readonly identity: WorkerIdentity } | { readonly caFingerprint: Uint8Array } | { readonly anybody: true };
+  { readonly identity: WorkerIdentity } | { readonly caFingerprint: Uint8Array } | AnybodyTrust;
+
+/** Trust in whoever answers. */
+export interface AnybodyTrust {
+  /** Called with the DER that the server shows, before the WebSocket is opened. */
+  readonly anybody: (serverCertificate: Buffer) => void;
+}
 
 function pemOf(der: Buffer): string {
   const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
@@ -108,6 +114,7 @@ export async function openClusterSocket(options: {
   tlsSocket.on('error', () => undefined);
   try {
     await once(tlsSocket, 'secureConnect', { signal });
+    if ('anybody' in trust) trust.anybody(tlsSocket.getPeerX509Certificate()?.raw ?? Buffer.alloc(0));
     if ('caFingerprint' in trust) requirePinned(tlsSocket, trust.caFingerprint);
     return await upgrade(tlsSocket, path, signal);
   } catch (cause) {

@@ -259,6 +259,37 @@ describe('ClusterClient', () => {
     expect(owner.identities[0]?.privateKey.reveal()).not.toBe(old.privateKey.reveal());
   });
 
+  it('ends a link whose hello is still to be answered when it is closed', async () => {
+    let answer = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const cluster = await startCluster({
+      handlers: {
+        hello: async () => {
+          await held;
+          return {
+            workerId,
+            heartbeatIntervalMs: 1000,
+            revocations: [],
+            renewBeforeSeconds: 60,
+            controllerAddresses: [],
+          };
+        },
+      },
+    });
+    const client = clientOf(identityOf(cluster), [cluster.address]);
+    const refused = expect(client.start(new FakeOwner())).rejects.toMatchObject({ code: 'aborted' });
+    const [link] = await eventually(() => (cluster.links.length > 0 ? cluster.links : undefined));
+    const gone = new Promise((resolve) => link?.socket.once('close', resolve));
+    const closing = client.close();
+    answer();
+    await closing;
+    await gone;
+    expect(client.isLinked).toBe(false);
+    await refused;
+  });
+
   it('is refused for good by its cluster', async () => {
     const cluster = await startCluster({ refuseWith: 403 });
     const started = clientOf(identityOf(cluster), [cluster.address]).start(new FakeOwner());

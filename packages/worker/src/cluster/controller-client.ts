@@ -127,9 +127,7 @@ export class ClusterClient implements ControllerClient {
   /** Sends what must be sent, then ends the link. Idempotent. */
   async close(): Promise<void> {
     await this.#outbox.flush();
-    const reason = new StileError('aborted', 'the worker is stopping');
-    this.#stopping.abort(reason);
-    this.#link?.close(reason);
+    this.#stopping.abort(new StileError('aborted', 'the worker is stopping'));
     await this.#running;
   }
 
@@ -244,6 +242,7 @@ export class ClusterClient implements ControllerClient {
       },
       onInternalError: (error) => this.#log.error({ err: error }, 'a call of the controller failed'),
     });
+    this.#endWhenStopping(link);
     try {
       await this.#hello(link, owner);
       return link;
@@ -251,6 +250,15 @@ export class ClusterClient implements ControllerClient {
       link.close(toStileError(error));
       throw error;
     }
+  }
+
+  /** From its first moment on: a stop may come before the hello is answered. */
+  #endWhenStopping(link: ClusterLink): void {
+    const { signal } = this.#stopping;
+    const stop = (): void => link.close(toStileError(signal.reason));
+    signal.addEventListener('abort', stop, { once: true });
+    void link.closed.then(() => signal.removeEventListener('abort', stop));
+    if (signal.aborted) stop();
   }
 
   async #hello(link: ClusterLink, owner: LinkOwner): Promise<void> {

@@ -8,6 +8,7 @@ import { StileError, approvalProof, isApprovalProof, toStileError } from '@stile
 import { enrollPath, registerMessage } from '@stile/protocol/rpc';
 import type { RegisterResponse } from '@stile/protocol/rpc';
 import { formatHostPort } from '@stile/runtime';
+import type { WebSocket } from 'ws';
 import { openClusterSocket } from '../cluster/cluster-socket.ts';
 import { callOnce, identityOf, type EnrolmentGround } from '../cluster/enrolment.ts';
 import type { WorkerIdentity } from '../cluster/identity-store.ts';
@@ -26,13 +27,17 @@ export async function askForApproval(
   for (const address of ground.upstreams) {
     const where = formatHostPort(address.host, address.port);
     try {
+      let serverCertificate = Buffer.alloc(0);
+      const anybody = (shown: Buffer): void => {
+        serverCertificate = Buffer.from(shown);
+      };
       const socket = await openClusterSocket({
         address,
         path: enrollPath,
-        trust: { anybody: true },
+        trust: { anybody },
         signal: ground.signal,
       });
-      return await registerOver(socket, pending, ground);
+      return await registerOver({ socket, serverCertificate }, pending, ground);
     } catch (error) {
       const { code } = toStileError(error);
       if (code === 'aborted') throw error;
@@ -50,13 +55,13 @@ export async function askForApproval(
 }
 
 async function registerOver(
-  socket: Parameters<typeof callOnce>[0],
+  server: { readonly socket: WebSocket; readonly serverCertificate: Buffer },
   pending: PendingRegistration,
   ground: EnrolmentGround,
 ): Promise<WorkerIdentity> {
   const publicKey = createPublicKey(pending.privateKey).export({ format: 'der', type: 'spki' });
-  const signature = sign(null, registerMessage(publicKey), pending.privateKey);
-  const answer = await callOnce(socket, ground, (peer) =>
+  const signature = sign(null, registerMessage(publicKey, server.serverCertificate), pending.privateKey);
+  const answer = await callOnce(server.socket, ground, (peer) =>
     peer.call('register', { publicKey, signature }, ground.signal),
   );
   requireProof(pending, answer);

@@ -4,10 +4,10 @@ import { printable } from '../../terminal/layout.ts';
 import type { Json } from '../resource-spec.ts';
 import { objectsOf } from '../table-view.ts';
 
-/** The first of several fields that holds a text. */
-function text(item: Json, ...fields: readonly string[]): string {
-  const found = fields.map((field) => item[field]).find((value) => typeof value === 'string' && value !== '');
-  return typeof found === 'string' ? printable(found) : '';
+/** A field as text; `''` when it is absent. */
+function text(item: Json, field: string): string {
+  const value = item[field];
+  return typeof value === 'string' ? printable(value) : '';
 }
 
 /** `role "ops" (r_1234567890)`, or the id alone. */
@@ -21,12 +21,11 @@ function roleName(item: Json): string {
 function grantLines(item: Json): string[] {
   const name = roleName(item);
   const reasons = objectsOf(item['mismatches']).map((each) => text(each, 'description'));
-  const why = text(item, 'why');
   const rows: readonly (readonly [label: string, value: string])[] = [
-    ['Grant:', text(item, 'grant_string', 'grant')],
-    ['Grant Scope ID:', text(item, 'grant_scope_id', 'grant_scope')],
+    ['Grant:', text(item, 'grant_string')],
+    ['Grant Scope ID:', text(item, 'grant_scope_id')],
     ['Held By:', text(item, 'principal_id')],
-    ...[...(why === '' ? [] : [why]), ...reasons].map((reason) => ['Why Not:', reason] as const),
+    ...reasons.map((reason) => ['Why Not:', reason] as const),
   ];
   return [
     `  ${name.charAt(0).toUpperCase()}${name.slice(1)}`,
@@ -56,13 +55,11 @@ export function explanationLines(item: Json, { flags }: CommandContext): string[
   const reason = text(item, 'reason');
   const because = reason === '' ? [] : [reason];
   if (item['allowed'] === true) {
-    const matches = objectsOf(item['matches']);
-    const found = matches.length === 0 && text(item, 'role_id') !== '' ? [item] : matches;
     return [
       '',
       `Yes: ${who} is allowed ${action}.`,
       ...because,
-      ...apart(found.map(grantLines)),
+      ...apart(objectsOf(item['matches']).map(grantLines)),
       ...hiddenLines(item),
     ];
   }

@@ -102,7 +102,7 @@ export const workers: ResourceSpec = {
       words: 'certificate-authority reinitialize',
       summary: 'Replace the certificate authority of workers',
       description:
-        'Makes new certificates, and drops the old ones: every worker must enrol again. Sessions that run keep running.',
+        'Makes a new authority. Linked workers get certificates of it within seconds, others when they link within a week, and no connection ends. A second call ends that week at once.',
       example: '',
       on: 'collection',
       method: 'POST',
@@ -131,6 +131,7 @@ export const workers: ResourceSpec = {
       { label: 'Controller-Generated Activation Token', field: 'controller_generated_activation_token' },
       { label: 'Last Status Time', field: 'last_status_time', kind: 'utc' },
       { label: 'Local Storage State', field: 'local_storage_state' },
+      { label: 'Registration Fingerprint', field: 'registration_fingerprint' },
       { label: 'Release Version', field: 'release_version' },
     ],
     sectionsBeforeActions: [tagsSection, downstreamSection],

@@ -102,12 +102,29 @@ describe('rate limits', () => {
     expect(verdicts.map(({ kind }) => kind)).toEqual(['allowed', 'allowed', 'allowed', 'exhausted']);
   });
 
-  test('what callers without a token are refused uses up nothing of that', () => {
-    const { it } = limiter([{ ...everything, per: 'total', limit: 3 }]);
-    for (let index = 0; index < 10; index += 1) {
-      it.take({ ...listing, address: `192.0.2.${index}`, token: undefined });
+  test('a refused request keeps no quota: made-up tokens do not fill the store', () => {
+    const { it } = limiter([{ ...everything, per: 'ip-address', limit: 2 }], 10);
+    for (let count = 0; count < 50; count += 1) {
+      const verdict = it.take({ ...listing, token: `at_${count}` });
+      if (verdict.kind === 'allowed') verdict.withoutToken();
+      else expect(verdict.kind).toBe('exhausted');
     }
-    expect(it.take(listing)).toMatchObject({ kind: 'allowed' });
+    // Of all, of the address, and of callers without a token at the address.
+    expect(it.size).toBe(3);
+    expect(it.take({ ...listing, address: '192.0.2.2' }).kind).toBe('allowed');
+  });
+
+  test('a token that is forgotten after one request keeps what its other requests took', () => {
+    const { it } = limiter();
+    takeMany(it, 149, listing);
+    const unproven = it.take(listing);
+    if (unproven.kind === 'allowed') unproven.withoutToken();
+    expect(it.take(listing).kind).toBe('allowed');
+    expect(it.take(listing).kind).toBe('exhausted');
+    const anonymous = { ...listing, token: undefined };
+    const first = it.take(anonymous);
+    if (first.kind === 'allowed') first.withoutToken();
+    expect(it.take(anonymous).headers['Ratelimit']).toMatch(/remaining=147/);
   });
 
   test('a full store refuses new quotas with the time until the oldest ends, and goes on then', () => {
@@ -131,7 +148,6 @@ describe('rate limits', () => {
       const verdict = it.take({ ...listing, token: `at_0000000001_s1${index}` });
       if (verdict.kind === 'allowed') verdict.withoutToken();
     }
-    // Of all, of the address, and of callers without a token at the address.
     expect(it.size).toBe(3);
   });
 
@@ -156,6 +172,14 @@ describe('rate limits', () => {
       if (verdict.kind === 'allowed') verdict.withoutToken();
     }
     expect(it.take({ ...login, token: undefined, address: '192.0.2.2' }).kind).toBe('exhausted');
+  });
+
+  test('what callers without a token are refused uses up nothing of the total', () => {
+    const { it } = limiter([{ ...everything, per: 'total', limit: 3 }]);
+    for (let index = 0; index < 10; index += 1) {
+      it.take({ ...listing, address: `192.0.2.${index}`, token: undefined });
+    }
+    expect(it.take(listing)).toMatchObject({ kind: 'allowed' });
   });
 
   test('whatever comes, the store keeps its bound and no quota gives more than its limit', () => {

@@ -33,7 +33,7 @@ export type Verdict =
   | {
       readonly kind: 'allowed';
       readonly headers: Readonly<Record<string, string>>;
-      /** To be called when the token is nobody's: the request counts as one without token. */
+      /** To be called, once, when the token was not proven: the request counts as one without token. */
       withoutToken(): Verdict;
     }
   | {
@@ -59,6 +59,8 @@ interface Claim {
   readonly key: string;
   readonly limit: RateLimit;
   readonly quota: Quota;
+  /** It begins with this request. */
+  readonly isNew: boolean;
 }
 
 /** Counts for all API listeners of one controller. */
@@ -98,15 +100,11 @@ export class RateLimiter {
   /** Takes a request from the quotas of some of an operation's limits. */
   #claim(request: LimitedRequest, policy: Policy, limits: readonly RateLimit[]): Verdict {
     const nowMs = this.#clock.monotonicMs();
-    const claims: Claim[] = [];
-    for (const limit of limits) {
-      const key = keyOf(request, limit.per);
-      const quota = this.#quotaOf(key, limit, nowMs);
-      if (quota === undefined) return this.#full(nowMs);
-      claims.push({ key, limit, quota });
-    }
+    const claims = limits.map((limit) => this.#claimOf(keyOf(request, limit.per), limit, nowMs));
+    // A refused request keeps no quota: whoever made up tokens would fill the store for everybody else.
     const exhausted = claims.filter(({ limit, quota }) => quota.used >= limit.limit);
     if (exhausted.length > 0) return refusalOf(policy, exhausted, nowMs);
+    if (!this.#keep(claims, nowMs)) return this.#full(nowMs);
     for (const { quota } of claims) quota.used += 1;
     return {
       kind: 'allowed',
@@ -115,20 +113,30 @@ export class RateLimiter {
     };
   }
 
-  /**
-   * A token that nobody has must not keep a quota, or made-up tokens would fill the store; nor give its sender more requests than
-   * callers without one have; and what is refused for it uses up nothing that all callers share.
-   */
+  /** An unproven token gives its sender no more requests than callers without one have, and takes nothing that all callers share. */
   #withoutToken(request: LimitedRequest, policy: Policy, claims: readonly Claim[]): Verdict {
+    if (request.token === undefined) return this.#claim(request, policy, []);
+    this.#forgetToken(claims);
+    if (!isForEverybody(request)) {
+      for (const { limit, quota } of claims) if (limit.per === 'total') quota.used -= 1;
+    }
+    const ofToken = policy.limits.filter(({ per }) => per === 'auth-token');
+    return this.#claim({ ...request, token: undefined }, policy, ofToken);
+  }
+
+  /**
+   * Gives back what a request took from the quota of its token, which goes with the last of it: made-up tokens would fill the store.
+   * What requests with that token have taken beside stays.
+   */
+  #forgetToken(claims: readonly Claim[]): void {
     for (const { key, limit, quota } of claims) {
+      if (limit.per !== 'auth-token') continue;
+      quota.used -= 1;
       const store = this.#stores.get(limit.periodSeconds);
-      if (limit.per === 'total' && !isForEverybody(request)) quota.used -= 1;
-      if (limit.per !== 'auth-token' || store?.get(key) !== quota) continue;
+      if (quota.used > 0 || store?.get(key) !== quota) continue;
       store.delete(key);
       this.#size -= 1;
     }
-    const ofToken = policy.limits.filter((limit) => limit.per === 'auth-token');
-    return this.#claim({ ...request, token: undefined }, policy, ofToken);
   }
 
   #policyOf({ resource, action }: LimitedRequest): Policy {
@@ -145,20 +153,26 @@ export class RateLimiter {
     return policy;
   }
 
-  #quotaOf(key: string, limit: RateLimit, nowMs: number): Quota | undefined {
-    const store = this.#storeOf(limit.periodSeconds);
-    const known = store.get(key);
-    if (known !== undefined && known.endsAtMs > nowMs) return known;
-    if (known !== undefined) {
-      store.delete(key);
-      this.#size -= 1;
-    }
-    if (this.#size >= this.#maxQuotas) this.#sweep(nowMs);
-    if (this.#size >= this.#maxQuotas) return undefined;
+  /** The quota of that name that runs now, or one that would begin now and is not kept yet. */
+  #claimOf(key: string, limit: RateLimit, nowMs: number): Claim {
+    const known = this.#stores.get(limit.periodSeconds)?.get(key);
+    if (known !== undefined && known.endsAtMs > nowMs) return { key, limit, quota: known, isNew: false };
     const quota = { used: 0, endsAtMs: nowMs + limit.periodSeconds * 1000 };
-    store.set(key, quota);
-    this.#size += 1;
-    return quota;
+    return { key, limit, quota, isNew: true };
+  }
+
+  /** Keeps the quotas that begin with a request; false, and none is kept, when there is no room for all of them. */
+  #keep(claims: readonly Claim[], nowMs: number): boolean {
+    const added = claims.filter(({ isNew }) => isNew);
+    if (this.#size + added.length > this.#maxQuotas) this.#sweep(nowMs);
+    if (this.#size + added.length > this.#maxQuotas) return false;
+    for (const { key, limit, quota } of added) {
+      const store = this.#storeOf(limit.periodSeconds);
+      // One of that name that has ended leaves its place: the oldest stand first.
+      if (!store.delete(key)) this.#size += 1;
+      store.set(key, quota);
+    }
+    return true;
   }
 
   #storeOf(periodSeconds: number): Map<string, Quota> {

@@ -115,6 +115,19 @@ describe('rate limits', () => {
     }
     expect(statuses).toEqual([200, 200, 429, 429]);
   });
+
+  test('keep no quota of a token that was never looked at', async () => {
+    const rateLimiter = limiterOf(1000);
+    const address = await start({ rateLimiter });
+    for (let count = 0; count < 10; count += 1) {
+      const authorization = `Bearer at_${count}_s1x`;
+      expect((await call(address, { path: '/v1/targets/x/y', headers: { authorization } })).status).toBe(404);
+      const headers = { authorization, 'x-correlation-id': 'no uuid' };
+      expect((await call(address, { path: '/v1/targets', headers })).status).toBe(400);
+    }
+    // Total, address and no token, of the list and of the read as which a deep path counts.
+    expect(rateLimiter.size).toBe(6);
+  });
 });
 
 describe('sizes and times of a request', () => {

@@ -1,4 +1,5 @@
 /** `/v1/credentials`: what proves a user to an endpoint; secrets go in and never come out but to sessions (http-api.md §2.13). */
+import { quoted } from '@stile/protocol';
 import type { FieldError } from '@stile/protocol/errors';
 import { Secret } from '@stile/runtime';
 import {
@@ -65,10 +66,7 @@ const schema = schemaOf('Credential', {
     kind: 'string',
     access: 'create',
     required: 'Unsupported credential type ""',
-    rule: (value) =>
-      isCredentialType(value)
-        ? undefined
-        : `Unsupported credential type ${JSON.stringify(value.slice(0, 100))}`,
+    rule: (value) => (isCredentialType(value) ? undefined : `Unsupported credential type ${quoted(value)}`),
     summary: '`username_password`, `username_password_domain`, `password`, `ssh_private_key` or `json`.',
   },
   attributes: {

@@ -1,4 +1,5 @@
 /** `/v1/groups`: users who hold roles together (http-api.md §2.7). */
+import { quoted } from '@stile/protocol';
 import type { GroupDetail } from '../../iam/group/group-service.ts';
 import type { Access } from '../access.ts';
 import { isScopeId, scopeListOperation } from '../list/list-operation.ts';
@@ -157,7 +158,7 @@ const memberRule = {
   illegal: (id: string) =>
     id === 'u_recovery'
       ? 'u_recovery cannot be assigned to a group.'
-      : `Must only contain valid user ids but found ${JSON.stringify(id)}.`,
+      : `Must only contain valid user ids but found ${quoted(id)}.`,
 };
 
 function membersOperation(services: ApiServices, action: 'add' | 'set' | 'remove'): Operation {

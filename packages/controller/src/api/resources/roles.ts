@@ -1,4 +1,5 @@
 /** `/v1/roles`: bundles of grants, who holds them and where they apply (http-api.md §2.8, grants.md §2.2). */
+import { quoted } from '@stile/protocol';
 import { StileError } from '@stile/protocol/errors';
 import {
   grantJson,
@@ -278,7 +279,7 @@ function ruleOf(part: Part): MemberRule {
       return {
         field,
         isLegalId: (id) => grantScopeWords.has(id) || isScopeId(id, everyLevel),
-        illegal: (id) => `Unknown value ${JSON.stringify(id)}.`,
+        illegal: (id) => `Unknown value ${quoted(id)}.`,
       };
   }
 }

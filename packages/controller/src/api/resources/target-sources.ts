@@ -1,4 +1,5 @@
 /** Host sources and credential sources of targets: add, set, remove (http-api.md §2.10). */
+import { quoted } from '@stile/protocol';
 import type { FieldError } from '@stile/protocol/errors';
 import { credentialPrefixes } from '../../credential/credential.ts';
 import type { TargetDetail } from '../../target/target-service.ts';
@@ -32,7 +33,7 @@ const memberSchema = schemaOf('TargetHostSources', {
 const sourceRule = {
   field: 'host_source_ids',
   isLegalId: (id: string) => isId(id, ['hsst', 'hsplg', 'hs']),
-  illegal: (id: string) => `Incorrectly formatted host source identifier ${JSON.stringify(id)}.`,
+  illegal: (id: string) => `Incorrectly formatted host source identifier ${quoted(id)}.`,
 };
 
 function hostSourcesOperation(services: ApiServices, target: ShownTarget, action: Action): Operation {
@@ -94,8 +95,8 @@ function decodeCredentialSources(action: Action, body: JsonObject): CredentialSo
   for (const [name, ids] of [[brokeredField, brokered] as const, [injectedField, injected] as const]) {
     const wrong = ids.find((id) => !isId(id, sourcePrefixes));
     if (wrong === undefined) continue;
-    const shown = JSON.stringify(wrong.slice(0, 100));
-    errors.push({ name, description: `Incorrectly formatted credential source identifier ${shown}.` });
+    const description = `Incorrectly formatted credential source identifier ${quoted(wrong)}.`;
+    errors.push({ name, description });
   }
   refuseFaults(fieldsMessage, errors);
   return { version, brokered, injected };

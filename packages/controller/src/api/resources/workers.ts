@@ -37,8 +37,8 @@ import {
 } from '../schema/shared-fields.ts';
 import type { ApiServices, ScopeNode } from '../services.ts';
 import { decodeUpdate } from '../update-mask.ts';
-import { certificateAuthorityOperations } from './certificate-authority.ts';
 import { itemActions, readScope, required, requirePathId, resourceIn, scopeInfo } from './item.ts';
+import { workerAuthorityOperations } from './worker-authority.ts';
 
 const schema = schemaOf('Worker', {
   id: idField,
@@ -112,11 +112,11 @@ function show(
   return renderItem(schema, values, more.visible);
 }
 
-/** The scope of the query. @throws {StileError} invalidArgument in the given words */
-function listScope(call: Call, description = "Must be 'global' when listing."): string {
+/** The scope of the query. @throws {StileError} invalidArgument */
+function listScope(call: Call): string {
   const scopeId = call.query.text('scope_id');
   if (scopeId === globalScopeId) return scopeId;
-  throw fieldErrors(requestMessage, [{ name: 'scope_id', description }]);
+  throw fieldErrors(requestMessage, [{ name: 'scope_id', description: "Must be 'global' when listing." }]);
 }
 
 /** A plain list: no pages, no envelope fields (http-api.md §1.10). */
@@ -366,6 +366,6 @@ export function workerOperations(services: ApiServices): readonly Operation[] {
     tagsOperation(services, 'add'),
     tagsOperation(services, 'set'),
     tagsOperation(services, 'remove'),
-    ...certificateAuthorityOperations(services),
+    ...workerAuthorityOperations(services),
   ];
 }

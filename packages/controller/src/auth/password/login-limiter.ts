@@ -38,8 +38,10 @@ export const defaultLoginLimits: LoginLimits = {
   guarded: { burst: 1, everySeconds: 60 },
 };
 
-/** Keys remembered per count; some 150 bytes each. The one used longest ago is forgotten first. */
+/** Keys remembered per count; some 150 bytes each. Those used longest ago are forgotten first. */
 const maxKeys = 20_000;
+/** Keys forgotten at once: a map steps over all that were deleted from its front to find the oldest one. */
+const forgottenAtOnce = 1000;
 
 interface Bucket {
   left: number;
@@ -67,9 +69,11 @@ class Buckets {
     this.#byKey.delete(key);
     this.#byKey.set(key, bucket);
     if (this.#byKey.size <= maxKeys) return;
+    let left = forgottenAtOnce;
     for (const oldest of this.#byKey.keys()) {
       this.#byKey.delete(oldest);
-      break;
+      left -= 1;
+      if (left === 0) break;
     }
   }
 

@@ -6,6 +6,7 @@ import { StileError } from '@stile/protocol';
 import type { Clock, Secret } from '@stile/runtime';
 import { createUser, deleteUser } from '../../iam/user-repository.ts';
 import type { Connection, Database } from '../../store/database.ts';
+import { wrongVersion } from '../../store/store-error.ts';
 import {
   bindAccount,
   lookupLoginAccount,
@@ -15,7 +16,6 @@ import {
   type LoginAccount,
   type PasswordAccount,
 } from '../account-repository.ts';
-import { wrongAuthVersion } from '../auth-method-service.ts';
 import { LoginLimiter, type LoginLimits } from './login-limiter.ts';
 import { PasswordHasher, type PasswordHasherOptions } from './password-hasher.ts';
 import { checkPassword, invalid, isLoginName, maxPasswordBytes } from './password-rules.ts';
@@ -142,7 +142,7 @@ export class PasswordService {
   /** @throws {StileError} notFound */
   async #passwordAccount(id: string, version: number): Promise<PasswordAccount> {
     const account = await lookupPasswordAccount(this.#database.reader, id);
-    if (account?.version !== version) throw wrongAuthVersion('Account', id);
+    if (account?.version !== version) throw wrongVersion('Account', id);
     return account;
   }
 
@@ -151,7 +151,7 @@ export class PasswordService {
     const nowUs = this.#clock.nowUs();
     const changes = { password_hash: passwordHash };
     const row = await this.#database.write((tx) => updateAccountRow(tx, { id, version, changes, nowUs }));
-    return row ?? Promise.reject(wrongAuthVersion('Account', id));
+    return row ?? Promise.reject(wrongVersion('Account', id));
   }
 
   /** The account whose password it is. Without an account, or with one that has no password, the same work is done. */

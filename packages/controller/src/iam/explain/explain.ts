@@ -10,10 +10,10 @@ import {
   isCreateOrList,
   isOwnType,
   resourceTypeOfId,
-  templateOf,
   type ParsedGrant,
 } from '@stile/protocol';
 import { reaches, type AclResource } from '../acl.ts';
+import { resolveTemplate } from '../acl-index.ts';
 
 /** Who would act. */
 export interface ExplainedCaller {
@@ -207,7 +207,7 @@ function nobodyMismatch({ resource, action }: Question, grant: ParsedGrant): Mis
 function targetMismatch(question: Question, grant: ParsedGrant): Mismatch | undefined {
   const { caller, resource, action } = question;
   if (grant.ids.length === 0) return collectionMismatch(question, grant);
-  const ids = grant.ids.map((written) => resolved(written, caller));
+  const ids = grant.ids.map((written) => resolveTemplate(written, caller));
   if (ids.some((id) => id !== undefined && coversOne(id, grant, question))) return undefined;
   const isTypeWrong = grant.type !== undefined && grant.type !== '*' && grant.type !== resource.type;
   if (isTypeWrong || grant.ids[0] === '*') {
@@ -244,20 +244,6 @@ function coversOne(id: string, { type }: ParsedGrant, { resource, action }: Ques
     isOwnType(id, type) &&
     !isCreateOrList(action);
   return isItem || (id === resource.pin && coversPinned(type, resource.type));
-}
-
-/** The id that a written one stands for; undefined for a template of something that the user has not. */
-function resolved(id: string, caller: ExplainedCaller): string | undefined {
-  switch (templateOf(id)) {
-    case undefined:
-      return id;
-    case 'user':
-      return caller.userId;
-    case 'account':
-      return caller.accountId;
-    case 'unknown':
-      return undefined;
-  }
 }
 
 function idWords(grant: ParsedGrant, ids: readonly (string | undefined)[]): string {

@@ -1,5 +1,6 @@
 /** SQL of groups and their members. */
 import { newId } from '@stile/protocol';
+import { chunksOf } from '../../store/chunks.ts';
 import type { Connection } from '../../store/database.ts';
 import { pageOf, type PageRequest } from '../../store/page.ts';
 import { permittedRows, type ListPermissions } from '../../store/permitted-rows.ts';
@@ -62,12 +63,13 @@ export async function addGroupMembers(
   groupId: string,
   memberIds: readonly string[],
 ): Promise<void> {
-  if (memberIds.length === 0) return;
-  await tx
-    .insertInto('iam_group_member')
-    .values(memberIds.map((memberId) => ({ group_id: groupId, member_id: memberId })))
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
+  for (const chunk of chunksOf(memberIds)) {
+    await tx
+      .insertInto('iam_group_member')
+      .values(chunk.map((memberId) => ({ group_id: groupId, member_id: memberId })))
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+  }
 }
 
 /** Takes users out of a group. */
@@ -76,12 +78,13 @@ export async function removeGroupMembers(
   groupId: string,
   memberIds: readonly string[],
 ): Promise<void> {
-  if (memberIds.length === 0) return;
-  await tx
-    .deleteFrom('iam_group_member')
-    .where('group_id', '=', groupId)
-    .where('member_id', 'in', memberIds)
-    .execute();
+  for (const chunk of chunksOf(memberIds)) {
+    await tx
+      .deleteFrom('iam_group_member')
+      .where('group_id', '=', groupId)
+      .where('member_id', 'in', chunk)
+      .execute();
+  }
 }
 
 /** Deletes a group with its memberships and its roles' principals of it; false when there is none. */
@@ -92,12 +95,15 @@ export async function deleteGroupRow(tx: Connection, id: string): Promise<boolea
 
 /** Users in any of the groups, each once. */
 export async function listMemberIdsOf(db: Connection, groupIds: readonly string[]): Promise<string[]> {
-  if (groupIds.length === 0) return [];
-  const rows = await db
-    .selectFrom('iam_group_member')
-    .select('member_id')
-    .distinct()
-    .where('group_id', 'in', groupIds)
-    .execute();
-  return rows.map((row) => row.member_id);
+  const found = new Set<string>();
+  for (const chunk of chunksOf(groupIds)) {
+    const rows = await db
+      .selectFrom('iam_group_member')
+      .select('member_id')
+      .distinct()
+      .where('group_id', 'in', chunk)
+      .execute();
+    for (const row of rows) found.add(row.member_id);
+  }
+  return [...found];
 }

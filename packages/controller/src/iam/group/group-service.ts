@@ -1,20 +1,15 @@
 /** Use cases of groups: sets of users that hold roles together (http-api.md §2.7). */
-import { recoveryUserId, StileError } from '@stile/protocol';
+import { quoted, recoveryUserId } from '@stile/protocol';
 import type { Clock } from '@stile/runtime';
 import type { Connection, Database } from '../../store/database.ts';
 import { record } from '../../store/deleted-resource-repository.ts';
 import type { PageRequest } from '../../store/page.ts';
 import type { ListPermissions } from '../../store/permitted-rows.ts';
 import type { IamGroupTable } from '../../store/schema.ts';
-import { bumpVersion, holdVersion, updateVersioned } from '../../store/versioned-update.ts';
+import { bumpVersion, holdRow, holdVersion, updateVersioned } from '../../store/versioned-update.ts';
+import { notFound, wrongVersion } from '../../store/store-error.ts';
 import { holdersAmong, type LostRights } from '../lost-rights.ts';
-import {
-  idsRefused,
-  membershipChange,
-  wrongVersion,
-  type MembershipAction,
-  type MembershipWords,
-} from '../membership.ts';
+import { idsRefused, membershipChange, type MembershipAction, type MembershipWords } from '../membership.ts';
 import { listKnownUserIds } from '../user-repository.ts';
 import * as repository from './group-repository.ts';
 import type { GroupMember } from './group-repository.ts';
@@ -37,13 +32,11 @@ export interface NewGroup extends NamedChanges {
   readonly scopeId: string;
 }
 
-const notFound = (): StileError => new StileError('notFound', 'Resource not found.');
-
 /** Words of an add, set or remove call on members. */
 const words: MembershipWords = {
   field: 'member_ids',
-  isThere: (id) => `User "${id}" is already a member of this group.`,
-  isNotThere: (id) => `User "${id}" is not a member of this group.`,
+  isThere: (id) => `User ${quoted(id)} is already a member of this group.`,
+  isNotThere: (id) => `User ${quoted(id)} is not a member of this group.`,
 };
 
 /** Create, read, list, update and delete of groups. */
@@ -131,6 +124,8 @@ export class GroupService {
   /** Deletes a group; its members lose what it gave them. @throws {StileError} notFound */
   async delete(id: string, by: string): Promise<void> {
     await this.#database.write(async (tx) => {
+      // Held first: who becomes a member meanwhile loses the same.
+      if (!(await holdRow(tx, this.#database.engine, 'iam_group', id))) throw notFound();
       const members = await repository.listMembers(tx, id);
       if (!(await repository.deleteGroupRow(tx, id))) throw notFound();
       await record(tx, 'group', [id], this.#clock.nowUs());
@@ -147,5 +142,5 @@ async function requireUsers(tx: Connection, ids: readonly string[]): Promise<voi
   }
   const known = await listKnownUserIds(tx, ids);
   const unknown = ids.find((id) => !known.has(id));
-  if (unknown !== undefined) throw idsRefused(words.field, `User "${unknown}" does not exist.`);
+  if (unknown !== undefined) throw idsRefused(words.field, `User ${quoted(unknown)} does not exist.`);
 }

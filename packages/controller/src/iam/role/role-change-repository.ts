@@ -1,4 +1,5 @@
 /** SQL of a role's parts: what single reads show, and what add, set and remove calls change. */
+import { chunksOf } from '../../store/chunks.ts';
 import type { Connection } from '../../store/database.ts';
 import { pageOf, type PageRequest } from '../../store/page.ts';
 import { permittedRows, type ListPermissions } from '../../store/permitted-rows.ts';
@@ -43,13 +44,14 @@ export function listGrants(db: Connection, roleId: string): Promise<RoleGrant[]>
 
 /** Those of the ids that are users or groups. */
 export async function listKnownPrincipals(db: Connection, ids: readonly string[]): Promise<RolePrincipal[]> {
-  if (ids.length === 0) return [];
-  const users = await db.selectFrom('iam_user').select(['id', 'scope_id']).where('id', 'in', ids).execute();
-  const groups = await db.selectFrom('iam_group').select(['id', 'scope_id']).where('id', 'in', ids).execute();
-  return [
-    ...users.map((row) => ({ id: row.id, type: 'user' as const, scopeId: row.scope_id })),
-    ...groups.map((row) => ({ id: row.id, type: 'group' as const, scopeId: row.scope_id })),
-  ].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  const found: RolePrincipal[] = [];
+  for (const [table, type] of [['iam_user', 'user'] as const, ['iam_group', 'group'] as const]) {
+    for (const chunk of chunksOf(ids)) {
+      const rows = await db.selectFrom(table).select(['id', 'scope_id']).where('id', 'in', chunk).execute();
+      for (const row of rows) found.push({ id: row.id, type, scopeId: row.scope_id });
+    }
+  }
+  return found.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 /** Principals of a role, sorted by id. */
@@ -99,12 +101,13 @@ export async function deleteGrants(
   roleId: string,
   canonicals: readonly string[],
 ): Promise<void> {
-  if (canonicals.length === 0) return;
-  await tx
-    .deleteFrom('iam_role_grant')
-    .where('role_id', '=', roleId)
-    .where('canonical', 'in', canonicals)
-    .execute();
+  for (const chunk of chunksOf(canonicals)) {
+    await tx
+      .deleteFrom('iam_role_grant')
+      .where('role_id', '=', roleId)
+      .where('canonical', 'in', chunk)
+      .execute();
+  }
 }
 
 /** Adds grants behind those that are there. */
@@ -121,7 +124,7 @@ export async function insertGrants(
     .executeTakeFirst();
   const first = (last?.position ?? -1) + 1;
   const rows = grants.map((grant, at) => ({ role_id: roleId, position: first + at, ...grant }));
-  await tx.insertInto('iam_role_grant').values(rows).execute();
+  for (const chunk of chunksOf(rows)) await tx.insertInto('iam_role_grant').values(chunk).execute();
 }
 
 /** Takes the role from principals. */
@@ -130,12 +133,13 @@ export async function deletePrincipals(
   roleId: string,
   ids: readonly string[],
 ): Promise<void> {
-  if (ids.length === 0) return;
-  await tx
-    .deleteFrom('iam_role_principal')
-    .where('role_id', '=', roleId)
-    .where('principal_id', 'in', ids)
-    .execute();
+  for (const chunk of chunksOf(ids)) {
+    await tx
+      .deleteFrom('iam_role_principal')
+      .where('role_id', '=', roleId)
+      .where('principal_id', 'in', chunk)
+      .execute();
+  }
 }
 
 /** Gives the role to principals. */
@@ -144,9 +148,8 @@ export async function insertPrincipals(
   roleId: string,
   ids: readonly string[],
 ): Promise<void> {
-  if (ids.length === 0) return;
   const rows = ids.map((id) => ({ role_id: roleId, principal_id: id }));
-  await tx.insertInto('iam_role_principal').values(rows).execute();
+  for (const chunk of chunksOf(rows)) await tx.insertInto('iam_role_principal').values(chunk).execute();
 }
 
 /** Takes grant scopes from a role. */
@@ -155,12 +158,13 @@ export async function deleteGrantScopes(
   roleId: string,
   grantScopes: readonly string[],
 ): Promise<void> {
-  if (grantScopes.length === 0) return;
-  await tx
-    .deleteFrom('iam_role_grant_scope')
-    .where('role_id', '=', roleId)
-    .where('grant_scope', 'in', grantScopes)
-    .execute();
+  for (const chunk of chunksOf(grantScopes)) {
+    await tx
+      .deleteFrom('iam_role_grant_scope')
+      .where('role_id', '=', roleId)
+      .where('grant_scope', 'in', chunk)
+      .execute();
+  }
 }
 
 /** Adds grant scopes to a role. */
@@ -169,9 +173,8 @@ export async function insertGrantScopes(
   roleId: string,
   grantScopes: readonly string[],
 ): Promise<void> {
-  if (grantScopes.length === 0) return;
   const rows = grantScopes.map((grantScope) => ({ role_id: roleId, grant_scope: grantScope }));
-  await tx.insertInto('iam_role_grant_scope').values(rows).execute();
+  for (const chunk of chunksOf(rows)) await tx.insertInto('iam_role_grant_scope').values(chunk).execute();
 }
 
 /** Deletes a role with all that belongs to it; false when there is none. */

@@ -1,5 +1,5 @@
 /** Rules of a role's grants, principals and grant scopes that no single id shows (grants.md §2.2, http-api.md §2.8). Pure. */
-import { globalScopeId, StileError, type ParsedGrant } from '@stile/protocol';
+import { globalScopeId, quoted, StileError, type ParsedGrant } from '@stile/protocol';
 import { idsRefused, type MembershipAction } from '../membership.ts';
 import type { ScopeInfo } from '../scope.ts';
 
@@ -37,7 +37,7 @@ export function grantChange(
     case 'add': {
       const twice = [...given.values()].find((grant) => before.has(grant.canonical));
       if (twice !== undefined) {
-        const text = `Grant ${JSON.stringify(twice.raw)} is already granted by this role.`;
+        const text = `Grant ${quoted(twice.raw)} is already granted by this role.`;
         throw idsRefused('grant_strings', text);
       }
       return { added: [...given.values()], removed: [] };
@@ -84,15 +84,15 @@ export function requireReachableScopes(
       case 'org':
         if (each === 'children') continue;
         if (each === 'descendants' || each === globalScopeId || each.startsWith('o_')) {
-          throw refused(`Grant scope ID "${each}" is not valid to set on an organization role.`);
+          throw refused(`Grant scope ID ${quoted(each)} is not valid to set on an organization role.`);
         }
         if (known.get(each)?.parentId !== roleScope.id) {
-          throw refused(`Grant scope ID "${each}" is not valid to set on an organization role.`);
+          throw refused(`Grant scope ID ${quoted(each)} is not valid to set on an organization role.`);
         }
         continue;
       case 'global':
         if (each === 'children' || each === 'descendants' || known.has(each)) continue;
-        throw refused(`Grant scope ID "${each}" does not exist.`);
+        throw refused(`Grant scope ID ${quoted(each)} does not exist.`);
     }
   }
 }

@@ -2,23 +2,18 @@
  * Use cases of roles: bundles of grants, who holds them and where they apply (grants.md §2.2, http-api.md §2.8). Every change
  * that may take a right away tells `LostRights` in its own unit of work.
  */
-import { recoveryUserId, StileError, type ParsedGrant } from '@stile/protocol';
+import { quoted, recoveryUserId, type ParsedGrant } from '@stile/protocol';
 import type { Clock } from '@stile/runtime';
 import type { Connection, Database } from '../../store/database.ts';
 import { record } from '../../store/deleted-resource-repository.ts';
 import type { PageRequest } from '../../store/page.ts';
 import type { ListPermissions } from '../../store/permitted-rows.ts';
 import type { IamRoleTable } from '../../store/schema.ts';
-import { bumpVersion, holdVersion, updateVersioned } from '../../store/versioned-update.ts';
+import { bumpVersion, holdRow, holdVersion, updateVersioned } from '../../store/versioned-update.ts';
+import { notFound, wrongVersion } from '../../store/store-error.ts';
 import type { NamedChanges } from '../group/group-service.ts';
 import type { Holders, LostRights } from '../lost-rights.ts';
-import {
-  idsRefused,
-  membershipChange,
-  wrongVersion,
-  type MembershipAction,
-  type MembershipWords,
-} from '../membership.ts';
+import { idsRefused, membershipChange, type MembershipAction, type MembershipWords } from '../membership.ts';
 import { createRole } from '../role-repository.ts';
 import { lookupScopeInfo, lookupScopeInfos } from '../scope-repository.ts';
 import * as repository from './role-change-repository.ts';
@@ -60,18 +55,16 @@ export interface RoleChange {
   readonly by: string;
 }
 
-const notFound = (): StileError => new StileError('notFound', 'Resource not found.');
-
 const principalWords: MembershipWords = {
   field: 'principal_ids',
-  isThere: (id) => `Principal "${id}" holds this role already.`,
-  isNotThere: (id) => `Principal "${id}" does not hold this role.`,
+  isThere: (id) => `Principal ${quoted(id)} holds this role already.`,
+  isNotThere: (id) => `Principal ${quoted(id)} does not hold this role.`,
 };
 
 const scopeWords: MembershipWords = {
   field: 'grant_scope_ids',
-  isThere: (id) => `Grant scope "${id}" is set on this role already.`,
-  isNotThere: (id) => `Grant scope "${id}" is not set on this role.`,
+  isThere: (id) => `Grant scope ${quoted(id)} is set on this role already.`,
+  isNotThere: (id) => `Grant scope ${quoted(id)} is not set on this role.`,
 };
 
 /** Create, read, list, update and delete of roles, and of their parts. */
@@ -210,6 +203,8 @@ export class RoleService {
   /** Deletes a role; its holders lose what it gave them. @throws {StileError} notFound */
   async delete(id: string, by: string): Promise<void> {
     await this.#database.write(async (tx) => {
+      // Held first: who is given the role meanwhile loses it too.
+      if (!(await holdRow(tx, this.#database.engine, 'iam_role', id))) throw notFound();
       const holders = await this.#holdersOf(tx, id);
       if (!(await repository.deleteRoleRow(tx, id))) throw notFound();
       await record(tx, 'role', [id], this.#clock.nowUs());
@@ -256,7 +251,8 @@ async function requirePrincipals(tx: Connection, ids: readonly string[]): Promis
   }
   const known = new Set((await repository.listKnownPrincipals(tx, ids)).map((principal) => principal.id));
   const unknown = ids.find((id) => !known.has(id));
-  if (unknown !== undefined) throw idsRefused(principalWords.field, `Principal "${unknown}" does not exist.`);
+  if (unknown !== undefined)
+    throw idsRefused(principalWords.field, `Principal ${quoted(unknown)} does not exist.`);
 }
 
 /**

@@ -1,4 +1,5 @@
 /** SQL of the binding between users and accounts: an account is one user's at most. */
+import { chunksOf } from '../../store/chunks.ts';
 import type { Connection } from '../../store/database.ts';
 
 /** An account as its user shows it. */
@@ -24,14 +25,17 @@ export async function listOwners(
   scopeId: string,
   accountIds: readonly string[],
 ): Promise<ReadonlyMap<string, string | null>> {
-  if (accountIds.length === 0) return new Map();
-  const rows = await db
-    .selectFrom('account')
-    .select(['id', 'user_id'])
-    .where('scope_id', '=', scopeId)
-    .where('id', 'in', accountIds)
-    .execute();
-  return new Map(rows.map((row) => [row.id, row.user_id]));
+  const found = new Map<string, string | null>();
+  for (const chunk of chunksOf(accountIds)) {
+    const rows = await db
+      .selectFrom('account')
+      .select(['id', 'user_id'])
+      .where('scope_id', '=', scopeId)
+      .where('id', 'in', chunk)
+      .execute();
+    for (const row of rows) found.set(row.id, row.user_id);
+  }
+  return found;
 }
 
 /** Binds those of the accounts that have no user; gives the ids of those that it bound. An account's own version stays. */
@@ -40,15 +44,18 @@ export async function bindAccounts(
   userId: string,
   accountIds: readonly string[],
 ): Promise<string[]> {
-  if (accountIds.length === 0) return [];
-  const rows = await tx
-    .updateTable('account')
-    .set({ user_id: userId })
-    .where('id', 'in', accountIds)
-    .where('user_id', 'is', null)
-    .returning('id')
-    .execute();
-  return rows.map((row) => row.id);
+  const bound: string[] = [];
+  for (const chunk of chunksOf(accountIds)) {
+    const rows = await tx
+      .updateTable('account')
+      .set({ user_id: userId })
+      .where('id', 'in', chunk)
+      .where('user_id', 'is', null)
+      .returning('id')
+      .execute();
+    for (const row of rows) bound.push(row.id);
+  }
+  return bound;
 }
 
 /** Takes accounts from their user. */
@@ -57,11 +64,12 @@ export async function unbindAccounts(
   userId: string,
   accountIds: readonly string[],
 ): Promise<void> {
-  if (accountIds.length === 0) return;
-  await tx
-    .updateTable('account')
-    .set({ user_id: null })
-    .where('id', 'in', accountIds)
-    .where('user_id', '=', userId)
-    .execute();
+  for (const chunk of chunksOf(accountIds)) {
+    await tx
+      .updateTable('account')
+      .set({ user_id: null })
+      .where('id', 'in', chunk)
+      .where('user_id', '=', userId)
+      .execute();
+  }
 }

@@ -7,8 +7,8 @@ import type { Clock } from '@stile/runtime';
 import type { Database } from '../../store/database.ts';
 import type { PageRequest } from '../../store/page.ts';
 import { updateVersioned } from '../../store/versioned-update.ts';
+import { wrongVersion } from '../../store/store-error.ts';
 import type { NamedChanges } from '../group/group-service.ts';
-import { wrongVersion } from '../membership.ts';
 import { createUser, listUsers, lookupUser, readUser, type UserRow } from '../user-repository.ts';
 import { listAccountsOf, type BoundAccount } from './user-account-repository.ts';
 

@@ -15,15 +15,19 @@ import {
   worldIds,
   type SessionWorld,
 } from '../../../../../test/support/session-world.ts';
+import { waitingStatement } from '../../../../../test/support/waiting-statement.ts';
 import { createAccount } from '../../auth/account-repository.ts';
 import { createPasswordAuthMethod } from '../../auth/auth-method-repository.ts';
+import { addGroupMembers } from '../../iam/group/group-repository.ts';
 import { GroupService } from '../../iam/group/group-service.ts';
 import { IamService } from '../../iam/iam-service.ts';
 import { createRole, type NewRole } from '../../iam/role-repository.ts';
+import { insertPrincipals } from '../../iam/role/role-change-repository.ts';
 import { RoleService } from '../../iam/role/role-service.ts';
 import { ScopeService } from '../../iam/scope-service.ts';
 import { createUser, readUser } from '../../iam/user-repository.ts';
 import { listSince } from '../../store/deleted-resource-repository.ts';
+import { holdVersion } from '../../store/versioned-update.ts';
 import type { Worker } from '../../worker-registry/worker.ts';
 import { RoleRevocation } from './role-revocation.ts';
 import { scopeContents } from './scope-contents-repository.ts';
@@ -463,6 +467,39 @@ describeBothEngines('a scope that cancels sessions with their role', (engineTest
       end_reason: 'role revoked',
     });
     expect(await sessionOf(scene, bystander)).toMatchObject({ status: 'active' });
+    await scene.world.close();
+  });
+
+  test.each(['group', 'role'] as const)('reaches who is added while the %s is deleted', async (deleted) => {
+    const scene = await newScene(engineTest);
+    const { database } = scene.world;
+    await setCancel(scene);
+    const userId = await addUser(scene);
+    const caller = await addCaller(scene.world, userId);
+    const sessionId = await addSession(scene.world, await addTarget(scene.world), { caller });
+    const { group } = await scene.groups.create({ scopeId: worldIds.project });
+    const roleId = await addRole(scene, { principalIds: [group.id] });
+    const [table, id] =
+      deleted === 'group' ? (['iam_group', group.id] as const) : (['iam_role', roleId] as const);
+    let finish = (): void => undefined;
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const adding = await new Promise<{ readonly done: Promise<void> }>((resolve) => {
+      const done = database.write(async (tx) => {
+        await holdVersion(tx, database.engine, table, { id, version: 1 });
+        if (deleted === 'group') await addGroupMembers(tx, id, [userId]);
+        else await insertPrincipals(tx, id, [userId]);
+        resolve({ done });
+        await finished;
+      });
+    });
+    const deletion = (deleted === 'group' ? scene.groups : scene.roles).delete(id, by).then(() => 'deleted');
+    expect(await Promise.race([deletion, waitingStatement(database)])).toBe('waits');
+    finish();
+    await adding.done;
+    await deletion;
+    expect(await sessionOf(scene, sessionId)).toMatchObject({ end_reason: 'role revoked' });
     await scene.world.close();
   });
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { describeBothEngines } from '../../../../../test/support/engines.ts';
 import { ManualClock } from '../../../../../test/support/manual-clock.ts';
+import { newApplicant, registerCall, shownCertificate } from '../../../../../test/support/registration.ts';
 import {
   addCaller,
   addConnection,
@@ -12,6 +13,7 @@ import {
 } from '../../../../../test/support/session-world.ts';
 import { listSealedColumns } from '../../keys/sealed-place-repository.ts';
 import { ClusterAuthority } from '../../worker-registry/cluster-authority.ts';
+import { requireRegistrationRequest } from '../../worker-registry/worker-registry.ts';
 import { sealContexts } from '../session.ts';
 import { KeyRing, sealedPlaces } from './key-ring.ts';
 
@@ -36,6 +38,8 @@ describeBothEngines('the key ring', (engineTest) => {
     const oldCaller = await addCaller(world);
     const ended = await addSession(world, target, { caller: oldCaller });
     await addConnection(world, worker, ended);
+    const applicant = newApplicant();
+    const applied = await world.registry.createWorkerLed({}, requireRegistrationRequest(applicant.request));
     const [first] = (await ring.view()).versions;
     if (first === undefined) throw new Error('no key');
 
@@ -76,6 +80,9 @@ describeBothEngines('the key ring', (engineTest) => {
       expect(Buffer.from(tofu).toString()).toBe('a'.repeat(20));
     }
     await expect(ClusterAuthority.open({ database, keys: world.keys, clock })).resolves.toBeDefined();
+    await expect(world.registry.register(registerCall(applicant), shownCertificate)).resolves.toMatchObject({
+      workerId: applied.id,
+    });
     await expect(ring.destroy(first.id, 'u_admin')).rejects.toMatchObject({ code: 'notFound' });
     await world.close();
   });

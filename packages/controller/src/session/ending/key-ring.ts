@@ -11,9 +11,9 @@ import { listSealedColumns, type SealedPlace } from '../../keys/sealed-place-rep
 import type { Connection, Database } from '../../store/database.ts';
 import { record } from '../../store/deleted-resource-repository.ts';
 import { sealContext as sealAuthority } from '../../worker-registry/cluster-authority.ts';
-import { sealContext as sealRegistration } from '../../worker-registry/worker-registry.ts';
+import { registrationSecretContext } from '../../worker-registry/worker-registry.ts';
 import { beginEndingAndTell } from '../session-ending.ts';
-import { chunksOf } from '../session-repository.ts';
+import { chunksOf } from '../../store/chunks.ts';
 import { sealContexts } from '../session.ts';
 
 export type { KeyVersion } from '../../keys/key-service.ts';
@@ -23,9 +23,9 @@ export const sealedPlaces: readonly SealedPlace[] = [
   { table: 'session', column: 'private_key_sealed', context: sealContexts.privateKey },
   { table: 'session', column: 'tofu_token_sealed', context: sealContexts.tofuToken },
   { table: 'cluster_authority', column: 'private_key_sealed', context: sealAuthority },
-  { table: 'worker', column: 'registration_secret_sealed', context: sealRegistration },
   { table: 'credential', column: 'secret_sealed', context: (id) => sealCredential('secret', id) },
   { table: 'credential', column: 'passphrase_sealed', context: (id) => sealCredential('passphrase', id) },
+  { table: 'worker', column: 'registration_secret_sealed', context: registrationSecretContext },
 ];
 
 /** The keys as an administrator sees them. */

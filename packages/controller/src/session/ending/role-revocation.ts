@@ -10,7 +10,7 @@ import type { Holders, LostRights } from '../../iam/lost-rights.ts';
 import { listCancelingScopeIds } from '../../iam/scope-repository.ts';
 import type { Connection, Database } from '../../store/database.ts';
 import { beginEndingAndTell } from '../session-ending.ts';
-import { chunksOf } from '../session-repository.ts';
+import { chunksOf } from '../../store/chunks.ts';
 import { holdScopes, listRunningSessions, type RunningSession } from './running-session-repository.ts';
 
 /** Looks at the rights again after a change took some away. */

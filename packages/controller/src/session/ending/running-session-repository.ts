@@ -2,7 +2,7 @@
 import type { Connection, Database } from '../../store/database.ts';
 import { isLivingSession } from '../../store/page.ts';
 import type { Holders } from '../../iam/lost-rights.ts';
-import { chunksOf } from '../session-repository.ts';
+import { chunksOf } from '../../store/chunks.ts';
 
 /** A session and what the right to it is asked with. */
 export interface RunningSession {

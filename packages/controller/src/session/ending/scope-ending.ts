@@ -10,7 +10,9 @@ import { holdersAmong, type LostRights } from '../../iam/lost-rights.ts';
 import type { Connection, Database } from '../../store/database.ts';
 import { record } from '../../store/deleted-resource-repository.ts';
 import { beginEndingAndTell } from '../session-ending.ts';
-import { chunksOf, type SessionSelector } from '../session-repository.ts';
+import { chunksOf } from '../../store/chunks.ts';
+import { notFound } from '../../store/store-error.ts';
+import type { SessionSelector } from '../session-repository.ts';
 import {
   allowStatementsOf,
   clearAliasesWithin,
@@ -19,8 +21,6 @@ import {
   listPeople,
   recordContents,
 } from './scope-contents-repository.ts';
-
-const notFound = (): StileError => new StileError('notFound', 'Resource not found.');
 
 /** Deleting a million targets with their scope takes this long at most, milliseconds. */
 const deletionTimeoutMs = 600_000;

@@ -2,14 +2,13 @@
  * What ends with a user: deleting or disabling one, and taking an account from it, ends the auth tokens that prove it and the
  * sessions made with them, in one transaction (session-protocol.md §5.7, tokens.md §4.1).
  */
-import { StileError } from '@stile/protocol';
+import { quoted, StileError } from '@stile/protocol';
 import type { SessionEndReason } from '@stile/protocol';
 import type { Clock } from '@stile/runtime';
 import { listAuthTokenIdsOf, revokeAuthTokens } from '../../auth/auth-token-repository.ts';
 import {
   idsRefused,
   membershipChange,
-  wrongVersion,
   type MembershipAction,
   type MembershipWords,
 } from '../../iam/membership.ts';
@@ -21,14 +20,14 @@ import { record } from '../../store/deleted-resource-repository.ts';
 import type { IamUserTable } from '../../store/schema.ts';
 import { bumpVersion, holdVersion } from '../../store/versioned-update.ts';
 import { beginEndingAndTell } from '../session-ending.ts';
-import { chunksOf, type SessionSelector } from '../session-repository.ts';
-
-const notFound = (): StileError => new StileError('notFound', 'Resource not found.');
+import { chunksOf } from '../../store/chunks.ts';
+import { notFound, wrongVersion } from '../../store/store-error.ts';
+import type { SessionSelector } from '../session-repository.ts';
 
 const accountWords: MembershipWords = {
   field: 'account_ids',
-  isThere: (id) => `Account "${id}" is already associated with this user.`,
-  isNotThere: (id) => `Account "${id}" is not associated with this user.`,
+  isThere: (id) => `Account ${quoted(id)} is already associated with this user.`,
+  isNotThere: (id) => `Account ${quoted(id)} is not associated with this user.`,
 };
 
 /** Which user is changed, as it was seen, and by whom. */
@@ -179,7 +178,10 @@ async function bindFree(
   const owners = await accounts.listOwners(tx, user.scope_id, accountIds);
   const unknown = accountIds.find((id) => !owners.has(id));
   if (unknown !== undefined) {
-    throw idsRefused(accountWords.field, `Account "${unknown}" does not exist in the scope of this user.`);
+    throw idsRefused(
+      accountWords.field,
+      `Account ${quoted(unknown)} does not exist in the scope of this user.`,
+    );
   }
   const bound = new Set(await accounts.bindAccounts(tx, user.id, accountIds));
   const taken = accountIds.find((id) => !bound.has(id));

@@ -117,6 +117,24 @@ describe('postgres database', () => {
     expect(rows).toEqual([{ version: 3 }, { version: 3 }]);
   });
 
+  it('runs statements that a unit begins together one after the other, as the driver wants them', async () => {
+    const { database } = await openNew();
+    const warnings: Error[] = [];
+    const heed = (warning: Error): number => warnings.push(warning);
+    process.on('warning', heed);
+    const results = await database.write((tx) =>
+      Promise.allSettled([
+        tx.selectFrom('scope').select('id').execute(),
+        sql`select * from no_such_table`.execute(tx),
+        tx.selectFrom('scope').select('id').execute(),
+      ]),
+    );
+    process.off('warning', heed);
+    // The second spoils the transaction for the third.
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
+    expect(warnings).toEqual([]);
+  });
+
   it('reads on after its connections were cut, without an error', async () => {
     const { database, url } = await openNew();
     await database.write((tx) => addSession(tx, 's_1'));

@@ -96,9 +96,14 @@ class PoolRunner implements StatementRunner {
   }
 }
 
-/** The statements of one unit on its connection; none after its end. */
+/**
+ * The statements of one unit on its connection, one after the other also where the unit begins several at a time; none after its
+ * end.
+ */
 class ClientRunner implements StatementRunner {
   readonly #client: pg.PoolClient;
+  /** Settles, never rejecting, with the last statement that was begun. */
+  #last: Promise<unknown> = Promise.resolve();
   #isOver = false;
 
   constructor(client: pg.PoolClient) {
@@ -109,7 +114,13 @@ class ClientRunner implements StatementRunner {
     this.#isOver = true;
   }
 
-  async run<R>(query: NamedQuery): Promise<QueryResult<R>> {
+  run<R>(query: NamedQuery): Promise<QueryResult<R>> {
+    const result = this.#last.then(() => this.#send<R>(query));
+    this.#last = result.catch(() => undefined); // whoever began it hears of it
+    return result;
+  }
+
+  async #send<R>(query: NamedQuery): Promise<QueryResult<R>> {
     if (this.#isOver) throw unitIsOver();
     try {
       return resultOf<R>(await this.#client.query(configOf(query)));

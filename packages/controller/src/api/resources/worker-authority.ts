@@ -1,6 +1,6 @@
-/** The certificate authority of the cluster: read and replaced, as verbs of `/v1/workers` (http-api.md §2.16). */
+/** The certificate authority of the cluster, under `/v1/workers` (http-api.md §2.16). */
 import { globalScopeId } from '@stile/protocol/ids';
-import { ok, operation, type Call, type Operation } from '../operation.ts';
+import { ok, operation, type Operation } from '../operation.ts';
 import { fieldErrors, requestMessage } from '../schema/decode.ts';
 import { schemaOf } from '../schema/field.ts';
 import { renderItem } from '../schema/render.ts';
@@ -40,7 +40,7 @@ function authorityOperation(
     query: [{ name: 'scope_id', type: 'string', summary: '`global`.' }],
     response: { schema: authoritySchema },
     permission: { type: 'worker', action: row.verb },
-    parse: requireGlobal,
+    parse: ({ query }) => requireGlobal(query.text('scope_id')),
     locate: async (scopeId) => ({
       resource: resourceIn(await readScope(services.scopes, scopeId), 'worker'),
     }),
@@ -58,14 +58,14 @@ function authorityOperation(
   });
 }
 
-function requireGlobal(call: Call): string {
-  const scopeId = call.query.text('scope_id');
+/** The scope of the query. @throws {StileError} invalidArgument */
+function requireGlobal(scopeId: string): string {
   if (scopeId === globalScopeId) return scopeId;
   throw fieldErrors(requestMessage, [{ name: 'scope_id', description: "Must be 'global'" }]);
 }
 
-/** The rows. */
-export function certificateAuthorityOperations(services: ApiServices): readonly Operation[] {
+/** The rows about the authority. */
+export function workerAuthorityOperations(services: ApiServices): readonly Operation[] {
   return [
     authorityOperation(services, {
       verb: 'read-certificate-authority',
