@@ -291,4 +291,26 @@ describe('the end', () => {
     expect(done.stderr).toContain('the session was canceled');
     expect(done.stdout).toContain('Reason:   No connections left in session');
   });
+
+  test('of a session that is canceled under a program is explained: why, and by whom', async () => {
+    const program =
+      "require('node:net').connect(Number(process.argv[1]), '127.0.0.1', function () { this.write('x'); }).on('data', () => console.log('up')).on('close', () => process.exit(7)).on('error', () => undefined)";
+    const child = startConnect([
+      '-target-id',
+      'ttcp_1234567890',
+      '-exec',
+      'node',
+      '--',
+      '-e',
+      program,
+      '{{stile.port}}',
+    ]);
+    const { sessionId } = await listening(child);
+    await child.match(/^up$/m);
+    const { version } = await readSession(dev.api, sessionId);
+    await dev.api('POST', `/v1/sessions/${sessionId}:cancel`, { version: Number(version) });
+    const done = await child.finished();
+    expect(done.status).toBe(7);
+    expect(done.stderr).toContain('The session has ended: canceled (by u_1234567890).');
+  });
 });

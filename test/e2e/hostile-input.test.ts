@@ -22,7 +22,7 @@ import { makeGround, ResourceWorld, type Collection } from '../support/resource-
 /** The longest stall of the event loop that is allowed, seconds. */
 const longestStall = 0.1;
 /** A stall may be the machine's: it counts when the same requests bring it about each time. */
-const attempts = 3;
+const attempts = 6;
 
 let cluster: Cluster;
 let address: HostPort;

@@ -73,6 +73,19 @@ export function printConnectionsLeft(output: Output, connectionsLeft: number): v
     ]);
 }
 
+/** Why and by whom a session has ended, in a sentence; undefined while it goes on. */
+export function endFromOutside(session: {
+  readonly status?: string;
+  readonly end_reason?: string;
+  readonly termination_reason?: string;
+  readonly ended_by?: string;
+}): string | undefined {
+  if (session.status !== 'canceling' && session.status !== 'terminated') return undefined;
+  const reason = session.end_reason ?? session.termination_reason ?? session.status;
+  const by = session.ended_by === undefined ? '' : ` (by ${session.ended_by})`;
+  return `The session has ended: ${printable(`${reason}${by}`)}.`;
+}
+
 /** Why the proxy ended, in the recorded words. */
 export function endReason(end: ProxyEnd, isShutdown: boolean): string {
   if (isShutdown) return 'Received shutdown signal';

@@ -10,6 +10,7 @@ import { obtainAuthorization, type ConnectAuthorization } from './authorization.
 import { readCredential, type BrokeredCredential } from './brokered-credentials.ts';
 import { Child, childEnvironment, fillTemplate, findProgram, type ProxyPlace } from './child.ts';
 import {
+  endFromOutside,
   endReason,
   explain,
   printConnectionsLeft,
@@ -22,6 +23,9 @@ import type { HostPortLike, ProxyEnd } from './connect-types.ts';
 import { addressOf, type Helper, type HelperPlan } from './helper.ts';
 import { Interruption, interruptedExitCode } from './interruption.ts';
 import { SecretFiles } from './secret-files.ts';
+
+/** How long the controller may take to say why a session has ended, ms. */
+const endQuestionMs = 2000;
 
 /** Where to listen. @returns undefined after the reason was printed */
 function listenAddress(context: CommandContext): HostPortLike | undefined {
@@ -98,12 +102,30 @@ class ConnectRun {
         return this.#isShutdown ? await this.#interrupted() : await this.#startFailed(error);
       }
       const exitCode = await this.#serve(bound);
+      if (exitCode !== 0) await this.#sayEndFromOutside();
       const end = await this.#proxy.close();
       await this.#endSession(end.teardown);
       this.#sayWhyEnded(end);
       return exitCode;
     } finally {
       await this.#files.remove();
+    }
+  }
+
+  /**
+   * A program that failed may have lost its session: its own words are those of a broken connection, the controller knows the reason
+   * (design.md §1.4). Nothing is said where it cannot be asked.
+   */
+  async #sayEndFromOutside(): Promise<void> {
+    const { client, sessionId } = this.#authorization;
+    if (!this.#hasProgram || client === undefined || this.#isShutdown) return;
+    try {
+      const options = { signal: AbortSignal.timeout(endQuestionMs) };
+      const { body } = await client.resource('sessions').read(sessionId, options);
+      const why = endFromOutside(body);
+      if (why !== undefined) this.#context.output.error(why);
+    } catch (error) {
+      if (!(error instanceof StileError)) throw error;
     }
   }
 
