@@ -198,7 +198,7 @@ async function setGrants(roleId: string, grants: readonly string[]): Promise<voi
 }
 
 beforeAll(async () => {
-  dev = await startDevServer(['-host-address', '127.0.0.1']);
+  dev = await startDevServer(['-host-address', '127.0.0.1', '-api-rate-limit-disable']);
   world = new ResourceWorld(dev.api, await makeGround(dev.api), login);
   calls = new LegalCalls(world);
   elsewhere = new ResourceWorld(dev.api, await makeGround(dev.api), login);

@@ -24,7 +24,7 @@ export class Cluster {
   /** The JSON of `stile database init`. */
   initial: Json;
 
-  /** Further lines of the `controller` section. */
+  /** Further lines of the `controller` section; by default there are no rate limits, which a fast machine would reach. */
   readonly #controllerLines: readonly string[];
 
   /** Further keys of the API listener, as in a flow mapping: `, max_header_size: 65536`. */
@@ -38,7 +38,7 @@ export class Cluster {
     } = {},
   ) {
     this.#apiKeys = options.apiKeys ?? '';
-    this.#controllerLines = options.controllerLines ?? [];
+    this.#controllerLines = options.controllerLines ?? ['  api_rate_limit_disable: true'];
     this.folder = mkdtempSync(join(tmpdir(), 'stile-cluster-'));
     this.#databaseUrl = options.databaseUrl ?? `sqlite://${join(this.folder, 'stile.db')}`;
   }
