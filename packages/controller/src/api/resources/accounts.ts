@@ -4,6 +4,7 @@ import { Secret } from '@stile/runtime';
 import type { AccountRow } from '../../auth/account-repository.ts';
 import type { Access, Located } from '../access.ts';
 import { childListOperation } from '../list/list-operation.ts';
+import { listedItems } from '../list/listed-items.ts';
 import { noContent, ok, operation, type Call, type Operation } from '../operation.ts';
 import { decodeCreate, decodeKinds, refuseFaults, requestMessage } from '../schema/decode.ts';
 import { schemaOf, type Input, type Output } from '../schema/field.ts';
@@ -283,15 +284,10 @@ function listOperation(services: ApiServices): Operation {
         page: (page) => services.accounts.list(parent.id, page),
         counted: { table: 'account', column: 'auth_method_id', values: [parent.id] },
         stamps: (row) => row,
-        render: (rows) =>
-          Promise.resolve(
-            rows.map((row) => {
-              const values = valuesOf(row, parent.scope, access);
-              if (values.authorized_actions?.length === 0) return undefined;
-              const resource = resourceIn(parent.scope, 'account', row.id, parent.id);
-              return renderItem(schema, values, access.listed(resource));
-            }),
-          ),
+        render: listedItems(schema, access, (row) => ({
+          values: valuesOf(row, parent.scope, access),
+          resource: resourceIn(parent.scope, 'account', row.id, parent.id),
+        })),
       }),
     },
     services,

@@ -3,6 +3,7 @@ import { aliasProblem, hostIdField, type Alias } from '../../alias/alias.ts';
 import type { AliasChanges } from '../../alias/alias-service.ts';
 import type { Access } from '../access.ts';
 import { isScopeId, scopeListOperation } from '../list/list-operation.ts';
+import { listedItems } from '../list/listed-items.ts';
 import { noContent, ok, operation, type Operation } from '../operation.ts';
 import { decodeCreate, fieldErrors, requestMessage } from '../schema/decode.ts';
 import { schemaOf, type Changes, type Input, type Output } from '../schema/field.ts';
@@ -227,15 +228,10 @@ function listOperation(services: ApiServices): Operation {
         page: (page) => services.aliases.list(permissions, page),
         counted: { table: 'alias', permissions },
         stamps: (row) => row,
-        render: (rows) =>
-          Promise.resolve(
-            rows.map((row) => {
-              const scope = scopeOf(row.scope_id);
-              const values = valuesOf(row, scope, access);
-              if (values.authorized_actions?.length === 0) return undefined;
-              return renderItem(schema, values, access.listed(resourceIn(scope, 'alias', row.id)));
-            }),
-          ),
+        render: listedItems(schema, access, (row) => {
+          const scope = scopeOf(row.scope_id);
+          return { values: valuesOf(row, scope, access), resource: resourceIn(scope, 'alias', row.id) };
+        }),
       }),
     },
     services,

@@ -4,6 +4,7 @@ import type { AuthMethodRow } from '../../auth/auth-method-repository.ts';
 import type { PasswordMethodAttributes } from '../../auth/password/password-auth-method.ts';
 import type { Access, Located } from '../access.ts';
 import { isScopeId, scopeListOperation } from '../list/list-operation.ts';
+import { listedItems } from '../list/listed-items.ts';
 import { ok, operation, type Operation } from '../operation.ts';
 import { decodeCreate } from '../schema/decode.ts';
 import { schemaOf, type NumberField, type Output } from '../schema/field.ts';
@@ -222,15 +223,10 @@ function listOperation(services: ApiServices): Operation {
             : services.authMethods.list([...permissions.keys()], page),
         counted: { table: 'auth_method', permissions },
         stamps: (row) => row,
-        render: (rows) =>
-          Promise.resolve(
-            rows.map((row) => {
-              const scope = scopeOf(row.scope_id);
-              const values = valuesOf(row, scope, access);
-              if (values.authorized_actions?.length === 0) return undefined;
-              return renderItem(schema, values, access.listed(resourceIn(scope, 'auth-method', row.id)));
-            }),
-          ),
+        render: listedItems(schema, access, (row) => {
+          const scope = scopeOf(row.scope_id);
+          return { values: valuesOf(row, scope, access), resource: resourceIn(scope, 'auth-method', row.id) };
+        }),
       }),
     },
     services,

@@ -4,6 +4,7 @@ import type { CredentialStore } from '../../credential/credential.ts';
 import type { Access } from '../access.ts';
 import type { JsonObject } from '../http/body.ts';
 import { isScopeId, scopeListOperation } from '../list/list-operation.ts';
+import { listedItems } from '../list/listed-items.ts';
 import { noContent, ok, operation, type Operation } from '../operation.ts';
 import { decodeCreate, given, isObject } from '../schema/decode.ts';
 import { schemaOf, type Output } from '../schema/field.ts';
@@ -191,15 +192,13 @@ function listOperation(services: ApiServices): Operation {
         page: (page) => services.credentials.listStores(permissions, page),
         counted: { table: 'credential_store', permissions },
         stamps: (row) => row,
-        render: (rows) =>
-          Promise.resolve(
-            rows.map((row) => {
-              const scope = scopeOf(row.scope_id);
-              const values = valuesOf(row, scope, access);
-              if (values.authorized_actions?.length === 0) return undefined;
-              return renderItem(schema, values, access.listed(resourceIn(scope, 'credential-store', row.id)));
-            }),
-          ),
+        render: listedItems(schema, access, (row) => {
+          const scope = scopeOf(row.scope_id);
+          return {
+            values: valuesOf(row, scope, access),
+            resource: resourceIn(scope, 'credential-store', row.id),
+          };
+        }),
       }),
     },
     services,

@@ -17,6 +17,7 @@ import {
 import type { CredentialChanges, NewCredential } from '../../credential/credential-service.ts';
 import type { Access } from '../access.ts';
 import { childListOperation, listMessage } from '../list/list-operation.ts';
+import { listedItems } from '../list/listed-items.ts';
 import { noContent, ok, operation, type Call, type Operation } from '../operation.ts';
 import { decodeCreate, refuseFaults, requestMessage } from '../schema/decode.ts';
 import { schemaOf, type Changes, type FieldTable, type Input, type Output } from '../schema/field.ts';
@@ -311,15 +312,10 @@ function listOperation(services: ApiServices): Operation {
         page: (page) => services.credentials.list(parent.id, page),
         counted: { table: 'credential', column: 'credential_store_id', values: [parent.id] },
         stamps: (row) => row,
-        render: (rows) =>
-          Promise.resolve(
-            rows.map((row) => {
-              const values = valuesOf(row, parent.scope, access);
-              if (values.authorized_actions?.length === 0) return undefined;
-              const resource = resourceIn(parent.scope, 'credential', row.id, parent.id);
-              return renderItem(schema, values, access.listed(resource));
-            }),
-          ),
+        render: listedItems(schema, access, (row) => ({
+          values: valuesOf(row, parent.scope, access),
+          resource: resourceIn(parent.scope, 'credential', row.id, parent.id),
+        })),
       }),
     },
     services,

@@ -3,6 +3,7 @@ import { quoted } from '@stile/protocol';
 import type { GroupDetail } from '../../iam/group/group-service.ts';
 import type { Access } from '../access.ts';
 import { isScopeId, scopeListOperation } from '../list/list-operation.ts';
+import { listedItems } from '../list/listed-items.ts';
 import { noContent, ok, operation, type Operation } from '../operation.ts';
 import { decodeCreate } from '../schema/decode.ts';
 import { schemaOf, type Output } from '../schema/field.ts';
@@ -199,15 +200,10 @@ function listOperation(services: ApiServices): Operation {
           permissions.size === 0 ? Promise.resolve([]) : services.groups.list(permissions, page),
         counted: { table: 'iam_group', permissions },
         stamps: (row) => row,
-        render: (rows) =>
-          Promise.resolve(
-            rows.map((row) => {
-              const scope = scopeOf(row.scope_id);
-              const values = valuesOf(row, scope, access);
-              if (values.authorized_actions?.length === 0) return undefined;
-              return renderItem(schema, values, access.listed(resourceIn(scope, 'group', row.id)));
-            }),
-          ),
+        render: listedItems(schema, access, (row) => {
+          const scope = scopeOf(row.scope_id);
+          return { values: valuesOf(row, scope, access), resource: resourceIn(scope, 'group', row.id) };
+        }),
       }),
     },
     services,

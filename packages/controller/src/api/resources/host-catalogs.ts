@@ -2,6 +2,7 @@
 import type { HostCatalog } from '../../host/host.ts';
 import type { Access } from '../access.ts';
 import { isScopeId, scopeListOperation } from '../list/list-operation.ts';
+import { listedItems } from '../list/listed-items.ts';
 import { noContent, ok, operation, type Operation } from '../operation.ts';
 import { decodeCreate } from '../schema/decode.ts';
 import { schemaOf, type Output } from '../schema/field.ts';
@@ -165,15 +166,13 @@ function listOperation(services: ApiServices): Operation {
         page: (page) => services.hosts.listCatalogs(permissions, page),
         counted: { table: 'host_catalog', permissions },
         stamps: (row) => row,
-        render: (rows) =>
-          Promise.resolve(
-            rows.map((row) => {
-              const scope = scopeOf(row.scope_id);
-              const values = valuesOf(row, scope, access);
-              if (values.authorized_actions?.length === 0) return undefined;
-              return renderItem(schema, values, access.listed(resourceIn(scope, 'host-catalog', row.id)));
-            }),
-          ),
+        render: listedItems(schema, access, (row) => {
+          const scope = scopeOf(row.scope_id);
+          return {
+            values: valuesOf(row, scope, access),
+            resource: resourceIn(scope, 'host-catalog', row.id),
+          };
+        }),
       }),
     },
     services,

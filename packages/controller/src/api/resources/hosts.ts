@@ -3,6 +3,7 @@ import { addressProblem } from '../../host/host.ts';
 import type { HostDetail } from '../../host/host-service.ts';
 import type { Access } from '../access.ts';
 import { childListOperation } from '../list/list-operation.ts';
+import { listedItems } from '../list/listed-items.ts';
 import { noContent, ok, operation, type Operation } from '../operation.ts';
 import { decodeCreate } from '../schema/decode.ts';
 import { schemaOf, type Output } from '../schema/field.ts';
@@ -174,18 +175,10 @@ function listOperation(services: ApiServices): Operation {
         page: (page) => services.hosts.listHosts(parent.id, { all: true, ids: [] }, page),
         counted: { table: 'host', column: 'host_catalog_id', values: [parent.id] },
         stamps: (row) => row.host,
-        render: (rows) =>
-          Promise.resolve(
-            rows.map((row) => {
-              const values = valuesOf(row, parent.scope, access);
-              if (values.authorized_actions?.length === 0) return undefined;
-              return renderItem(
-                schema,
-                values,
-                access.listed(resourceIn(parent.scope, 'host', row.host.id, parent.id)),
-              );
-            }),
-          ),
+        render: listedItems(schema, access, (row) => ({
+          values: valuesOf(row, parent.scope, access),
+          resource: resourceIn(parent.scope, 'host', row.host.id, parent.id),
+        })),
       }),
     },
     services,

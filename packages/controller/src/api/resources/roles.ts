@@ -13,6 +13,7 @@ import type { ListedRole, RoleDetail } from '../../iam/role/role-service.ts';
 import type { Access } from '../access.ts';
 import type { JsonObject } from '../http/body.ts';
 import { isScopeId, scopeListOperation } from '../list/list-operation.ts';
+import { listedItems } from '../list/listed-items.ts';
 import { noContent, ok, operation, type Operation } from '../operation.ts';
 import { decodeCreate, fieldErrors, fieldsMessage } from '../schema/decode.ts';
 import { schemaOf, type Output } from '../schema/field.ts';
@@ -365,15 +366,13 @@ function listOperation(services: ApiServices): Operation {
           permissions.size === 0 ? Promise.resolve([]) : services.roles.list(permissions, page),
         counted: { table: 'iam_role', permissions },
         stamps: ({ role }) => role,
-        render: (rows) =>
-          Promise.resolve(
-            rows.map((row) => {
-              const scope = scopeOf(row.role.scope_id);
-              const values = listedValues(row, scope, access);
-              if (values.authorized_actions?.length === 0) return undefined;
-              return renderItem(schema, values, access.listed(resourceIn(scope, 'role', row.role.id)));
-            }),
-          ),
+        render: listedItems(schema, access, (row) => {
+          const scope = scopeOf(row.role.scope_id);
+          return {
+            values: listedValues(row, scope, access),
+            resource: resourceIn(scope, 'role', row.role.id),
+          };
+        }),
       }),
     },
     services,

@@ -4,6 +4,7 @@ import { globalScopeId } from '@stile/protocol/ids';
 import type { ScopeRow } from '../../iam/scope-repository.ts';
 import type { Access } from '../access.ts';
 import { isScopeId, scopeListOperation } from '../list/list-operation.ts';
+import { listedItems } from '../list/listed-items.ts';
 import { noContent, ok, operation, type Operation } from '../operation.ts';
 import { decodeCreate, fieldErrors, requestMessage } from '../schema/decode.ts';
 import { schemaOf, type Output } from '../schema/field.ts';
@@ -265,15 +266,10 @@ function listOperation(services: ApiServices): Operation {
             : services.scopes.listRows([...permissions.keys()], page),
         counted: { table: 'scope', column: 'parent_id', values: [...permissions.keys()] },
         stamps: (row) => row,
-        render: (rows) =>
-          Promise.resolve(
-            rows.map((row) => {
-              const parent = scopeOf(row.parent_id ?? globalScopeId);
-              const values = valuesOf(row, parent, access);
-              if (values.authorized_actions?.length === 0) return undefined;
-              return renderItem(schema, values, access.listed(resourceIn(parent, 'scope', row.id)));
-            }),
-          ),
+        render: listedItems(schema, access, (row) => {
+          const parent = scopeOf(row.parent_id ?? globalScopeId);
+          return { values: valuesOf(row, parent, access), resource: resourceIn(parent, 'scope', row.id) };
+        }),
       }),
     },
     services,

@@ -7,6 +7,7 @@ import { targetProblems } from '../../target/target.ts';
 import type { TargetDetail } from '../../target/target-service.ts';
 import type { Access } from '../access.ts';
 import { isScopeId, scopeListOperation } from '../list/list-operation.ts';
+import { listedItems } from '../list/listed-items.ts';
 import { noContent, ok, operation, type Call, type Operation } from '../operation.ts';
 import { decodeCreate } from '../schema/decode.ts';
 import { schemaOf, type Changes, type Input, type Output } from '../schema/field.ts';
@@ -366,15 +367,13 @@ function listOperation(services: ApiServices): Operation {
         page: (page) => services.targets.list(permissions, page),
         counted: { table: 'target', permissions },
         stamps: (row) => row,
-        render: (rows) =>
-          Promise.resolve(
-            rows.map((target) => {
-              const scope = scopeOf(target.scope_id);
-              const values = rowValues(target, scope, access);
-              if (values.authorized_actions?.length === 0) return undefined;
-              return renderItem(schema, values, access.listed(resourceIn(scope, 'target', target.id)));
-            }),
-          ),
+        render: listedItems(schema, access, (target) => {
+          const scope = scopeOf(target.scope_id);
+          return {
+            values: rowValues(target, scope, access),
+            resource: resourceIn(scope, 'target', target.id),
+          };
+        }),
       }),
     },
     services,

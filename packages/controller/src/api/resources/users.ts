@@ -5,6 +5,7 @@ import type { Alias } from '../../alias/alias.ts';
 import type { Access } from '../access.ts';
 import { grantsHash, isScopeId, scopeListOperation } from '../list/list-operation.ts';
 import { listPage, readListParameters } from '../list/list-page.ts';
+import { listedItems } from '../list/listed-items.ts';
 import { noContent, ok, operation, type Call, type Gate, type Operation } from '../operation.ts';
 import { decodeCreate, fieldErrors, requestMessage } from '../schema/decode.ts';
 import { schemaOf, type Output } from '../schema/field.ts';
@@ -275,15 +276,10 @@ function listOperation(services: ApiServices): Operation {
           permissions.size === 0 ? Promise.resolve([]) : services.users.list([...permissions.keys()], page),
         counted: { table: 'iam_user', permissions },
         stamps: (row) => row,
-        render: (rows) =>
-          Promise.resolve(
-            rows.map((row) => {
-              const scope = scopeOf(row.scope_id);
-              const values = valuesOf(row, scope, access);
-              if (values.authorized_actions?.length === 0) return undefined;
-              return renderItem(schema, values, access.listed(resourceIn(scope, 'user', row.id)));
-            }),
-          ),
+        render: listedItems(schema, access, (row) => {
+          const scope = scopeOf(row.scope_id);
+          return { values: valuesOf(row, scope, access), resource: resourceIn(scope, 'user', row.id) };
+        }),
       }),
     },
     services,
