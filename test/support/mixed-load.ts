@@ -59,7 +59,7 @@ export class MixedLoad {
         await this.#round();
       } catch {
         // A process died under the call: the next round asks again. What was acknowledged before stands.
-        await new Promise((resolve) => setTimeout(resolve, 5));
+        await pause();
       }
     }
   }
