@@ -21,7 +21,15 @@ import {
 import { isId } from '../schema/text-rules.ts';
 import type { ApiServices, ScopeNode } from '../services.ts';
 import { decodeUpdate } from '../update-mask.ts';
-import { itemActions, readScope, required, requirePathId, resourceIn, scopeInfo } from './item.ts';
+import {
+  itemActions,
+  nameChanges,
+  readScope,
+  required,
+  requirePathId,
+  resourceIn,
+  scopeInfo,
+} from './item.ts';
 
 const unknownMethod = 'Unknown auth method type from ID.';
 const missingLoginName = 'This is a required field for this type.';
@@ -166,11 +174,10 @@ function updateOperation(services: ApiServices): Operation {
     locate: ({ id }) => locate(services, id),
     act: async ({ input, found, access, visible }) => {
       input.refuseEmpty();
-      const { name, description, attributes } = input.changes;
+      const { attributes } = input.changes;
       const loginName = attributes?.login_name;
       const row = await services.authMethodChanges.updateAccount(input.id, input.version, {
-        ...(name === undefined ? {} : { name }),
-        ...(description === undefined ? {} : { description }),
+        ...nameChanges(input.changes),
         ...(typeof loginName === 'string' ? { attributes: { loginName } } : {}),
       });
       return ok(show(row, found.scope, access, visible));

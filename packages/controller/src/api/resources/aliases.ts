@@ -20,7 +20,15 @@ import {
 import { isId, prefixesOf } from '../schema/text-rules.ts';
 import type { ApiServices, ScopeNode } from '../services.ts';
 import { decodeUpdate } from '../update-mask.ts';
-import { itemActions, readScope, required, requirePathId, resourceIn, scopeInfo } from './item.ts';
+import {
+  itemActions,
+  nameChanges,
+  readScope,
+  required,
+  requirePathId,
+  resourceIn,
+  scopeInfo,
+} from './item.ts';
 import { targetPrefixes } from './target-lookup.ts';
 
 const wrongScope = 'This field is missing or improperly formatted.';
@@ -175,12 +183,11 @@ function createOperation(services: ApiServices): Operation {
 }
 
 function changesOf(changes: Changes<AliasFields>): AliasChanges {
-  const { value, name, description, destination_id: destinationId, attributes } = changes;
+  const { value, destination_id: destinationId, attributes } = changes;
   const sessionArguments = attributes?.authorize_session_arguments;
   return {
     ...(typeof value === 'string' ? { value } : {}),
-    ...(name === undefined ? {} : { name }),
-    ...(description === undefined ? {} : { description }),
+    ...nameChanges(changes),
     ...(destinationId === undefined ? {} : { destinationId: destinationId || null }),
     ...(attributes === undefined || !('authorize_session_arguments' in attributes)
       ? {}

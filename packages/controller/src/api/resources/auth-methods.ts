@@ -23,7 +23,16 @@ import type { ApiServices, ScopeNode } from '../services.ts';
 import { decodeUpdate } from '../update-mask.ts';
 import { authenticateOperation } from './authenticate.ts';
 import { collectionActions } from './collection-actions.ts';
-import { bodyText, itemActions, readScope, required, requirePathId, resourceIn, scopeInfo } from './item.ts';
+import {
+  bodyText,
+  itemActions,
+  nameChanges,
+  readScope,
+  required,
+  requirePathId,
+  resourceIn,
+  scopeInfo,
+} from './item.ts';
 
 const wrongScope = "This field must be 'global' or a valid org scope id.";
 const wrongType = 'This is a required field and must be "password".';
@@ -179,10 +188,9 @@ function updateOperation(services: ApiServices): Operation {
     locate: ({ id }) => locate(services, id),
     act: async ({ input, found, access, visible }) => {
       input.refuseEmpty();
-      const { name, description, attributes } = input.changes;
+      const { attributes } = input.changes;
       const row = await services.authMethodChanges.updateMethod(input.id, input.version, {
-        ...(name === undefined ? {} : { name }),
-        ...(description === undefined ? {} : { description }),
+        ...nameChanges(input.changes),
         attributes: attributesOf(attributes ?? {}),
       });
       return ok(show(row, found.scope, access, visible));

@@ -23,7 +23,16 @@ import { prefixesOf } from '../schema/text-rules.ts';
 import type { ApiServices, ScopeNode } from '../services.ts';
 import { decodeUpdate } from '../update-mask.ts';
 import { collectionActions } from './collection-actions.ts';
-import { bodyText, itemActions, readScope, required, requirePathId, resourceIn, scopeInfo } from './item.ts';
+import {
+  bodyText,
+  itemActions,
+  nameChanges,
+  readScope,
+  required,
+  requirePathId,
+  resourceIn,
+  scopeInfo,
+} from './item.ts';
 
 const wrongScope = 'This field must be a valid project scope id.';
 const wrongType = 'This is a required field and must be a known credential store type.';
@@ -171,11 +180,7 @@ function updateOperation(services: ApiServices): Operation {
     locate: ({ id }) => locateStore(services, id),
     act: async ({ input, found, access, visible }) => {
       input.refuseEmpty();
-      const { name, description } = input.changes;
-      const row = await services.credentials.updateStore(input.id, input.version, {
-        ...(name === undefined ? {} : { name }),
-        ...(description === undefined ? {} : { description }),
-      });
+      const row = await services.credentials.updateStore(input.id, input.version, nameChanges(input.changes));
       return ok(show(row, found.scope, access, visible));
     },
   });

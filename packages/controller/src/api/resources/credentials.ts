@@ -36,7 +36,15 @@ import { isId } from '../schema/text-rules.ts';
 import type { ApiServices, ScopeNode } from '../services.ts';
 import { decodeUpdate } from '../update-mask.ts';
 import { locateStore, staticStorePrefixes } from './credential-stores.ts';
-import { bodyText, itemActions, required, requirePathId, resourceIn, scopeInfo } from './item.ts';
+import {
+  bodyText,
+  itemActions,
+  nameChanges,
+  required,
+  requirePathId,
+  resourceIn,
+  scopeInfo,
+} from './item.ts';
 
 const wrongStore = 'This field must be a valid credential store id.';
 /** Longest private key, characters: RSA of 16,384 bits has some 13,000. */
@@ -260,11 +268,10 @@ function createOperation(services: ApiServices): Operation {
 }
 
 function changesOf(type: CredentialType, changes: Changes<CredentialFields>): CredentialChanges {
-  const { name, description, attributes } = changes;
+  const { attributes } = changes;
   const { plain, secret, passphrase } = valuesFrom(type, attributes ?? {});
   return {
-    ...(name === undefined ? {} : { name }),
-    ...(description === undefined ? {} : { description }),
+    ...nameChanges(changes),
     ...plain,
     ...(secret === undefined ? {} : { secret }),
     ...(passphrase === undefined ? {} : { passphrase }),

@@ -20,7 +20,15 @@ import {
 import type { ApiServices, ScopeNode } from '../services.ts';
 import { decodeUpdate } from '../update-mask.ts';
 import { collectionActions } from './collection-actions.ts';
-import { itemActions, readScope, required, requirePathId, resourceIn, scopeInfo } from './item.ts';
+import {
+  itemActions,
+  nameChanges,
+  readScope,
+  required,
+  requirePathId,
+  resourceIn,
+  scopeInfo,
+} from './item.ts';
 
 const wrongScope = 'This field must be a valid project scope id.';
 const wrongType = 'This is a required field and must be either "static" or "plugin".';
@@ -145,11 +153,7 @@ function updateOperation(services: ApiServices): Operation {
     locate: ({ id }) => locateCatalog(services, id),
     act: async ({ input, found, access, visible }) => {
       input.refuseEmpty();
-      const { name, description } = input.changes;
-      const row = await services.hosts.updateCatalog(input.id, input.version, {
-        ...(name === undefined ? {} : { name }),
-        ...(description === undefined ? {} : { description }),
-      });
+      const row = await services.hosts.updateCatalog(input.id, input.version, nameChanges(input.changes));
       return ok(show(row, found.scope, access, visible));
     },
   });

@@ -21,7 +21,15 @@ import { isId } from '../schema/text-rules.ts';
 import type { ApiServices, ScopeNode } from '../services.ts';
 import { decodeUpdate } from '../update-mask.ts';
 import { locateCatalog } from './host-catalogs.ts';
-import { decodeMemberChange, itemActions, required, requirePathId, resourceIn, scopeInfo } from './item.ts';
+import {
+  decodeMemberChange,
+  itemActions,
+  nameChanges,
+  required,
+  requirePathId,
+  resourceIn,
+  scopeInfo,
+} from './item.ts';
 
 const pluginOnly = 'This field is not yet supported for static host sets.';
 
@@ -144,11 +152,7 @@ function updateOperation(services: ApiServices): Operation {
     locate: ({ id }) => locate(services, id),
     act: async ({ input, found, access, visible }) => {
       input.refuseEmpty();
-      const { name, description } = input.changes;
-      const detail = await services.hosts.updateSet(input.id, input.version, {
-        ...(name === undefined ? {} : { name }),
-        ...(description === undefined ? {} : { description }),
-      });
+      const detail = await services.hosts.updateSet(input.id, input.version, nameChanges(input.changes));
       return ok(show(detail, found.scope, access, visible));
     },
   });

@@ -21,7 +21,7 @@ import { isId } from '../schema/text-rules.ts';
 import type { ApiServices, ScopeNode } from '../services.ts';
 import { decodeUpdate } from '../update-mask.ts';
 import { locateCatalog } from './host-catalogs.ts';
-import { itemActions, required, requirePathId, resourceIn, scopeInfo } from './item.ts';
+import { itemActions, nameChanges, required, requirePathId, resourceIn, scopeInfo } from './item.ts';
 
 const shortAddress = 'Address length must be between 3 and 255 characters.';
 
@@ -151,11 +151,10 @@ function updateOperation(services: ApiServices): Operation {
     locate: ({ id }) => locate(services, id),
     act: async ({ input, found, access, visible }) => {
       input.refuseEmpty();
-      const { name, description, attributes } = input.changes;
+      const { attributes } = input.changes;
       const address = attributes?.address;
       const detail = await services.hosts.updateHost(input.id, input.version, {
-        ...(name === undefined ? {} : { name }),
-        ...(description === undefined ? {} : { description }),
+        ...nameChanges(input.changes),
         ...(typeof address === 'string' ? { address: address.trim() } : {}),
       });
       return ok(show(detail, found.scope, access, visible));

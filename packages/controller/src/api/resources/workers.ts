@@ -37,7 +37,15 @@ import {
 } from '../schema/shared-fields.ts';
 import type { ApiServices, ScopeNode } from '../services.ts';
 import { decodeUpdate } from '../update-mask.ts';
-import { itemActions, readScope, required, requirePathId, resourceIn, scopeInfo } from './item.ts';
+import {
+  itemActions,
+  nameChanges,
+  readScope,
+  required,
+  requirePathId,
+  resourceIn,
+  scopeInfo,
+} from './item.ts';
 import { workerAuthorityOperations } from './worker-authority.ts';
 
 const schema = schemaOf('Worker', {
@@ -278,11 +286,7 @@ function updateOperation(services: ApiServices): Operation {
     locate: ({ id }) => findWorker(services, id),
     act: async ({ input, found, access, visible }) => {
       input.refuseEmpty();
-      const { name, description } = input.changes;
-      const changes = {
-        ...(name === undefined ? {} : { name }),
-        ...(description === undefined ? {} : { description }),
-      };
+      const changes = nameChanges(input.changes);
       const worker = await services.workers.update(found.worker.id, input.version, changes);
       return ok(show(worker, found.scope, access, { visible }));
     },
