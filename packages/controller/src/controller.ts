@@ -27,6 +27,8 @@ import { AuthMethodService } from './auth/auth-method-service.ts';
 import { passwordAuthMethod } from './auth/password/password-auth-method.ts';
 import { AuthTokenService } from './auth/auth-token-service.ts';
 import { PasswordService } from './auth/password/password-service.ts';
+import { SecondFactorCodes } from './auth/second-factor/second-factor-codes.ts';
+import { SecondFactorService } from './auth/second-factor/second-factor-service.ts';
 import { ClusterListener } from './cluster/cluster-listener.ts';
 import {
   controllerSettings,
@@ -84,6 +86,7 @@ export interface ControllerParts {
   readonly passwords: PasswordService;
   readonly authMethodChanges: AuthMethodService;
   readonly authTokens: AuthTokenService;
+  readonly secondFactors: SecondFactorService;
   readonly hosts: HostService;
   readonly credentials: CredentialService;
   readonly aliases: AliasService;
@@ -236,8 +239,10 @@ async function assemble(
   const ending = new ConnectionEnding(ground);
   const revocations = new SessionRevocations({ ...ground, ending });
   const serving = new SessionServing({ ...ground, keys, iam, filters: workers.filters, ending });
+  const codes = new SecondFactorCodes({ ...ground, keys });
   const passwords = new PasswordService({
     ...ground,
+    codes,
     ...(settings.concurrentPasswordHashWorkers === undefined
       ? {}
       : { workers: settings.concurrentPasswordHashWorkers }),
@@ -261,6 +266,7 @@ async function assemble(
       type: passwordAuthMethod((password) => passwords.hash(password)),
     }),
     authTokens,
+    secondFactors: new SecondFactorService({ ...ground, keys, codes, passwords }),
     hosts: new HostService(ground),
     credentials: new CredentialService({ ...ground, keys }),
     aliases: new AliasService(ground),

@@ -7,7 +7,7 @@ import { StileError } from '@stile/protocol/errors';
 import type { ResourceType } from '@stile/protocol/grant';
 import type { Caller } from '../auth/auth-token-service.ts';
 import type { Acl, AclResource } from '../iam/acl.ts';
-import type { VisibleFields } from './schema/render.ts';
+import { allFields, type VisibleFields } from './schema/render.ts';
 
 /** The permission that an operation needs. */
 export interface ActionPermission {
@@ -15,6 +15,10 @@ export interface ActionPermission {
   readonly action: string;
   /** There is a `:self` variant: enough for the owner (grants.md §2.7). */
   readonly hasSelf?: true;
+  /** Another action that is asked of the owner instead. */
+  readonly ownAction?: string;
+  /** `enough`: the owner needs no grant; `demanded`: it is for the owner alone, whatever the grants (tokens.md §5.1). */
+  readonly ownership?: 'enough' | 'demanded';
 }
 
 /** An operation for everybody; `why` says what makes that right. */
@@ -29,7 +33,7 @@ export type Permission = ActionPermission | PublicPermission;
 /** What the path named: found before anything is decided about it. */
 export interface Located {
   readonly resource: AclResource;
-  /** User whose own it is, where `:self` actions exist. */
+  /** User whose own it is, where that matters. */
   readonly ownerId?: string;
 }
 
@@ -38,6 +42,11 @@ export function refusal(caller: Caller): StileError {
   return caller.userId === anonymousUserId
     ? new StileError('unauthenticated', 'Unauthenticated, or invalid token.')
     : new StileError('permissionDenied', 'Forbidden.');
+}
+
+/** What is asked of the owner. */
+function ownActionOf({ action, hasSelf, ownAction }: ActionPermission): string {
+  return ownAction ?? (hasSelf === true ? `${action}:self` : action);
 }
 
 /** Decisions about one caller. */
@@ -55,8 +64,10 @@ export class Access {
    * @throws {StileError} unauthenticated, permissionDenied
    */
   require(permission: ActionPermission, located: Located): VisibleFields {
-    const isOwn = permission.hasSelf === true && located.ownerId === this.caller.userId;
-    const action = isOwn ? `${permission.action}:self` : permission.action;
+    const isOwn = located.ownerId === this.caller.userId && this.caller.userId !== anonymousUserId;
+    if (permission.ownership !== undefined && isOwn) return allFields;
+    if (permission.ownership === 'demanded') throw refusal(this.caller);
+    const action = isOwn ? ownActionOf(permission) : permission.action;
     const decision = this.acl.decide(located.resource, action);
     if (!decision.authorized) throw refusal(this.caller);
     return decision.outputFields;

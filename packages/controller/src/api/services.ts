@@ -5,6 +5,7 @@ import type { AliasService } from '../alias/alias-service.ts';
 import type { AuthMethodService } from '../auth/auth-method-service.ts';
 import type { AuthTokenService } from '../auth/auth-token-service.ts';
 import type { PasswordService } from '../auth/password/password-service.ts';
+import type { SecondFactorService } from '../auth/second-factor/second-factor-service.ts';
 import type { AccountRow } from '../auth/account-repository.ts';
 import type { AuthMethodRow } from '../auth/auth-method-repository.ts';
 import type { CredentialService } from '../credential/credential-service.ts';
@@ -85,7 +86,8 @@ export interface ApiServices {
   readonly authMethods: AuthMethodReader;
   readonly accounts: AccountReader;
   readonly authTokens: Pick<AuthTokenService, 'issue' | 'read' | 'list'>;
-  readonly passwords: Pick<PasswordService, 'login' | 'setPassword' | 'changePassword'>;
+  readonly passwords: Pick<PasswordService, 'login' | 'checkPassword' | 'setPassword' | 'changePassword'>;
+  readonly secondFactors: SecondFactorService;
   /** Creates and changes auth methods and accounts. */
   readonly authMethodChanges: AuthMethodService;
   readonly credentials: CredentialService;

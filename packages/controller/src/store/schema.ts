@@ -85,6 +85,9 @@ export interface IamRolePrincipalTable {
   principal_id: string;
 }
 
+/** `off`: no codes; `optional`: of users who enrolled; `required`: who has not enrolled may do nothing else first. */
+export type TwoFactorPolicy = 'off' | 'optional' | 'required';
+
 /** A way to log in; `password` is the only type today. */
 export interface AuthMethodTable {
   id: string;
@@ -94,6 +97,13 @@ export interface AuthMethodTable {
   description: string | null;
   min_login_name_length: number;
   min_password_length: number;
+  /** Whether logins here ask for a second factor (tokens.md §5.1). */
+  two_factor: TwoFactorPolicy;
+  /** Digits of a code and seconds of a step, bound when a user enrolls. */
+  otp_digits: number;
+  otp_interval_seconds: number;
+  /** Steps before and after the present one whose codes are taken. */
+  otp_window: number;
   version: number;
   created_at: Microseconds;
   updated_at: Microseconds;
@@ -114,6 +124,50 @@ export interface AccountTable {
   version: number;
   created_at: Microseconds;
   updated_at: Microseconds;
+}
+
+/**
+ * The second factor of a user, and the count of wrong codes. The row is there from the first enrollment on, confirmed or not. The seven
+ * columns of a secret are null together, and so are those of a pending one.
+ */
+export interface UserSecondFactorTable {
+  /** Id of the user. */
+  id: string;
+  /** TOTP secret in force, 20 bytes; null = not enrolled. */
+  secret_sealed: Uint8Array | null;
+  otp_digits: number | null;
+  otp_interval_seconds: number | null;
+  /** Step of the last accepted code: no code of it or of an earlier one is taken again. */
+  last_step: number | null;
+  enrolled_at: Microseconds | null;
+  /** When a code or recovery code was last accepted. */
+  last_used_at: Microseconds | null;
+  /** A secret that was shown and not yet confirmed. */
+  pending_secret_sealed: Uint8Array | null;
+  pending_otp_digits: number | null;
+  pending_otp_interval_seconds: number | null;
+  pending_expires_at: Microseconds | null;
+  /** First wrong code of the present five minutes. */
+  window_began_at: Microseconds | null;
+  window_failures: number;
+  /** Wrong codes since the last right one. */
+  failures: number;
+  /** Penalties since the last right code: each lasts twice as long as the one before. */
+  penalties: number;
+  /** No code is looked at before. */
+  blocked_until: Microseconds | null;
+  created_at: Microseconds;
+  updated_at: Microseconds;
+}
+
+/** One of the ten codes that stand in for a lost device, each once. */
+export interface UserRecoveryCodeTable {
+  user_id: string;
+  /** HMAC-SHA-256 over user and code, 32 bytes. */
+  code_mac: Uint8Array;
+  code_key_version: number;
+  used_at: Microseconds | null;
+  created_at: Microseconds;
 }
 
 /** Proof of who calls the API (tokens.md §1.2, 1.3). The secret itself is never stored. */
@@ -428,6 +482,8 @@ export interface Schema {
   iam_role_principal: IamRolePrincipalTable;
   auth_method: AuthMethodTable;
   account: AccountTable;
+  user_second_factor: UserSecondFactorTable;
+  user_recovery_code: UserRecoveryCodeTable;
   auth_token: AuthTokenTable;
   host_catalog: HostCatalogTable;
   host_set: HostSetTable;

@@ -26,6 +26,13 @@ const request = schemaOf('AuthenticateRequest', {
     fields: {
       login_name: { kind: 'string', access: 'change' },
       password: { kind: 'string', access: 'change', isWriteOnly: true },
+      otp: {
+        kind: 'string',
+        access: 'change',
+        isWriteOnly: true,
+        summary:
+          'A code of the second factor, or a recovery code, for who has enrolled; it may stand behind the password as well.',
+      },
     },
   },
 });
@@ -55,6 +62,8 @@ interface Login {
   readonly authMethodId: string;
   readonly loginName: string;
   readonly password: Secret;
+  /** Absent when there was none; a null is an empty one, which is wrong. */
+  readonly otp: Secret | undefined;
   /** As sent; `''` when it was not. */
   readonly type: string;
 }
@@ -90,7 +99,20 @@ function readLogin({ id, body }: Call): Login {
     errors.push({ name: 'type', description: 'The only accepted types are "token" and "cookie".' });
   }
   refuseFaults(invalidFields, errors);
-  return { authMethodId: id, loginName, password: new Secret(password), type };
+  return {
+    authMethodId: id,
+    loginName,
+    password: new Secret(password),
+    otp: givenCode(body, attributes?.otp),
+    type,
+  };
+}
+
+/** Null counts as absent everywhere else (http-api.md §1.3): here it is a code, and a wrong one (tokens.md §5.1). */
+function givenCode(body: Call['body'], otp: string | undefined): Secret | undefined {
+  const attributes = given(body, 'attributes');
+  const isGiven = isObject(attributes) && Object.hasOwn(attributes, 'otp');
+  return isGiven ? new Secret(otp ?? '') : undefined;
 }
 
 function isLoopback(address: string): boolean {
@@ -155,11 +177,12 @@ export function authenticateOperation(services: ApiServices): Operation {
     },
     act: async ({ call, input }) => {
       if (input.type === 'cookie') requireCookieAllowed(call);
-      const { authMethodId, loginName, password } = input;
+      const { authMethodId, loginName, password, otp } = input;
       const { accountId, userId, scopeId } = await services.passwords.login({
         authMethodId,
         loginName,
         password,
+        otp,
         address: call.address,
       });
       const { row, text } = await services.authTokens.issue({ userId, accountId, authMethodId, scopeId });
