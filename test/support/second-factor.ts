@@ -3,7 +3,7 @@
  * is not its own judge), and the services over a database.
  */
 import { createHmac } from 'node:crypto';
-import { Secret, type Clock } from '@stile/runtime';
+import { Secret, silentLogger, type Clock, type Logger } from '@stile/runtime';
 import { PasswordService } from '../../packages/controller/src/auth/password/password-service.ts';
 import { SecondFactorCodes } from '../../packages/controller/src/auth/second-factor/second-factor-codes.ts';
 import { SecondFactorService } from '../../packages/controller/src/auth/second-factor/second-factor-service.ts';
@@ -62,15 +62,19 @@ export interface SecondFactorParts {
 }
 
 /** Those of a controller over a database, with cheap hashes; several may stand on one. */
-export async function secondFactorParts(database: Database, clock: Clock): Promise<SecondFactorParts> {
+export async function secondFactorParts(
+  database: Database,
+  clock: Clock,
+  log: Logger = silentLogger,
+): Promise<SecondFactorParts> {
   const rootKey = rootKeyOf(new Secret(Buffer.alloc(32, 7).toString('base64')));
   const keys = await KeyService.open({ database, rootKey, clock });
-  const codes = new SecondFactorCodes({ database, keys, clock });
-  const passwords = new PasswordService({ database, clock, codes, memoryKiB: 512 });
+  const codes = new SecondFactorCodes({ database, keys, clock, log });
+  const passwords = new PasswordService({ database, clock, codes, log, memoryKiB: 512 });
   return {
     keys,
     codes,
     passwords,
-    factors: new SecondFactorService({ database, keys, clock, codes, passwords }),
+    factors: new SecondFactorService({ database, keys, clock, codes, passwords, log }),
   };
 }

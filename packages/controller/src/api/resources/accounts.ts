@@ -316,7 +316,11 @@ function checkPasswordOperation(services: ApiServices): Operation {
       return { ...found, ...(found.row.user_id === null ? {} : { ownerId: found.row.user_id }) };
     },
     act: async ({ input, call }) => {
-      const valid = await services.passwords.checkPassword({ ...input, address: call.address });
+      const valid = await services.passwords.checkPassword({
+        ...input,
+        address: call.address,
+        by: call.caller.userId,
+      });
       return ok(renderItem(checkPasswordResponse, { valid }));
     },
   });

@@ -1,22 +1,22 @@
 /** Verbs of the second factor on `/v1/users/{id}` (tokens.md §5.1): all for the user itself, but for reading and resetting. */
+import type { FieldError } from '@stile/protocol/errors';
 import { Secret } from '@stile/runtime';
 import type { SecondFactorState } from '../../auth/second-factor/second-factor-service.ts';
-import type { ActionPermission } from '../access.ts';
+import type { ActionPermission, Located } from '../access.ts';
 import type { JsonObject } from '../http/body.ts';
 import { ok, operation, type Answer, type Call, type Operation, type Step } from '../operation.ts';
 import { decodeKinds, given, refuseFaults, requestMessage } from '../schema/decode.ts';
-import { schemaOf, type Schema } from '../schema/field.ts';
+import { schemaOf, type FieldTable, type Output, type Schema } from '../schema/field.ts';
 import { renderItem } from '../schema/render.ts';
 import { shownText, shownTime } from '../schema/shared-fields.ts';
 import type { ApiServices } from '../services.ts';
 import { readScope, required, requirePathId, resourceIn } from './item.ts';
-import type { FieldError } from '@stile/protocol/errors';
-import type { Located } from '../access.ts';
 
 const shownNumber = { kind: 'uint32', access: 'output', isAlwaysShown: true } as const;
 const shownFlag = { kind: 'bool', access: 'output', isAlwaysShown: true } as const;
 
-const stateSchema = schemaOf('TwoFactor', {
+/** The fields of the second factor, of `:read-two-factor` and in `users:me`. */
+export const twoFactorFields: FieldTable = {
   enrolled: { ...shownFlag, summary: 'Whether logins ask for a code.' },
   pending: { ...shownFlag, summary: 'Whether a secret was shown and waits for its first code.' },
   policy: {
@@ -28,7 +28,9 @@ const stateSchema = schemaOf('TwoFactor', {
   window: { ...shownNumber, summary: 'Intervals before and after the present one whose codes are taken.' },
   recovery_codes_left: shownNumber,
   last_used_time: { ...shownTime, summary: 'When a code was last accepted.' },
-});
+};
+
+const stateSchema = schemaOf('TwoFactor', twoFactorFields);
 
 const password = {
   kind: 'string',
@@ -109,9 +111,9 @@ async function locate(services: ApiServices, userId: string): Promise<Located> {
   return { resource: resourceIn(scope, 'user', userId), ownerId: userId };
 }
 
-/** Where a user stands, as `:read-two-factor` and `users:me` show it. */
-export function showTwoFactor(state: SecondFactorState): Record<string, unknown> {
-  return renderItem(stateSchema, {
+/** Where a user stands, by those fields. */
+export function twoFactorValues(state: SecondFactorState): Output<FieldTable> {
+  return {
     enrolled: state.isEnrolled,
     pending: state.isPending,
     policy: state.policy.policy,
@@ -120,7 +122,11 @@ export function showTwoFactor(state: SecondFactorState): Record<string, unknown>
     window: state.policy.window,
     recovery_codes_left: state.recoveryCodesLeft,
     last_used_time: state.lastUsedAt,
-  });
+  };
+}
+
+function show(state: SecondFactorState): Record<string, unknown> {
+  return renderItem(stateSchema, twoFactorValues(state));
 }
 
 /** What proves the caller: the password of the account that its token was got with, and a code. */
@@ -219,7 +225,7 @@ function codeOperations(services: ApiServices): readonly Operation[] {
       demanded: ['password', 'code'],
       act: async (step) => {
         await secondFactors.disable(proofOf(step));
-        return ok(showTwoFactor(await secondFactors.read(step.input.userId)));
+        return ok(show(await secondFactors.read(step.input.userId)));
       },
     }),
   ];
@@ -239,7 +245,7 @@ export function twoFactorOperations(services: ApiServices): readonly Operation[]
       permission: { type: 'user', action: 'read', ownership: 'enough' },
       parse: ({ id }) => requirePathId(id, 'read', prefixes),
       locate: (userId) => locate(services, userId),
-      act: async ({ input }) => ok(showTwoFactor(await secondFactors.read(input))),
+      act: async ({ input }) => ok(show(await secondFactors.read(input))),
     }),
     ...enrollmentOperations(services),
     ...codeOperations(services),
@@ -255,7 +261,7 @@ export function twoFactorOperations(services: ApiServices): readonly Operation[]
       locate: (userId) => locate(services, userId),
       act: async ({ input, call }) => {
         await secondFactors.reset({ userId: input, by: call.caller.userId }, () => Promise.resolve());
-        return ok(showTwoFactor(await secondFactors.read(input)));
+        return ok(show(await secondFactors.read(input)));
       },
     }),
   ];

@@ -3,7 +3,7 @@
  * learns nothing of why.
  */
 import { StileError } from '@stile/protocol';
-import type { Clock, Secret } from '@stile/runtime';
+import { type Clock, type Logger, type Secret, silentLogger } from '@stile/runtime';
 import { createUser, deleteUser } from '../../iam/user-repository.ts';
 import type { Connection, Database } from '../../store/database.ts';
 import { notFound, wrongVersion } from '../../store/store-error.ts';
@@ -31,6 +31,7 @@ export interface PasswordServiceOptions extends PasswordHasherOptions {
   /** Checks the codes of who has a second factor. */
   readonly codes: LoginCodes;
   readonly limits?: LoginLimits;
+  readonly log?: Logger;
 }
 
 /** Who has logged in. */
@@ -51,6 +52,8 @@ export interface CheckPasswordRequest {
   readonly password: Secret;
   /** Address of the client, without port. */
   readonly address: string;
+  /** Id of the user who asks. */
+  readonly by: string;
 }
 
 /** A change of a password by who knows the old one. */
@@ -82,12 +85,14 @@ export class PasswordService {
   readonly #hasher: PasswordHasher;
   readonly #limiter: LoginLimiter;
   readonly #check: LoginCheck;
+  readonly #log: Logger;
 
   constructor(options: PasswordServiceOptions) {
     this.#database = options.database;
     this.#clock = options.clock;
     this.#hasher = new PasswordHasher(options);
     this.#limiter = new LoginLimiter(options.clock, options.limits);
+    this.#log = options.log ?? silentLogger;
     this.#check = new LoginCheck({ ...options, hasher: this.#hasher });
   }
 
@@ -123,10 +128,12 @@ export class PasswordService {
    * Whether it is the password of the account; guesses count as those at the login.
    * @throws {StileError} notFound; tooManyRequests
    */
-  async checkPassword({ accountId, password, address }: CheckPasswordRequest): Promise<boolean> {
+  async checkPassword({ accountId, password, address, by }: CheckPasswordRequest): Promise<boolean> {
     const account = await lookupPasswordAccount(this.#database.reader, accountId);
     if (account === undefined) throw notFound();
-    return this.#isRight(account, password, { address, key: guessKey(account) });
+    const isRight = await this.#isRight(account, password, { address, key: guessKey(account) });
+    this.#log.info({ audit: 'password checked', accountId, by, address, isRight }, 'audit');
+    return isRight;
   }
 
   /** PHC string of a new password. @throws {StileError} tooManyRequests */

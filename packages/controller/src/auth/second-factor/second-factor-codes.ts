@@ -81,7 +81,7 @@ export class SecondFactorCodes {
       return isRight ? { isRight, value: await then(tx, nowUs) } : { isRight };
     });
     if (!spent.isRight) {
-      this.#log.warn({ event: 'second factor failed', userId: attempt.userId }, 'a code was wrong');
+      this.#log.warn({ audit: 'second factor failed', userId: attempt.userId }, 'audit');
     }
     return spent;
   }

@@ -1,21 +1,14 @@
-import { Secret } from '@stile/runtime';
+import { silentLogger, type Logger } from '@stile/runtime';
 import { expect, test } from 'vitest';
-import { describeBothEngines, type EngineTest } from '../../../../../test/support/engines.ts';
-import { makeIdentities, testIds } from '../../../../../test/support/identities.ts';
-import { ManualClock } from '../../../../../test/support/manual-clock.ts';
+import { describeBothEngines } from '../../../../../test/support/engines.ts';
+import { testIds } from '../../../../../test/support/identities.ts';
+import { secondFactorParts } from '../../../../../test/support/second-factor.ts';
 import {
-  appCode,
-  secondFactorParts,
-  wrongAppCode,
-  type AppSettings,
-  type SecondFactorParts,
-} from '../../../../../test/support/second-factor.ts';
-import type { Database } from '../../store/database.ts';
+  scenePassword as password,
+  SecondFactorScene,
+} from '../../../../../test/support/second-factor-scene.ts';
 import { setUserDisabled } from '../../iam/user-repository.ts';
-import { PasswordHasher } from '../password/password-hasher.ts';
-import { changedPolicyColumns, type PolicyChanges } from './second-factor.ts';
 
-const password = 'correct horse';
 const wrong = {
   code: 'invalidArgument',
   details: { requestFields: [{ name: 'code', description: 'Wrong code.' }] },
@@ -26,94 +19,9 @@ const blockedFor = (retryAfterSeconds: number) => ({
 });
 const nothing = (): Promise<void> => Promise.resolve();
 
-/** Two controllers on one database, and the user `plain` with a password. */
-class Scene {
-  readonly database: Database;
-  readonly clock: ManualClock;
-  readonly one: SecondFactorParts;
-  readonly other: SecondFactorParts;
-
-  constructor(
-    database: Database,
-    clock: ManualClock,
-    controllers: readonly [SecondFactorParts, SecondFactorParts],
-  ) {
-    this.database = database;
-    this.clock = clock;
-    [this.one, this.other] = controllers;
-  }
-
-  static async start({ open }: EngineTest): Promise<Scene> {
-    const database = await open();
-    await makeIdentities(database, await new PasswordHasher({ memoryKiB: 512 }).hash(new Secret(password)));
-    const clock = new ManualClock();
-    return new Scene(database, clock, [
-      await secondFactorParts(database, clock),
-      await secondFactorParts(database, clock),
-    ]);
-  }
-
-  proof(code = '', given = password, who: keyof typeof testIds & ('plain' | 'admin') = 'plain') {
-    const { user: userId, account: accountId } = testIds[who];
-    return { userId, accountId, password: new Secret(given), code: new Secret(code), address: '10.0.0.1' };
-  }
-
-  /** Begins an enrollment; gives the secret in base32. */
-  async begin(who: 'plain' | 'admin' = 'plain'): Promise<string> {
-    const { code: _code, ...proof } = this.proof('', password, who);
-    return (await this.one.factors.enroll(proof)).secret.reveal();
-  }
-
-  code(secret: string, settings: AppSettings = {}, steps = 0): string {
-    const { intervalSeconds = 30 } = settings;
-    return appCode(secret, this.clock.nowUs() + steps * intervalSeconds * 1_000_000, settings);
-  }
-
-  wrongCode(secret: string): string {
-    return wrongAppCode(secret, this.clock.nowUs());
-  }
-
-  /** Enrolls; the time of the first code is over after it. */
-  async enroll(settings: AppSettings = {}, who: 'plain' | 'admin' = 'plain') {
-    const secret = await this.begin(who);
-    const given = this.proof(this.code(secret, settings), password, who);
-    const codes = await this.one.factors.confirm(given, nothing);
-    this.clock.advance(120_000);
-    return { secret, recovery: codes.map((code) => code.reveal()) };
-  }
-
-  async setPolicy(changes: PolicyChanges): Promise<void> {
-    await this.database.write((tx) =>
-      tx
-        .updateTable('auth_method')
-        .set(changedPolicyColumns(changes))
-        .where('id', '=', testIds.authMethod)
-        .execute(),
-    );
-  }
-
-  verify(code: string, at: SecondFactorParts = this.one): Promise<boolean> {
-    return at.factors.verify({ userId: testIds.plain.user, code: new Secret(code) });
-  }
-
-  login(text: string, otp?: string, at: SecondFactorParts = this.one) {
-    return at.passwords.login({
-      authMethodId: testIds.authMethod,
-      loginName: 'plain',
-      password: new Secret(text),
-      otp: otp === undefined ? undefined : new Secret(otp),
-      address: '10.0.0.1',
-    });
-  }
-
-  state() {
-    return this.one.factors.read(testIds.plain.user);
-  }
-}
-
 describeBothEngines('the second factor', (engineTest) => {
   test('is shown once, in force with its first code, and stored sealed', async () => {
-    const scene = await Scene.start(engineTest);
+    const scene = await SecondFactorScene.start(engineTest);
     expect(await scene.state()).toMatchObject({ isEnrolled: false, isPending: false, recoveryCodesLeft: 0 });
     const { code: _code, ...proof } = scene.proof();
     const made = await scene.one.factors.enroll(proof);
@@ -150,7 +58,7 @@ describeBothEngines('the second factor', (engineTest) => {
   });
 
   test('case 54: the code of the enrollment is refused at the login, at verify and at disable', async () => {
-    const scene = await Scene.start(engineTest);
+    const scene = await SecondFactorScene.start(engineTest);
     const secret = await scene.begin();
     const code = scene.code(secret);
     await scene.one.factors.confirm(scene.proof(code), nothing);
@@ -161,7 +69,7 @@ describeBothEngines('the second factor', (engineTest) => {
   });
 
   test('case 54: of one code given many times at once to two controllers one is accepted', async () => {
-    const scene = await Scene.start(engineTest);
+    const scene = await SecondFactorScene.start(engineTest);
     const { secret } = await scene.enroll();
     const code = scene.code(secret);
     const results = await Promise.allSettled([
@@ -175,7 +83,7 @@ describeBothEngines('the second factor', (engineTest) => {
   });
 
   test('case 54: the code of the step before is refused after that of the present one', async () => {
-    const scene = await Scene.start(engineTest);
+    const scene = await SecondFactorScene.start(engineTest);
     const { secret } = await scene.enroll();
     const before = scene.code(secret, {}, -1);
     const after = scene.code(secret, {}, 1);
@@ -186,7 +94,7 @@ describeBothEngines('the second factor', (engineTest) => {
   });
 
   test('case 55: a recovery code given twice at once is accepted once, and never again, in any spelling', async () => {
-    const scene = await Scene.start(engineTest);
+    const scene = await SecondFactorScene.start(engineTest);
     const { recovery } = await scene.enroll();
     const [first = '', second = ''] = recovery;
     const results = await Promise.all([
@@ -201,7 +109,7 @@ describeBothEngines('the second factor', (engineTest) => {
   });
 
   test('case 56: after five wrong codes every verb and every controller refuses the right one, and the penalty doubles to an hour', async () => {
-    const scene = await Scene.start(engineTest);
+    const scene = await SecondFactorScene.start(engineTest);
     const { secret, recovery } = await scene.enroll();
     const [recoveryCode = ''] = recovery;
     let seconds = 300;
@@ -240,7 +148,7 @@ describeBothEngines('the second factor', (engineTest) => {
   });
 
   test('case 56: guesses made all at once are no more than five', async () => {
-    const scene = await Scene.start(engineTest);
+    const scene = await SecondFactorScene.start(engineTest);
     const { secret } = await scene.enroll();
     const guesses = Array.from({ length: 40 }, (_each, at) =>
       scene.verify(scene.wrongCode(secret), at % 2 === 0 ? scene.one : scene.other).catch(() => 'refused'),
@@ -250,7 +158,7 @@ describeBothEngines('the second factor', (engineTest) => {
   });
 
   test('wrong codes are forgotten after five minutes, but not for ever when nothing but wrong ones come', async () => {
-    const scene = await Scene.start(engineTest);
+    const scene = await SecondFactorScene.start(engineTest);
     const { secret } = await scene.enroll();
     let wrongOnes = 0;
     for (let round = 0; round < 10; round++) {
@@ -269,7 +177,7 @@ describeBothEngines('the second factor', (engineTest) => {
   });
 
   test('wrong codes for a secret that is pending count with all others', async () => {
-    const scene = await Scene.start(engineTest);
+    const scene = await SecondFactorScene.start(engineTest);
     const secret = await scene.begin();
     for (let count = 0; count < 5; count++) {
       await expect(
@@ -287,7 +195,7 @@ describeBothEngines('the second factor', (engineTest) => {
   });
 
   test('strangers without the password change no count', async () => {
-    const scene = await Scene.start(engineTest);
+    const scene = await SecondFactorScene.start(engineTest);
     const { secret } = await scene.enroll();
     for (let count = 0; count < 8; count++) {
       await expect(scene.login(`wrong${count}`, '000000')).rejects.toMatchObject({ code: 'unauthenticated' });
@@ -300,7 +208,7 @@ describeBothEngines('the second factor', (engineTest) => {
   });
 
   test('case 58: a second enrollment that nobody confirms leaves the old secret, and is gone after ten minutes', async () => {
-    const scene = await Scene.start(engineTest);
+    const scene = await SecondFactorScene.start(engineTest);
     const { secret } = await scene.enroll();
     const { code: _none, ...noCode } = scene.proof();
     await expect(scene.one.factors.enroll(noCode)).rejects.toMatchObject({
@@ -322,7 +230,7 @@ describeBothEngines('the second factor', (engineTest) => {
   });
 
   test('a second enrollment that is confirmed ends the old secret and the old recovery codes', async () => {
-    const scene = await Scene.start(engineTest);
+    const scene = await SecondFactorScene.start(engineTest);
     const { secret, recovery } = await scene.enroll();
     const made = await scene.one.factors.enroll(scene.proof(recovery[0]));
     const next = made.secret.reveal();
@@ -335,7 +243,7 @@ describeBothEngines('the second factor', (engineTest) => {
   });
 
   test('of two confirmations at once one is done, with one set of recovery codes', async () => {
-    const scene = await Scene.start(engineTest);
+    const scene = await SecondFactorScene.start(engineTest);
     const secret = await scene.begin();
     const given = scene.proof(scene.code(secret));
     const results = await Promise.allSettled([
@@ -349,7 +257,7 @@ describeBothEngines('the second factor', (engineTest) => {
   });
 
   test('what is to happen with the confirmation fails: then nothing was confirmed', async () => {
-    const scene = await Scene.start(engineTest);
+    const scene = await SecondFactorScene.start(engineTest);
     const secret = await scene.begin();
     const given = scene.proof(scene.code(secret));
     await expect(
@@ -361,7 +269,7 @@ describeBothEngines('the second factor', (engineTest) => {
   });
 
   test('recovery codes are renewed: the old ones are void', async () => {
-    const scene = await Scene.start(engineTest);
+    const scene = await SecondFactorScene.start(engineTest);
     const { secret, recovery } = await scene.enroll();
     const next = await scene.one.factors.renewRecoveryCodes(scene.proof(scene.code(secret)));
     expect(await scene.verify(recovery[0] ?? '')).toBe(false);
@@ -369,7 +277,7 @@ describeBothEngines('the second factor', (engineTest) => {
   });
 
   test('it is disabled with password and code, and a login asks for nothing then', async () => {
-    const scene = await Scene.start(engineTest);
+    const scene = await SecondFactorScene.start(engineTest);
     const { secret } = await scene.enroll();
     await scene.one.factors.disable(scene.proof(scene.code(secret)));
     expect(await scene.state()).toMatchObject({ isEnrolled: false, recoveryCodesLeft: 0 });
@@ -382,7 +290,7 @@ describeBothEngines('the second factor', (engineTest) => {
   });
 
   test('it cannot be disabled where it is required, and the code is not used up', async () => {
-    const scene = await Scene.start(engineTest);
+    const scene = await SecondFactorScene.start(engineTest);
     const { secret } = await scene.enroll();
     await scene.setPolicy({ policy: 'required' });
     const code = scene.code(secret);
@@ -394,7 +302,7 @@ describeBothEngines('the second factor', (engineTest) => {
   });
 
   test('an administrator takes it from another, never from oneself', async () => {
-    const scene = await Scene.start(engineTest);
+    const scene = await SecondFactorScene.start(engineTest);
     await scene.enroll();
     const userId = testIds.plain.user;
     await expect(scene.one.factors.reset({ userId, by: userId }, nothing)).rejects.toMatchObject({
@@ -407,7 +315,7 @@ describeBothEngines('the second factor', (engineTest) => {
   });
 
   test('digits and interval bind at the enrollment, the window at once', async () => {
-    const scene = await Scene.start(engineTest);
+    const scene = await SecondFactorScene.start(engineTest);
     await scene.setPolicy({ digits: 8, intervalSeconds: 60, window: 0 });
     const settings = { digits: 8, intervalSeconds: 60 };
     const { secret } = await scene.enroll(settings);
@@ -423,7 +331,7 @@ describeBothEngines('the second factor', (engineTest) => {
   });
 
   test('it is not enrolled where it is off, nor without a password of one’s own', async () => {
-    const scene = await Scene.start(engineTest);
+    const scene = await SecondFactorScene.start(engineTest);
     const { code: _code, ...proof } = scene.proof();
     for (const accountId of [undefined, testIds.admin.account, 'acctpw_0000000000']) {
       await expect(scene.one.factors.enroll({ ...proof, accountId })).rejects.toMatchObject({
@@ -438,7 +346,7 @@ describeBothEngines('the second factor', (engineTest) => {
   });
 
   test('the strictest auth method of a user binds it', async () => {
-    const scene = await Scene.start(engineTest);
+    const scene = await SecondFactorScene.start(engineTest);
     expect(await scene.one.factors.policyOf('u_anon')).toMatchObject({ policy: 'off' });
     await scene.database.write(async (tx) => {
       const method = await tx
@@ -464,8 +372,40 @@ describeBothEngines('the second factor', (engineTest) => {
     expect(await scene.one.factors.policyOf(testIds.admin.user)).toMatchObject({ policy: 'optional' });
   });
 
+  test('every change and every wrong code is in the audit, with no secret in it', async () => {
+    const scene = await SecondFactorScene.start(engineTest);
+    const lines: object[] = [];
+    const write = (line: object): void => void lines.push(line);
+    const log: Logger = { ...silentLogger, info: write, warn: write };
+    const audited = await secondFactorParts(scene.database, scene.clock, log);
+    const { secret, recovery } = await scene.enroll({}, 'plain', audited);
+    await scene.verify(scene.wrongCode(secret), audited);
+    await audited.factors.renewRecoveryCodes(scene.proof(recovery[0]));
+    await audited.factors.disable(scene.proof(scene.code(secret)));
+    const { user: userId } = testIds.plain;
+    await audited.factors.reset({ userId, by: testIds.admin.user }, nothing);
+    const checked = {
+      audit: 'password checked',
+      isRight: true,
+      accountId: testIds.plain.account,
+      by: userId,
+    };
+    expect(lines).toMatchObject([
+      checked,
+      { audit: 'second factor enrollment begun', userId, by: userId },
+      { audit: 'second factor enrolled', userId },
+      { audit: 'second factor failed', userId },
+      checked,
+      { audit: 'second factor recovery codes renewed', userId },
+      checked,
+      { audit: 'second factor disabled', userId },
+      { audit: 'second factor reset', userId, by: testIds.admin.user },
+    ]);
+    for (const text of [secret, password, ...recovery]) expect(JSON.stringify(lines)).not.toContain(text);
+  });
+
   test('it is gone with its user, and of a disabled one no code is used up', async () => {
-    const scene = await Scene.start(engineTest);
+    const scene = await SecondFactorScene.start(engineTest);
     const { secret } = await scene.enroll();
     await scene.database.write((tx) => setUserDisabled(tx, testIds.plain.user, 1));
     const code = scene.code(secret);
@@ -477,95 +417,5 @@ describeBothEngines('the second factor', (engineTest) => {
     );
     const left = await scene.database.reader.selectFrom('user_recovery_code').selectAll().execute();
     expect(left).toEqual([]);
-  });
-});
-
-describeBothEngines('a login with a second factor', (engineTest) => {
-  const refused = { code: 'unauthenticated', message: 'Unable to authenticate.' };
-
-  test('case 57: a password alone names what is missing; empty and foreign codes do not, and codes behind the password work', async () => {
-    const scene = await Scene.start(engineTest);
-    const { secret, recovery } = await scene.enroll();
-    const admins = await scene.enroll({}, 'admin');
-    await expect(scene.login(password)).rejects.toMatchObject({
-      ...refused,
-      details: { requestFields: [{ name: 'attributes.otp', description: 'A second factor is required.' }] },
-    });
-    for (const code of ['', scene.code(admins.secret)]) {
-      const error = await scene.login(password, code).catch((thrown: unknown) => thrown);
-      expect(error).toMatchObject(refused);
-      expect(error).not.toHaveProperty('details.requestFields');
-    }
-    const loggedIn = { userId: testIds.plain.user, secondFactor: true, mustEnroll: false };
-    expect(await scene.login(`${password}${scene.code(secret)}`)).toMatchObject(loggedIn);
-    expect(await scene.login(`${password}${recovery[0]}`)).toMatchObject(loggedIn);
-    expect(await scene.login(`${password}${recovery[1]?.replaceAll('-', '').toLowerCase()}`)).toMatchObject(
-      loggedIn,
-    );
-    expect(await scene.login(password, recovery[2])).toMatchObject(loggedIn);
-    scene.clock.advance(60_000);
-    expect(await scene.login(password, scene.code(secret))).toMatchObject(loggedIn);
-    await expect(scene.login(`${password}${recovery[0]}`)).rejects.toMatchObject(refused);
-  });
-
-  test.each([
-    ['a blank', ' '],
-    ['the word null', 'null'],
-    ['full-width digits', '１２３４５６'],
-    ['a blank before it', ' 123456'],
-    ['a code twice', '123456123456'],
-    ['five digits', '12345'],
-    ['a mebibyte', 'x'.repeat(1 << 20)],
-    ['a NUL', '\0'],
-  ])('%s is a wrong code', async (_name, code) => {
-    const scene = await Scene.start(engineTest);
-    await scene.enroll();
-    const error = await scene.login(password, code).catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject(refused);
-    expect(error).not.toHaveProperty('details.requestFields');
-  });
-
-  test('a password that ends like a code is a password', async () => {
-    const scene = await Scene.start(engineTest);
-    const odd = 'horse123456';
-    const oddest = 'horseABCDEFGHIJKLMN234567';
-    for (const text of [odd, oddest]) {
-      const hash = await scene.one.passwords.hash(new Secret(text));
-      await scene.database.write((tx) =>
-        tx
-          .updateTable('account')
-          .set({ password_hash: hash })
-          .where('id', '=', testIds.plain.account)
-          .execute(),
-      );
-      expect(await scene.login(text)).toMatchObject({ secondFactor: false });
-      expect(await scene.login(text, '123456')).toMatchObject({ secondFactor: false });
-      await expect(scene.login(`${text}000000`)).rejects.toMatchObject(refused);
-      const { code: _code, ...proof } = scene.proof('', text);
-      const secret = (await scene.one.factors.enroll(proof)).secret.reveal();
-      const recovery = await scene.one.factors.confirm(scene.proof(scene.code(secret)), nothing);
-      scene.clock.advance(120_000);
-      await expect(scene.login(text)).rejects.toMatchObject({
-        ...refused,
-        details: { requestFields: [{ name: 'attributes.otp' }] },
-      });
-      expect(await scene.login(`${text}${scene.code(secret)}`)).toMatchObject({ secondFactor: true });
-      expect(await scene.login(`${text}${recovery[0]?.reveal()}`)).toMatchObject({ secondFactor: true });
-      await scene.one.factors.reset({ userId: testIds.plain.user, by: testIds.admin.user }, nothing);
-    }
-  });
-
-  test('where it is required, who has none must enroll first; where it is off, nobody is asked', async () => {
-    const scene = await Scene.start(engineTest);
-    await scene.setPolicy({ policy: 'required' });
-    expect(await scene.login(password)).toMatchObject({ secondFactor: false, mustEnroll: true });
-    const { secret } = await scene.enroll();
-    await expect(scene.login(password)).rejects.toMatchObject(refused);
-    expect(await scene.login(password, scene.code(secret))).toMatchObject({
-      secondFactor: true,
-      mustEnroll: false,
-    });
-    await scene.setPolicy({ policy: 'off' });
-    expect(await scene.login(password)).toMatchObject({ secondFactor: false, mustEnroll: false });
   });
 });
