@@ -89,9 +89,20 @@ export class SecondFactorScene {
   ): Promise<{ readonly secret: string; readonly recovery: readonly string[] }> {
     const secret = await this.begin(who, at);
     const given = this.proof(this.code(secret, settings), scenePassword, who);
-    const codes = await at.factors.confirm(given, () => Promise.resolve());
+    const codes = await at.factors.confirm({ ...given, authTokenId: undefined });
     this.clock.advance(120_000);
     return { secret, recovery: codes.map((code) => code.reveal()) };
+  }
+
+  /** Puts the pending secret in force with a code. */
+  async confirm(code: string, at: SecondFactorParts = this.one): Promise<readonly string[]> {
+    const given = { ...this.proof(code), authTokenId: undefined };
+    return (await at.factors.confirm(given)).map((each) => each.reveal());
+  }
+
+  /** Takes the second factor away, as the administrator. */
+  async reset(userId: string = testIds.plain.user, at: SecondFactorParts = this.one): Promise<void> {
+    await at.factors.reset({ userId, by: testIds.admin.user }, (remove) => this.database.write(remove));
   }
 
   /** Changes what the auth method demands. */

@@ -160,10 +160,24 @@ function successOf(operation: Operation): Json {
 }
 
 /** What a call needs, in the words of grants; `self` = it is for the user itself and needs no grant. */
-function permissionText({ type, action, hasSelf, ownAction, ownership }: ActionPermission): string {
-  if (ownership === 'demanded') return 'self';
-  const own = ownAction === undefined ? '' : ` or ${ownAction} of one's own`;
-  return `type=${type};actions=${action}${hasSelf === true ? ' or :self' : ''}${own}${ownership === 'enough' ? ' or self' : ''}`;
+function permissionText({
+  type,
+  action,
+  hasSelf,
+  isOwnFree,
+  ownAction,
+  isOwnersAlone,
+}: ActionPermission): string {
+  if (isOwnersAlone === true) return 'self';
+  const own =
+    ownAction !== undefined
+      ? ` or ${ownAction} of one's own`
+      : isOwnFree === true
+        ? ' or self'
+        : hasSelf === true
+          ? ' or :self'
+          : '';
+  return `type=${type};actions=${action}${own}`;
 }
 
 /** Which of the shared answers an operation can give. */

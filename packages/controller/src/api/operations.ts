@@ -21,6 +21,7 @@ import { scopeOperations } from './resources/scopes.ts';
 import { sessionOperations } from './resources/sessions.ts';
 import { targetOperations } from './resources/targets.ts';
 import { twoFactorOperations } from './resources/two-factor.ts';
+import { userIdentityOperations } from './resources/user-identity.ts';
 import { userOperations } from './resources/users.ts';
 import { workerOperations } from './resources/workers.ts';
 import type { ApiServices } from './services.ts';
@@ -54,6 +55,7 @@ export function apiOperations(services: ApiServices): readonly Operation[] {
     ...authTokenOperations(services),
     ...userOperations(services),
     ...twoFactorOperations(services),
+    ...userIdentityOperations(services),
     ...groupOperations(services),
     ...roleOperations(services),
     roleExplainOperation(services),

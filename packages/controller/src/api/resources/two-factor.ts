@@ -10,13 +10,13 @@ import { schemaOf, type FieldTable, type Output, type Schema } from '../schema/f
 import { renderItem } from '../schema/render.ts';
 import { shownText, shownTime } from '../schema/shared-fields.ts';
 import type { ApiServices } from '../services.ts';
+import { revocationValues } from './auth-token-fields.ts';
 import { readScope, required, requirePathId, resourceIn } from './item.ts';
 
 const shownNumber = { kind: 'uint32', access: 'output', isAlwaysShown: true } as const;
 const shownFlag = { kind: 'bool', access: 'output', isAlwaysShown: true } as const;
 
-/** The fields of the second factor, of `:read-two-factor` and in `users:me`. */
-export const twoFactorFields: FieldTable = {
+const twoFactorFields: FieldTable = {
   enrolled: { ...shownFlag, summary: 'Whether logins ask for a code.' },
   pending: { ...shownFlag, summary: 'Whether a secret was shown and waits for its first code.' },
   policy: {
@@ -31,6 +31,10 @@ export const twoFactorFields: FieldTable = {
 };
 
 const stateSchema = schemaOf('TwoFactor', twoFactorFields);
+const resetSchema = schemaOf('ResetTwoFactorResponse', {
+  ...twoFactorFields,
+  revocation: { kind: 'json', access: 'output', summary: 'What ended with it.' },
+});
 
 const password = {
   kind: 'string',
@@ -68,7 +72,7 @@ const verifyResponse = schemaOf('VerifyTwoFactorResponse', {
 });
 
 const prefixes = ['u'];
-const own: ActionPermission = { type: 'user', action: 'update', ownership: 'demanded' };
+const own: ActionPermission = { type: 'user', action: 'update', isOwnersAlone: true };
 
 interface Input {
   readonly userId: string;
@@ -112,7 +116,7 @@ async function locate(services: ApiServices, userId: string): Promise<Located> {
 }
 
 /** Where a user stands, by those fields. */
-export function twoFactorValues(state: SecondFactorState): Output<FieldTable> {
+function twoFactorValues(state: SecondFactorState): Output<FieldTable> {
   return {
     enrolled: state.isEnrolled,
     pending: state.isPending,
@@ -125,7 +129,8 @@ export function twoFactorValues(state: SecondFactorState): Output<FieldTable> {
   };
 }
 
-function show(state: SecondFactorState): Record<string, unknown> {
+/** The same as JSON, also in `users:me`. */
+export function showTwoFactor(state: SecondFactorState): Record<string, unknown> {
   return renderItem(stateSchema, twoFactorValues(state));
 }
 
@@ -142,6 +147,7 @@ interface OwnVerb {
   readonly request: Schema;
   readonly response?: Schema;
   readonly demanded: readonly ('password' | 'code')[];
+  readonly beforeEnrolment?: true;
   readonly act: (step: Step<Input, Located>) => Promise<Answer>;
 }
 
@@ -154,6 +160,7 @@ function ownOperation(services: ApiServices, { request, response, demanded, ...v
     request,
     ...(response === undefined ? {} : { response: { schema: response } }),
     permission: own,
+    token: 'login',
     parse: (call) => readInput(call, request, demanded),
     locate: ({ userId }) => locate(services, userId),
   });
@@ -169,6 +176,7 @@ function enrollmentOperations(services: ApiServices): readonly Operation[] {
       request: enrollRequest,
       response: enrollResponse,
       demanded: ['password'],
+      beforeEnrolment: true,
       act: async (step) => {
         const made = await secondFactors.enroll({ ...proofOf(step), code: step.input.code });
         return ok(
@@ -186,8 +194,12 @@ function enrollmentOperations(services: ApiServices): readonly Operation[] {
       request: codeRequest,
       response: recoveryCodes,
       demanded: ['code'],
+      beforeEnrolment: true,
       act: async (step) => {
-        const codes = await secondFactors.confirm(proofOf(step), () => Promise.resolve());
+        const codes = await secondFactors.confirm({
+          ...proofOf(step),
+          authTokenId: step.call.caller.authTokenId,
+        });
         return ok(renderItem(recoveryCodes, { recovery_codes: codes.map((each) => each.reveal()) }));
       },
     }),
@@ -225,7 +237,7 @@ function codeOperations(services: ApiServices): readonly Operation[] {
       demanded: ['password', 'code'],
       act: async (step) => {
         await secondFactors.disable(proofOf(step));
-        return ok(show(await secondFactors.read(step.input.userId)));
+        return ok(showTwoFactor(await secondFactors.read(step.input.userId)));
       },
     }),
   ];
@@ -242,10 +254,10 @@ export function twoFactorOperations(services: ApiServices): readonly Operation[]
       on: 'item',
       summary: 'Says whether a user has a second factor; never the secret.',
       response: { schema: stateSchema },
-      permission: { type: 'user', action: 'read', ownership: 'enough' },
+      permission: { type: 'user', action: 'read', hasSelf: true, isOwnFree: true },
       parse: ({ id }) => requirePathId(id, 'read', prefixes),
       locate: (userId) => locate(services, userId),
-      act: async ({ input }) => ok(show(await secondFactors.read(input))),
+      act: async ({ input }) => ok(showTwoFactor(await secondFactors.read(input))),
     }),
     ...enrollmentOperations(services),
     ...codeOperations(services),
@@ -255,13 +267,15 @@ export function twoFactorOperations(services: ApiServices): readonly Operation[]
       method: 'POST',
       on: 'item',
       summary: 'Takes the second factor of another user away and ends its logins.',
-      response: { schema: stateSchema },
+      response: { schema: resetSchema },
       permission: { type: 'user', action: 'update' },
+      token: 'login',
       parse: ({ id }) => requirePathId(id, 'action', prefixes),
       locate: (userId) => locate(services, userId),
       act: async ({ input, call }) => {
-        await secondFactors.reset({ userId: input, by: call.caller.userId }, () => Promise.resolve());
-        return ok(show(await secondFactors.read(input)));
+        const revocation = await services.secondFactorReset.reset(input, call.caller.userId);
+        const values = twoFactorValues(await secondFactors.read(input));
+        return ok(renderItem(resetSchema, { ...values, revocation: revocationValues(revocation) }));
       },
     }),
   ];

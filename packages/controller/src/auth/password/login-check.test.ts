@@ -32,7 +32,7 @@ describeBothEngines('the work of a login', ({ open }) => {
     const proof = { userId, accountId, password: new Secret(password), address: '10.0.0.1' };
     const secret = (await factors.enroll(proof)).secret.reveal();
     const first = new Secret(appCode(secret, clock.nowUs()));
-    await factors.confirm({ userId, code: first }, () => Promise.resolve());
+    await factors.confirm({ userId, code: first, authTokenId: undefined });
     clock.advance(60_000);
     let hashes = 0;
     const check = new LoginCheck({

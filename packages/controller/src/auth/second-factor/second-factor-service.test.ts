@@ -33,8 +33,8 @@ describeBothEngines('the second factor', (engineTest) => {
     expect(made.expiresAt).toBe(scene.clock.nowUs() + 600_000_000);
     expect(await scene.state()).toMatchObject({ isEnrolled: false, isPending: true });
 
-    const codes = await scene.one.factors.confirm(scene.proof(scene.code(secret)), nothing);
-    expect(new Set(codes.map((code) => code.reveal())).size).toBe(10);
+    const codes = await scene.confirm(scene.code(secret));
+    expect(new Set(codes).size).toBe(10);
     expect(await scene.state()).toMatchObject({
       isEnrolled: true,
       isPending: false,
@@ -61,7 +61,7 @@ describeBothEngines('the second factor', (engineTest) => {
     const scene = await SecondFactorScene.start(engineTest);
     const secret = await scene.begin();
     const code = scene.code(secret);
-    await scene.one.factors.confirm(scene.proof(code), nothing);
+    await scene.confirm(code);
     await expect(scene.login(password, code, scene.other)).rejects.toMatchObject({ code: 'unauthenticated' });
     expect(await scene.verify(code, scene.other)).toBe(false);
     await expect(scene.one.factors.disable(scene.proof(code))).rejects.toMatchObject(wrong);
@@ -180,18 +180,12 @@ describeBothEngines('the second factor', (engineTest) => {
     const scene = await SecondFactorScene.start(engineTest);
     const secret = await scene.begin();
     for (let count = 0; count < 5; count++) {
-      await expect(
-        scene.one.factors.confirm(scene.proof(scene.wrongCode(secret)), nothing),
-      ).rejects.toMatchObject(wrong);
+      await expect(scene.confirm(scene.wrongCode(secret))).rejects.toMatchObject(wrong);
     }
-    await expect(scene.one.factors.confirm(scene.proof(scene.code(secret)), nothing)).rejects.toMatchObject(
-      blockedFor(300),
-    );
+    await expect(scene.confirm(scene.code(secret))).rejects.toMatchObject(blockedFor(300));
     // Enrolling anew is no way around it.
     const again = await scene.begin();
-    await expect(scene.one.factors.confirm(scene.proof(scene.code(again)), nothing)).rejects.toMatchObject(
-      blockedFor(300),
-    );
+    await expect(scene.confirm(scene.code(again))).rejects.toMatchObject(blockedFor(300));
   });
 
   test('strangers without the password change no count', async () => {
@@ -223,7 +217,7 @@ describeBothEngines('the second factor', (engineTest) => {
     expect(await scene.verify(scene.code(secret))).toBe(true);
     scene.clock.advance(540_000);
     expect(await scene.state()).toMatchObject({ isEnrolled: true, isPending: false });
-    await expect(scene.one.factors.confirm(scene.proof(scene.code(next)), nothing)).rejects.toMatchObject({
+    await expect(scene.confirm(scene.code(next))).rejects.toMatchObject({
       code: 'failedPrecondition',
     });
     expect(await scene.verify(scene.code(secret))).toBe(true);
@@ -234,7 +228,7 @@ describeBothEngines('the second factor', (engineTest) => {
     const { secret, recovery } = await scene.enroll();
     const made = await scene.one.factors.enroll(scene.proof(recovery[0]));
     const next = made.secret.reveal();
-    await scene.one.factors.confirm(scene.proof(scene.code(next)), nothing);
+    await scene.confirm(scene.code(next));
     expect(await scene.state()).toMatchObject({ recoveryCodesLeft: 10 });
     scene.clock.advance(60_000);
     expect(await scene.verify(scene.code(secret))).toBe(false);
@@ -245,27 +239,15 @@ describeBothEngines('the second factor', (engineTest) => {
   test('of two confirmations at once one is done, with one set of recovery codes', async () => {
     const scene = await SecondFactorScene.start(engineTest);
     const secret = await scene.begin();
-    const given = scene.proof(scene.code(secret));
+    const given = { ...scene.proof(scene.code(secret)), authTokenId: undefined };
     const results = await Promise.allSettled([
-      scene.one.factors.confirm(given, nothing),
-      scene.other.factors.confirm(given, nothing),
+      scene.one.factors.confirm(given),
+      scene.other.factors.confirm(given),
     ]);
     const [won] = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(1);
     expect(await scene.verify(won?.[9]?.reveal() ?? '')).toBe(true);
     expect(await scene.state()).toMatchObject({ recoveryCodesLeft: 9 });
-  });
-
-  test('what is to happen with the confirmation fails: then nothing was confirmed', async () => {
-    const scene = await SecondFactorScene.start(engineTest);
-    const secret = await scene.begin();
-    const given = scene.proof(scene.code(secret));
-    await expect(
-      scene.one.factors.confirm(given, () => Promise.reject(new Error('no token'))),
-    ).rejects.toThrow('no token');
-    expect(await scene.state()).toMatchObject({ isEnrolled: false, isPending: true, recoveryCodesLeft: 0 });
-    await scene.one.factors.confirm(given, nothing);
-    expect(await scene.state()).toMatchObject({ isEnrolled: true });
   });
 
   test('recovery codes are renewed: the old ones are void', async () => {
@@ -309,7 +291,7 @@ describeBothEngines('the second factor', (engineTest) => {
       code: 'failedPrecondition',
     });
     expect(await scene.state()).toMatchObject({ isEnrolled: true });
-    await scene.one.factors.reset({ userId, by: testIds.admin.user }, nothing);
+    await scene.reset();
     expect(await scene.state()).toMatchObject({ isEnrolled: false, recoveryCodesLeft: 0 });
     expect(await scene.login(password)).toMatchObject({ secondFactor: false });
   });
@@ -383,7 +365,7 @@ describeBothEngines('the second factor', (engineTest) => {
     await audited.factors.renewRecoveryCodes(scene.proof(recovery[0]));
     await audited.factors.disable(scene.proof(scene.code(secret)));
     const { user: userId } = testIds.plain;
-    await audited.factors.reset({ userId, by: testIds.admin.user }, nothing);
+    await scene.reset(userId, audited);
     const checked = {
       audit: 'password checked',
       isRight: true,

@@ -8,6 +8,7 @@ import type { KeyService } from '../../keys/key-service.ts';
 import type { Connection, Database } from '../../store/database.ts';
 import type { Microseconds, UserSecondFactorTable } from '../../store/schema.ts';
 import { invalid } from '../password/password-rules.ts';
+import { markSecondFactor } from '../token/auth-token-change-repository.ts';
 import type { PasswordService } from '../password/password-service.ts';
 import {
   newRecoveryCode,
@@ -158,19 +159,21 @@ export class SecondFactorService {
   }
 
   /**
-   * Puts the pending secret in force by its first code, and gives new recovery codes in place of all old ones. `then` is done in the same
-   * unit of work: the token that was good for this alone becomes a whole one.
+   * Puts the pending secret in force by its first code, and gives new recovery codes in place of all old ones. In the same unit of work the
+   * token by which it was confirmed, if it was good for this alone, becomes a whole one: that one only, since others of the user were got
+   * with the password and have seen no code.
    * @throws {StileError} invalidArgument (`code`); failedPrecondition (nothing is pending); tooManyRequests
    */
-  async confirm(
-    request: { readonly userId: string; readonly code: Secret },
-    then: (tx: Connection, nowUs: Microseconds) => Promise<void>,
-  ): Promise<RecoveryCodes> {
-    const { userId } = request;
+  async confirm(request: {
+    readonly userId: string;
+    readonly code: Secret;
+    readonly authTokenId: string | undefined;
+  }): Promise<RecoveryCodes> {
+    const { userId, authTokenId } = request;
     const codes = newRecoveryCodes();
     const spent = await this.#codes.spend({ ...request, kind: 'pending' }, async (tx, nowUs) => {
       await this.#storeCodes(tx, userId, codes, nowUs);
-      await then(tx, nowUs);
+      if (authTokenId !== undefined) await markSecondFactor(tx, { id: authTokenId, userId, nowUs });
     });
     if (!spent.isRight) throw wrongCode();
     this.#audit('second factor enrolled', userId);
@@ -215,24 +218,22 @@ export class SecondFactorService {
   }
 
   /**
-   * Takes the second factor of another user away, who has lost device and recovery codes. `then` is done in the same unit of work: the
-   * tokens that the factor vouched for end. `by` is the id of the user who does it.
-   * @throws {StileError} failedPrecondition (oneself); what `then` throws
+   * Takes the second factor of another user away, who has lost device and recovery codes. `within` is the unit of work in which `remove`
+   * runs: the use case's, which ends the tokens that the factor vouched for. `by` is the id of the user who does it.
+   * @throws {StileError} failedPrecondition (oneself); what `within` throws
    */
   async reset<T>(
-    request: { readonly userId: string; readonly by: string },
-    then: (tx: Connection, nowUs: Microseconds) => Promise<T>,
+    { userId, by }: { readonly userId: string; readonly by: string },
+    within: (remove: (tx: Connection) => Promise<void>) => Promise<T>,
   ): Promise<T> {
-    const { userId, by } = request;
     if (userId === by) {
       throw new StileError(
         'failedPrecondition',
         'Users cannot reset their own second factor: disable it with a code.',
       );
     }
-    const done = await this.#database.write(async (tx) => {
+    const done = await within(async (tx) => {
       await deleteSecondFactor(tx, userId);
-      return then(tx, this.#clock.nowUs());
     });
     this.#audit('second factor reset', userId, by);
     return done;

@@ -101,7 +101,8 @@ describeBothEngines('the key ring', (engineTest) => {
     const proof = { userId, accountId, password: new Secret('password'), address: '10.0.0.1' };
     const secret = (await factors.enroll(proof)).secret.reveal();
     const code = (): Secret => new Secret(appCode(secret, clock.nowUs()));
-    const [old = new Secret('')] = await factors.confirm({ userId, code: code() }, () => Promise.resolve());
+    const confirmed = { userId, code: code(), authTokenId: undefined };
+    const [old = new Secret('')] = await factors.confirm(confirmed);
     const [first] = await keys.listVersions();
     await ring.rotate({ rewrap: false });
     clock.advance(settledMs);
