@@ -23,8 +23,6 @@ import { AliasService } from './alias/alias-service.ts';
 import { listResolvableAliases } from './alias/alias-repository.ts';
 import { listAccounts, lookupAccount } from './auth/account-repository.ts';
 import { listAuthMethods, lookupAuthMethod } from './auth/auth-method-repository.ts';
-import { AuthMethodService } from './auth/auth-method-service.ts';
-import { passwordAuthMethod } from './auth/password/password-auth-method.ts';
 import { AuthTokenChanges } from './auth/minting/auth-token-changes.ts';
 import { AuthTokenExchange } from './auth/minting/auth-token-exchange.ts';
 import { AuthTokenMinting } from './auth/minting/auth-token-minting.ts';
@@ -32,9 +30,7 @@ import { AuthTokenSweep } from './auth/sweep/auth-token-sweep.ts';
 import { AuthTokenService } from './auth/token/auth-token-service.ts';
 import { auditToken } from './auth/token/token-audit.ts';
 import { originText } from './auth/token/origin.ts';
-import { PasswordService } from './auth/password/password-service.ts';
-import { SecondFactorCodes } from './auth/second-factor/second-factor-codes.ts';
-import { SecondFactorService } from './auth/second-factor/second-factor-service.ts';
+import { makeSignIns, type SignIns } from './auth/sign-ins.ts';
 import { ClusterListener } from './cluster/cluster-listener.ts';
 import {
   controllerSettings,
@@ -80,7 +76,7 @@ import { ControllerPresence } from './worker-registry/controller-presence.ts';
 import { WorkerRegistry } from './worker-registry/worker-registry.ts';
 
 /** What `prepare` and the holder of a controller may use: the use cases, and the database below them. */
-export interface ControllerParts {
+export interface ControllerParts extends SignIns {
   readonly database: Database;
   readonly clock: Clock;
   readonly keys: KeyService;
@@ -94,10 +90,7 @@ export interface ControllerParts {
   readonly groups: GroupService;
   readonly roles: RoleService;
   readonly explanation: RoleExplanation;
-  readonly passwords: PasswordService;
-  readonly authMethodChanges: AuthMethodService;
   readonly authTokens: AuthTokenService;
-  readonly secondFactors: SecondFactorService;
   readonly secondFactorReset: SecondFactorReset;
   readonly minting: AuthTokenMinting;
   readonly tokenChanges: AuthTokenChanges;
@@ -258,15 +251,7 @@ async function assemble(
   const ending = new ConnectionEnding(ground);
   const revocations = new SessionRevocations({ ...ground, ending });
   const serving = new SessionServing({ ...ground, keys, iam, filters: workers.filters, ending });
-  const codes = new SecondFactorCodes({ ...ground, keys });
-  const passwords = new PasswordService({
-    ...ground,
-    codes,
-    ...(settings.concurrentPasswordHashWorkers === undefined
-      ? {}
-      : { workers: settings.concurrentPasswordHashWorkers }),
-  });
-  const secondFactors = new SecondFactorService({ ...ground, keys, codes, passwords });
+  const signIns = makeSignIns({ ...ground, keys, workers: settings.concurrentPasswordHashWorkers });
   const tokenEndings = new AuthTokenEnding({
     ...ground,
     revocations,
@@ -286,14 +271,13 @@ async function assemble(
     groups: new GroupService({ ...ground, lostRights }),
     roles: new RoleService({ ...ground, lostRights }),
     explanation: new RoleExplanation(ground),
-    passwords,
-    authMethodChanges: new AuthMethodService({
-      ...ground,
-      type: passwordAuthMethod((password) => passwords.hash(password)),
-    }),
+    ...signIns,
     authTokens,
-    secondFactors,
-    secondFactorReset: new SecondFactorReset({ database, factors: secondFactors, endings: tokenEndings }),
+    secondFactorReset: new SecondFactorReset({
+      database,
+      factors: signIns.secondFactors,
+      endings: tokenEndings,
+    }),
     minting: new AuthTokenMinting({ ...ground, tokens: authTokens }),
     tokenChanges: new AuthTokenChanges({ ...ground, tokens: authTokens }),
     exchange: new AuthTokenExchange({ ...ground, tokens: authTokens }),

@@ -286,6 +286,185 @@ describe('the second factor over HTTP', () => {
   });
 });
 
+describe('what a second factor does to tokens', () => {
+  const idOf = (token: string): string => token.split('_').slice(0, 2).join('_');
+  const statusOf = async (token: string): Promise<unknown> =>
+    (await send('GET', '/v1/users:me', undefined, token))['status'];
+
+  /** Sets the policy of the auth method, and gives back the one before. */
+  async function setPolicy(two_factor: string | null): Promise<void> {
+    const { version } = await send('GET', method);
+    expect(await send('PATCH', method, { version, attributes: { two_factor } })).toMatchObject({
+      status: 200,
+    });
+  }
+
+  async function tokenOf(person: Person, attributes: object): Promise<string> {
+    const answer = await logIn(person.loginName, attributes);
+    expect(answer['status']).toBe(200);
+    return String((answer['attributes'] as Json)['token']);
+  }
+
+  test('a login with a code is marked, and so is the one by which it was enrolled; users:me tells of it', async () => {
+    const person = await newPerson();
+    const isMarked = async (token: string): Promise<boolean> =>
+      (await send('GET', `/v1/auth-tokens/${idOf(token)}`, undefined, token))['second_factor'] === true;
+    expect(await isMarked(person.token)).toBe(false);
+    const before = await tokenOf(person, { password });
+    const { secret, recovery } = await enroll(person);
+    expect(await isMarked(person.token)).toBe(true);
+    expect(await isMarked(before)).toBe(false);
+    expect(await isMarked(await tokenOf(person, { password: `${password}${nextCode(secret)}` }))).toBe(true);
+    expect(await isMarked(await tokenOf(person, { password, otp: recovery[0] }))).toBe(true);
+    const me = await send('GET', '/v1/users:me', undefined, person.token);
+    expect(me['two_factor']).toMatchObject({ enrolled: true, policy: 'optional', recovery_codes_left: 9 });
+    expect(JSON.stringify(me)).not.toContain(secret);
+  });
+
+  test('case 59: where it is required, a token of who has none reads itself, enrolls, confirms and logs out, and nothing else', async () => {
+    const person = await newPerson();
+    await setPolicy('required');
+    try {
+      const token = await tokenOf(person, { password });
+      const other = await tokenOf(person, { password });
+      const document = await send('GET', '/v1/openapi.json', undefined, '');
+      const first = { status: 403, kind: 'PermissionDenied', message: 'Enroll a second factor first.' };
+      const ownIds: Readonly<Record<string, string>> = {
+        users: person.userId,
+        accounts: person.accountId,
+        'auth-tokens': idOf(token),
+        'auth-methods': 'ampw_1234567890',
+        scopes: 'global',
+        targets: 'ttcp_1234567890',
+      };
+      const may = new Set([
+        'GET /v1/auth-tokens/{id}',
+        'POST /v1/users/{id}:enroll-two-factor',
+        'POST /v1/users/{id}:confirm-two-factor',
+        'POST /v1/auth-tokens/{id}:revoke',
+        'DELETE /v1/auth-tokens/{id}',
+      ]);
+      let refusedRoutes = 0;
+      for (const [path, verbs] of Object.entries(document['paths'] as Record<string, Record<string, Json>>)) {
+        for (const [name, facts] of Object.entries(verbs)) {
+          const route = `${name.toUpperCase()} ${path}`;
+          // What is for everybody needs no token, so a weak one takes nothing away from it.
+          const isPublic = Array.isArray(facts['security']) && facts['security'].length === 0;
+          if (isPublic || may.has(route) || path.endsWith(':authenticate')) continue;
+          const collection = path.split('/')[2] ?? '';
+          const url = path.replace(/\{[^}]*\}/, ownIds[collection] ?? 'zz_0000000000');
+          const body = ['post', 'patch', 'put'].includes(name) ? {} : undefined;
+          const answer = await send(name.toUpperCase(), url, body, token);
+          expect({ route, ...answer }).toEqual({ route, ...first });
+          refusedRoutes += 1;
+        }
+      }
+      expect(refusedRoutes).toBeGreaterThan(100);
+      // What it may do, it may do to itself alone.
+      expect(await send('GET', `/v1/auth-tokens/${idOf(stile.admin)}`, undefined, token)).toMatchObject({
+        status: 403,
+      });
+      expect(await send('GET', `/v1/auth-tokens/${idOf(token)}`, undefined, token)).toMatchObject({
+        status: 'active',
+      });
+      const made = await verb(person, 'enroll-two-factor', { password }, token);
+      const code = appCode(String(made['secret']), now());
+      expect(await verb(person, 'confirm-two-factor', { code: '000' }, token)).toMatchObject({ status: 400 });
+      const confirmed = await verb(person, 'confirm-two-factor', { code }, token);
+      const [recovery] = confirmed['recovery_codes'] as string[];
+      // The same token is whole now; one that was got with the password alone has still seen no code.
+      expect(await statusOf(token)).toBe(200);
+      expect(await statusOf(other)).toBe(403);
+      expect(await verb(person, 'disable-two-factor', { password, code: recovery }, token)).toMatchObject({
+        status: 400,
+        kind: 'FailedPrecondition',
+      });
+      expect(await send('POST', `/v1/auth-tokens/${idOf(other)}:revoke`, {}, other)).toMatchObject({
+        status: 'revoked',
+      });
+      expect(await statusOf(other)).toBe(401);
+    } finally {
+      await setPolicy(null);
+    }
+  });
+
+  test('where it is required, only a token that has seen a code mints API tokens, which ask for none', async () => {
+    const person = await newPerson();
+    const { secret } = await enroll(person);
+    const [weak, strong] = [
+      (await newPerson()).token,
+      await tokenOf(person, { password, otp: nextCode(secret) }),
+    ];
+    const mint = (token: string, more: object = {}): Promise<Json> =>
+      send('POST', '/v1/auth-tokens', { type: 'api', ...more }, token);
+    expect(await mint(weak)).toMatchObject({ status: 'active' });
+    await setPolicy('required');
+    try {
+      const refusal = {
+        status: 403,
+        kind: 'PermissionDenied',
+        message: expect.stringContaining('log in with a code'),
+      };
+      expect(await mint(weak)).toMatchObject(refusal);
+      expect(await mint(stile.admin, { user_id: person.userId })).toMatchObject(refusal);
+      const made = await mint(strong);
+      expect(made).toMatchObject({ status: 'active', second_factor: true });
+      expect(await statusOf(String(made['token']))).toBe(200);
+    } finally {
+      await setPolicy(null);
+    }
+  });
+
+  test('a reset ends the sign-ins of the user, and leaves its API tokens', async () => {
+    const person = await newPerson();
+    await enroll(person);
+    const api = String((await send('POST', '/v1/auth-tokens', { type: 'api' }, person.token))['token']);
+    const web = await send('POST', '/v1/auth-tokens', { type: 'web', user_id: person.userId });
+    const reset = await verb(person, 'reset-two-factor', {}, stile.admin);
+    // Two sign-ins: the first login of the account, and nothing else; and the web session.
+    expect(reset).toMatchObject({
+      status: 200,
+      enrolled: false,
+      revocation: { auth_tokens: 2, sessions: 0 },
+    });
+    expect(await statusOf(person.token)).toBe(401);
+    expect(await statusOf(String(web['token']))).toBe(401);
+    expect(await statusOf(api)).toBe(200);
+    const ended = await send('GET', `/v1/auth-tokens/${idOf(person.token)}`);
+    expect(ended).toMatchObject({ status: 'revoked', revoked_reason: 'second factor reset' });
+  });
+
+  test('case 42: a web session, an API token and a restricted token change no second factor', async () => {
+    const person = await newPerson();
+    const { recovery } = await enroll(person);
+    const mint = async (body: object, token: string): Promise<string> =>
+      String((await send('POST', '/v1/auth-tokens', body, token))['token']);
+    const tokens = {
+      web: await mint({ type: 'web', user_id: person.userId }, stile.admin),
+      api: await mint({ type: 'api' }, person.token),
+      restricted: await mint({ type: 'api', token_scopes: ['user:*', 'account:*'] }, person.token),
+    };
+    for (const [kind, token] of Object.entries(tokens)) {
+      for (const [name, body] of Object.entries({
+        'enroll-two-factor': { password, code: recovery[0] },
+        'confirm-two-factor': { code: recovery[0] },
+        'verify-two-factor': { code: recovery[0] },
+        'renew-recovery-codes': { password, code: recovery[0] },
+        'disable-two-factor': { password, code: recovery[0] },
+      })) {
+        expect([kind, name, (await verb(person, name, body, token))['status']]).toEqual([kind, name, 403]);
+      }
+    }
+    expect(await verb(person, 'read-two-factor', {}, tokens.api)).toMatchObject({
+      status: 200,
+      recovery_codes_left: 10,
+    });
+    expect(await verb(person, 'read-two-factor', {}, tokens.restricted)).toMatchObject({ status: 200 });
+    const narrow = await mint({ type: 'api', token_scopes: ['target:read'] }, person.token);
+    expect(await verb(person, 'read-two-factor', {}, narrow)).toMatchObject({ status: 403 });
+  });
+});
+
 describe('check-password over HTTP', () => {
   const check = (person: Person, given: unknown, token: string): Promise<Json> =>
     send('POST', `/v1/accounts/${person.accountId}:check-password`, { password: given }, token);

@@ -6,6 +6,7 @@ import {
   scenePassword as password,
   SecondFactorScene,
 } from '../../../../../test/support/second-factor-scene.ts';
+import { AuthTokenService } from '../token/auth-token-service.ts';
 
 describeBothEngines('a login with a second factor', (engineTest) => {
   const refused = { code: 'unauthenticated', message: 'Unable to authenticate.' };
@@ -94,5 +95,24 @@ describeBothEngines('a login with a second factor', (engineTest) => {
     });
     await scene.setPolicy({ policy: 'off' });
     expect(await scene.login(password)).toMatchObject({ secondFactor: false, mustEnroll: false });
+  });
+
+  test('whose code was right just before the factor was reset makes no token', async () => {
+    const scene = await SecondFactorScene.start(engineTest);
+    const tokens = new AuthTokenService({
+      database: scene.database,
+      clock: scene.clock,
+      keys: scene.one.keys,
+    });
+    const { secret } = await scene.enroll();
+    const { secondFactor, mustEnroll, ...who } = await scene.login(password, scene.code(secret));
+    const request = { ...who, authMethodId: testIds.authMethod, hasSecondFactor: secondFactor, mustEnroll };
+    expect((await tokens.issue(request)).row).toMatchObject({ second_factor: 1, must_enroll: 0 });
+    await scene.reset();
+    await expect(tokens.issue(request)).rejects.toMatchObject(refused);
+    expect((await tokens.issue({ ...request, hasSecondFactor: false })).row).toMatchObject({
+      second_factor: 0,
+    });
+    await tokens.close();
   });
 });
