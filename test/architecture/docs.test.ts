@@ -98,9 +98,14 @@ describe('documents', () => {
     const modules = await Promise.all(commandTable.map((row) => row.load()));
     const rows = modules
       .flatMap((module) => module.commands)
-      .map(({ path, summary, examples }) => [`\`${path}\``, summary, `\`${examples[0]}\``]);
+      .map(({ path, aliases = [], sameAs, summary, permission, examples }) => [
+        [path, ...aliases].map((name) => `\`${name}\``).join(', '),
+        sameAs === undefined ? summary : `The same as \`${sameAs}\``,
+        permission === undefined ? '' : `\`${permission}\``,
+        `\`${examples[0]}\``,
+      ]);
     const unique = [...new Map(rows.map((row) => [row[0], row])).values()];
-    expectBlock('docs/commands.md', 'commands', table(['command', 'does', 'example'], unique));
+    expectBlock('docs/commands.md', 'commands', table(['command', 'does', 'needs', 'example'], unique));
   });
 
   test.each(['README.md', 'SECURITY.md', 'docs/operations.md', 'docs/configuration.md'])(

@@ -5,7 +5,8 @@
 import { StileError } from '@stile/protocol/errors';
 import { Environment, type Variables } from './arguments/environment.ts';
 import { expandShortcut } from './arguments/shortcuts.ts';
-import type { Command, CommandRow } from './command.ts';
+import type { CheckFailure, Command, CommandContext, CommandRow } from './command.ts';
+import { findRow, groupPath, resolveCommand, underRow } from './command-path.ts';
 import type { CommandStreams } from './terminal/streams.ts';
 import { commandTable } from './command-table.ts';
 import { Output, type OutputFormat } from './terminal/output.ts';
@@ -16,6 +17,8 @@ export interface RunOptions {
   readonly words: readonly string[];
   readonly variables: Variables;
   readonly streams: CommandStreams;
+  /** Set by the shell of this program: what is typed there stands in no process list, so that words may hold a secret. */
+  readonly isPrivateLine?: boolean;
 }
 
 /** Exit code of an unknown command (cli.md §1.8). */
@@ -32,7 +35,12 @@ interface Preview {
 
 function preview(words: readonly string[], environment: Environment): Preview {
   const end = words.indexOf('--');
-  const own = end < 0 ? words : words.slice(0, end);
+  const takesAssignments = findRow(commandTable, words[0])?.takesAssignments === true;
+  const own = (end < 0 ? words : words.slice(0, end)).map((word) =>
+    takesAssignments && /^(?:format|output[-_]curl[-_]string)=/.test(word)
+      ? `-${word.replaceAll('_', '-')}`
+      : word,
+  );
   let format = environment.get('CLI_FORMAT') ?? 'table';
   for (const [index, word] of own.entries()) {
     const [, attached] = /^--?format(?:=(.*))?$/s.exec(word) ?? [];
@@ -44,26 +52,6 @@ function preview(words: readonly string[], environment: Environment): Preview {
     wantsHelp: own.some((word) => helpWords.has(word)),
     wantsCurl: own.some((word) => /^--?output-curl-string(?:=true)?$/.test(word)),
   };
-}
-
-/** The command with the longest path that the words start with. */
-function resolve(commands: readonly Command[], words: readonly string[]): Command | undefined {
-  const matching = commands.filter((command) => {
-    const path = command.path.split(' ');
-    return path.every((part, index) => words[index] === part);
-  });
-  return matching.toSorted((a, b) => b.path.split(' ').length - a.path.split(' ').length)[0];
-}
-
-/** The longest start of the words that is the start of some command's path. */
-function groupPath(commands: readonly Command[], words: readonly string[]): string {
-  const path: string[] = [];
-  for (const word of words) {
-    const longer = [...path, word].join(' ');
-    if (!commands.some((command) => command.path.startsWith(`${longer} `))) break;
-    path.push(word);
-  }
-  return path.join(' ');
 }
 
 /** Behind the help, which may be long: what of the words was no command. */
@@ -93,6 +81,12 @@ function rewrite(words: readonly string[]): readonly string[] {
   return expandShortcut(words) ?? words;
 }
 
+function missingOperand({ command: { operands }, ...context }: CommandContext): CheckFailure | undefined {
+  return operands?.isRequired === true && context.operands.length === 0
+    ? { message: `${operands.name} is required` }
+    : undefined;
+}
+
 async function runCommand(
   command: Command,
   words: readonly string[],
@@ -102,19 +96,18 @@ async function runCommand(
   const { output, streams } = options;
   const { parseArguments } = await import('./arguments/argv.ts');
   const { leftover, ...parsed } = await parseArguments(command, words, environment);
-  const context = { command, environment, output, streams, ...parsed };
-  const failure = command.check?.(context);
+  const isPrivateLine = options.isPrivateLine === true;
+  const context = { command, environment, output, streams, isPrivateLine, ...parsed };
+  const failure = command.check?.(context) ?? missingOperand(context);
   if (failure !== undefined) {
     if (failure.plain === true) output.plainError(failure.message);
     else output.error(failure.message);
     return 3;
   }
-  const [extra] = leftover;
+  const [extra] = [...parsed.operands.slice(command.operands?.max ?? 0), ...leftover];
   if (extra !== undefined) {
-    throw new StileError(
-      'invalidFlag',
-      `unexpected argument ${JSON.stringify(extra)}: values follow a flag, as in -id ${extra}`,
-    );
+    const advice = command.operands === undefined ? `: values follow a flag, as in -id ${extra}` : '';
+    throw new StileError('invalidFlag', `unexpected argument ${JSON.stringify(extra)}${advice}`);
   }
   return command.run(context);
 }
@@ -126,21 +119,17 @@ async function dispatch(
   options: RunOptions & { output: Output; wantsHelp: boolean },
 ): Promise<number> {
   const { commands } = await row.load();
-  const command = resolve(commands, words);
+  const found = resolveCommand(commands, words);
   const { streams, wantsHelp } = options;
-  if (command !== undefined && !wantsHelp) {
-    return runCommand(command, words.slice(command.path.split(' ').length), options);
-  }
+  if (found !== undefined && !wantsHelp) return runCommand(found.command, words.slice(found.length), options);
   const { commandHelp, groupHelp } = await import('./terminal/help.ts');
+  const group = groupPath(commands, words);
   const text =
-    command === undefined
-      ? groupHelp(groupPath(commands, words) || row.name, row, commands)
-      : commandHelp(command, commands);
+    found === undefined
+      ? groupHelp(group.join(' ') || row.name, row, commands)
+      : commandHelp(found.command, commands);
   streams.stderr.write(`${text}\n`);
-  if (!wantsHelp) {
-    const known = groupPath(commands, words).split(' ').length;
-    if (words.length > known) sayUnknown(streams, words.slice(0, known + 1));
-  }
+  if (!wantsHelp && words.length > group.length) sayUnknown(streams, words.slice(0, group.length + 1));
   return wantsHelp ? 0 : 1;
 }
 
@@ -175,7 +164,7 @@ export async function run(options: RunOptions): Promise<number> {
     return 1;
   }
   const words = rewrite(options.words);
-  const row = commandTable.find((each) => each.name === words[0]);
+  const row = findRow(commandTable, words[0]);
   if (row === undefined) {
     if (words[0]?.startsWith('-') === true && !helpWords.has(words[0])) {
       streams.stderr.write('Flags come after the command, as in: stile targets list -recursive\n');
@@ -188,7 +177,7 @@ export async function run(options: RunOptions): Promise<number> {
   const output = new Output(format satisfies OutputFormat, streams, { environment, quiet: wantsCurl });
   let exitCode: number;
   try {
-    exitCode = await dispatch(row, words, { ...options, output, wantsHelp });
+    exitCode = await dispatch(row, underRow(row, words), { ...options, output, wantsHelp });
   } catch (error) {
     exitCode = report(error, output);
   }

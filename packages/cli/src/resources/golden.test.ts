@@ -166,31 +166,3 @@ describe('the table of resources', () => {
     expect(wrong).toEqual([]);
   });
 });
-
-/** Commands that are no resource's: their output is compared elsewhere. */
-const elsewhere: Readonly<Record<string, string>> = {
-  authenticate: 'packages/cli/src/recorded.test.ts',
-  config: 'packages/cli/src/run.test.ts',
-  connect: 'packages/cli/src/connect/connect-run.test.ts',
-  database: 'test/e2e/server.test.ts',
-  delete: 'packages/cli/src/run.test.ts',
-  dev: 'packages/cli/src/server/banner.test.ts',
-  logout: 'packages/cli/src/tokens/token-store.test.ts',
-  read: 'packages/cli/src/run.test.ts',
-  server: 'test/e2e/server.test.ts',
-  update: 'packages/cli/src/run.test.ts',
-  version: 'test/e2e/recorded-cli.test.ts',
-};
-
-describe('commands that are no resource', () => {
-  test('each is tested where it says', () => {
-    const others = commandTable
-      .map((row) => row.name)
-      .filter((name) => !specs.some((spec) => spec.name === name));
-    expect(others.toSorted()).toEqual(Object.keys(elsewhere).toSorted());
-    const untested = Object.entries(elsewhere).filter(
-      ([name, file]) => !readFileSync(join(root, file), 'utf8').includes(name),
-    );
-    expect(untested).toEqual([]);
-  });
-});

@@ -118,6 +118,8 @@ export interface Action {
   readonly method: 'GET' | 'POST' | 'PATCH';
   /** Behind the path of the resource or collection, as `:cancel`. */
   readonly path: string;
+  /** The action of grants that it needs, where that is not the path's. */
+  readonly right?: string;
   /** Sent with the call: from `-version`, or always the present one; none when left out. */
   readonly version?: 'flag' | 'present';
   readonly fields: readonly FieldFlag[];

@@ -3,6 +3,7 @@
  * (bash's `complete -C`, cli.md §1.13). Commands, subcommands, flags and known values; nothing is asked of a server.
  */
 import type { Command, CommandRow, Flag } from '../command.ts';
+import { findRow, nextWords, resolveCommand, underRow, type FoundCommand } from '../command-path.ts';
 
 function words(line: string): { before: readonly string[]; current: string } {
   const parts = line.split(/\s+/).filter((part) => part !== '');
@@ -17,7 +18,9 @@ function starting(candidates: Iterable<string>, start: string): string[] {
 function flagNamed(command: Command | undefined, word: string | undefined): Flag | undefined {
   if (command === undefined || word === undefined || !/^--?[^-=]/.test(word)) return undefined;
   const name = word.replace(/^--?/, '');
-  return command.groups.flatMap((group) => group.flags).find((flag) => flag.name === name);
+  return command.groups
+    .flatMap((group) => group.flags)
+    .find((flag) => flag.name === name || flag.alias === name || flag.name === name.replaceAll('_', '-'));
 }
 
 /** Flags of a command in the dash style that the user has begun. */
@@ -25,6 +28,30 @@ function flagCandidates(command: Command, current: string): string[] {
   const dash = current.startsWith('--') ? '--' : '-';
   const shown = command.groups.flatMap((group) => group.flags).filter((flag) => flag.hidden !== true);
   return shown.map((flag) => `${dash}${flag.name}`);
+}
+
+/** What may stand behind the path of a command: flags, `key=`, and plain words that are known. */
+function argumentCandidates(
+  { command, length }: FoundCommand,
+  { typed, current }: { typed: readonly string[]; current: string },
+): string[] {
+  if (current.startsWith('-')) return flagCandidates(command, current);
+  const flags = command.groups.flatMap((group) => group.flags).filter((flag) => flag.hidden !== true);
+  const [, key] = (command.assignments === true && /^([\w-]+)=/.exec(current)) || [];
+  if (key !== undefined) {
+    const values = flags.find((flag) => flag.name === key.replaceAll('_', '-'))?.completes ?? [];
+    return values.map((value) => `${key}=${value}`);
+  }
+  // A command with plain words and no more room for them, or without any, ends here.
+  const words =
+    typed.length - length < (command.operands?.max ?? 0) ? (command.operands?.completes ?? []) : [];
+  return [...words, ...(command.assignments === true ? assignable(command) : [])];
+}
+
+/** The flags of a command's own, as `key=`; those that all commands have are offered with a dash. */
+function assignable(command: Command): string[] {
+  const own = command.groups.at(-1)?.flags ?? [];
+  return own.filter((flag) => flag.hidden !== true).map((flag) => `${flag.name.replaceAll('-', '_')}=`);
 }
 
 /**
@@ -35,30 +62,19 @@ export async function complete(rows: readonly CommandRow[], line: string): Promi
   const { before, current } = words(line);
   const [first] = before;
   if (first === undefined) {
-    const shown = rows.filter((row) => row.group !== 'hidden').map((row) => row.name);
+    const shown = rows
+      .filter((row) => row.group !== 'hidden')
+      .flatMap((row) => [row.name, ...(row.aliases ?? [])]);
     return starting([...shown, 'version'], current);
   }
-  const found = rows.find((row) => row.name === first);
-  if (found === undefined) return [];
-  const { commands } = await found.load();
-  const path: string[] = [];
-  for (const word of before) {
-    const longer = [...path, word].join(' ');
-    if (!commands.some((command) => `${command.path} `.startsWith(`${longer} `))) break;
-    path.push(word);
-  }
-  const command = commands.find((each) => each.path === path.join(' '));
-  const valueFlag = flagNamed(command, before.at(-1));
-  if (valueFlag !== undefined && valueFlag.type !== 'boolean')
-    return starting(valueFlag.completes ?? [], current);
-  if (current.startsWith('-'))
-    return command === undefined ? [] : starting(flagCandidates(command, current), current);
-  if (before.length > path.length) return [];
-  const next = commands
-    .map((each) => each.path.split(' '))
-    .filter((parts) => parts.slice(0, path.length).join(' ') === path.join(' '));
-  return starting(
-    next.flatMap((parts) => parts[path.length] ?? []),
-    current,
-  );
+  const row = findRow(rows, first);
+  if (row === undefined) return [];
+  const { commands } = await row.load();
+  const typed = underRow(row, before);
+  const found = resolveCommand(commands, typed);
+  const flag = flagNamed(found?.command, before.at(-1));
+  if (flag !== undefined && flag.type !== 'boolean') return starting(flag.completes ?? [], current);
+  const next = nextWords(commands, typed);
+  if (found === undefined) return current.startsWith('-') ? [] : starting(next, current);
+  return starting([...next, ...argumentCandidates(found, { typed, current })], current);
 }
