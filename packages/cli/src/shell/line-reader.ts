@@ -24,7 +24,6 @@ export interface LineReaderOptions {
   readonly input: CommandStreams['stdin'];
   /** A terminal; lines are shown there. */
   readonly screen: CommandStreams['stdout'];
-  /** Never throws. */
   readonly complete: (line: string) => Promise<Completion>;
 }
 
@@ -60,10 +59,17 @@ export class LineReader {
       prompt,
       history: [...history],
       historySize: Math.max(history.length, 1),
-      completer: (line: string, done: (error: null, result: [string[], string]) => void) => {
-        void this.#options.complete(line).then(({ candidates, typed }) => {
-          if (isOpen) done(null, [[...candidates], typed]);
-        });
+      completer: (line: string, done: (error: Error | null, result?: [string[], string]) => void) => {
+        const offer = async (): Promise<void> => {
+          try {
+            const { candidates, typed } = await this.#options.complete(line);
+            if (isOpen) done(null, [[...candidates], typed]);
+          } catch (error) {
+            // A fault of ours; unanswered, the terminal would stay deaf.
+            if (isOpen) done(error instanceof Error ? error : new Error(String(error)));
+          }
+        };
+        void offer();
       },
     });
     // A terminal that goes away may say so by an error.

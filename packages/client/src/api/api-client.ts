@@ -149,11 +149,11 @@ export class ApiClient {
     const signals = [call.signal, own].filter((signal) => signal !== undefined);
     const signal = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
     for (let attempt = 0; ; attempt += 1) {
-      if (own?.aborted === true) throw new StileError('aborted', 'interrupted');
+      throwIfAborted(own);
       try {
         return await this.#send<T>(signal === undefined ? call : { ...call, signal });
       } catch (error) {
-        if (own?.aborted === true) throw new StileError('aborted', 'interrupted', { cause: error });
+        throwIfAborted(own, error);
         if (!(error instanceof StileError) || attempt >= maxRetries || !canRepeat(error, call.method))
           throw error;
         if ((error.details?.retryAfterSeconds ?? 0) > longestRetryAfterSeconds) throw error;
@@ -219,6 +219,10 @@ export class ApiClient {
       });
     });
   }
+}
+
+function throwIfAborted(signal: AbortSignal | undefined, cause?: unknown): void {
+  if (signal?.aborted === true) throw new StileError('aborted', 'interrupted', { cause });
 }
 
 function canRepeat(error: StileError, method: ApiMethod): boolean {
