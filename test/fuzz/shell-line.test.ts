@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { StileError } from '@stile/protocol/errors';
-import { parseLine, quoteWord, scanLine } from '../../packages/cli/src/shell/line-parser.ts';
+import { parseLine, scanLine, spellWord } from '../../packages/cli/src/shell/line-parser.ts';
 
 const textsOf = (line: string): string[] => parseLine(line).map(({ text }) => text);
 
@@ -35,24 +35,24 @@ const lineText = fc
   )
   .map((pieces) => pieces.join(''));
 
+const quotes = fc.constantFrom("'" as const, '"' as const, '' as const);
+
 describe('the words of a line', () => {
-  test('any texts are the same after quoting, whatever stands between them', () => {
+  test('any texts are the same after quoting, in every way and whatever stands between them', () => {
+    const part = fc.tuple(fc.string({ unit: 'binary' }), quotes, fc.constantFrom(' ', '\t', '   '));
     fc.assert(
-      fc.property(
-        fc.array(fc.tuple(fc.string({ unit: 'binary' }), fc.constantFrom(' ', '\t', '   '))),
-        (parts) => {
-          const line = parts.map(([text, gap]) => quoteWord(text) + gap).join('');
-          expect(textsOf(line)).toEqual(parts.map(([text]) => text));
-        },
-      ),
+      fc.property(fc.array(part), (parts) => {
+        const line = parts.map(([text, quote, gap]) => spellWord(text, quote) + gap).join('');
+        expect(textsOf(line)).toEqual(parts.map(([text]) => text));
+      }),
     );
   });
 
-  test('a quoted text is bare only where it needs no quotes', () => {
+  test('a word is bare only when nothing of it was quoted', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', minLength: 1 }), (text) => {
-        const [word] = parseLine(quoteWord(text));
-        expect(word?.isBare).toBe(quoteWord(text) === text);
+      fc.property(fc.string({ unit: 'binary', minLength: 1 }), quotes, (text, quote) => {
+        const [word] = parseLine(spellWord(text, quote));
+        expect(word?.isBare).toBe(spellWord(text, quote) === text);
       }),
     );
   });

@@ -3,7 +3,7 @@ import { StileError } from '@stile/protocol/errors';
 import type { Command } from '../command.ts';
 import { nextWords } from '../command-path.ts';
 import { parseLine, type LineWord } from './line-parser.ts';
-import { commandAt, isNamespace, walk, type Place, type Registry } from './place.ts';
+import { commandAt, follow, isNamespace, walk, type Place, type Registry } from './place.ts';
 
 /** The words that the shell keeps for itself, with what they do. */
 export const shellWords: Readonly<Record<string, string>> = {
@@ -38,7 +38,9 @@ function unknown({ registry, place }: Reading, word: string): LineAction {
   const names =
     place.length === 0 ? registry.rows.map((row) => row.name) : nextWords(registry.commands, place);
   const close = names.filter((name) => name.startsWith(word) || word.startsWith(name));
-  const hint = close.length === 1 ? `did you mean "${close[0]}"?` : '"ls" shows what there is';
+  const elsewhere = follow(registry, [], word) === undefined ? [] : [`/${word}`];
+  const meant = [...elsewhere, ...(close.length === 1 ? close : [])][0];
+  const hint = meant === undefined ? '"ls" shows what there is' : `did you mean ${JSON.stringify(meant)}?`;
   return {
     kind: 'unknown',
     message: `There is no command ${JSON.stringify(word)}${where}; ${hint}`,

@@ -6,7 +6,7 @@ import type { Command, Flag } from '../command.ts';
 import { nextWords } from '../command-path.ts';
 import { assignableFlags, flagNamed, shownFlags } from '../terminal/completion.ts';
 import { shellWords } from './line-action.ts';
-import { scanLine, type LineWord } from './line-parser.ts';
+import { scanLine, spellWord, type LineWord } from './line-parser.ts';
 import type { Completion } from './line-reader.ts';
 import { commandAt, follow, walk, type Place, type Registry } from './place.ts';
 import type { RemoteValues } from './remote-values.ts';
@@ -21,13 +21,6 @@ const nothing: Completion = { candidates: [], typed: '' };
 
 /** What could steer a terminal, or cannot be typed: no candidate. */
 const untypable = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u;
-
-/** A text as it would be typed behind an open quote, or bare. */
-function spelled(text: string, quote: '"' | "'" | ''): string {
-  if (quote === "'") return `'${text.replaceAll("'", `'\\''`)}'`;
-  if (quote === '"') return `"${text.replace(/[$`"\\]/g, '\\$&')}"`;
-  return text.replace(/[^\w@%+:,./=-]/g, '\\$&');
-}
 
 /** The end of the line as far as it is typed. */
 interface Typed {
@@ -59,7 +52,7 @@ function typedAt(line: string): Typed | undefined {
 function offer(texts: Iterable<string>, typed: Pick<Typed, 'raw' | 'quote'>): Completion {
   const spellings = [...new Set(texts)]
     .filter((text) => text !== '' && !untypable.test(text))
-    .map((text) => spelled(text, typed.quote))
+    .map((text) => spellWord(text, typed.quote))
     .filter((spelling) => spelling.startsWith(typed.raw))
     .toSorted();
   const [only = ''] = spellings;

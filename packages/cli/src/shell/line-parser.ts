@@ -208,8 +208,9 @@ export function parseLine(line: string): readonly LineWord[] {
   return words;
 }
 
-/** A text as one word of a line, quoted where it must be. */
-export function quoteWord(text: string): string {
-  if (/^[\w@%+:,.=-][\w@%+:,./=-]*$/.test(text) && !/^\.\.?(?:\/|$)/.test(text)) return text;
-  return `'${text.replaceAll("'", `'\\''`)}'`;
+/** A text as one word of a line: behind an open quote, which it closes, or with backslashes where it needs them. */
+export function spellWord(text: string, quote: '"' | "'" | ''): string {
+  if (quote === "'" || text === '') return `'${text.replaceAll("'", `'\\''`)}'`;
+  if (quote === '"') return `"${text.replace(/[$`"\\]/g, '\\$&')}"`;
+  return text.replace(/[^\p{L}\p{N}_@%+:,./=-]/gu, '\\$&');
 }

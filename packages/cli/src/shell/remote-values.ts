@@ -4,6 +4,7 @@
  */
 import type { ApiClient, Query } from '@stile/client/api';
 import type { ResourceType } from '@stile/protocol/grant';
+import type { Clock } from '@stile/runtime/clock';
 import { specs } from '../resources/specs.ts';
 
 /** How long an answer is offered again, ms (tokens.md §3.4). */
@@ -37,7 +38,7 @@ export type WithClient = (work: (client: ApiClient) => Promise<void>) => Promise
 
 interface Kept {
   readonly values: Promise<readonly RemoteValue[]>;
-  /** ms, of `now`. */
+  /** ms of the clock. */
   readonly until: number;
 }
 
@@ -65,27 +66,27 @@ function listOf({ type, flagText }: RemoteQuestion): { name: string; query: Quer
 /** Asks and remembers. */
 export class RemoteValues {
   readonly #withClient: WithClient;
-  readonly #now: () => number;
+  readonly #clock: Clock;
   readonly #kept = new Map<string, Kept>();
 
-  /** @param now milliseconds of a clock that does not jump */
-  constructor(withClient: WithClient, now: () => number = () => performance.now()) {
+  constructor(withClient: WithClient, clock: Clock) {
     this.#withClient = withClient;
-    this.#now = now;
+    this.#clock = clock;
   }
 
   /** The resources, or none when they did not come in time. */
   async values(question: RemoteQuestion): Promise<readonly RemoteValue[]> {
     const list = listOf(question);
     if (list === undefined) return [];
-    let timer: NodeJS.Timeout | undefined;
+    let tooLate: () => void = () => undefined;
     const late = new Promise<readonly RemoteValue[]>((resolve) => {
-      timer = setTimeout(() => resolve([]), deadlineMs);
+      tooLate = () => resolve([]);
     });
+    const timer = this.#clock.setTimer(deadlineMs, () => tooLate());
     try {
       return await Promise.race([this.#remembered(list), late]);
     } finally {
-      clearTimeout(timer);
+      timer.cancel();
     }
   }
 
@@ -97,10 +98,10 @@ export class RemoteValues {
   #remembered(list: { name: string; query: Query }): Promise<readonly RemoteValue[]> {
     const key = JSON.stringify(list);
     const kept = this.#kept.get(key);
-    if (kept !== undefined && this.#now() < kept.until) return kept.values;
+    if (kept !== undefined && this.#clock.monotonicMs() < kept.until) return kept.values;
     // No token, no right, no server: nothing to offer.
     const values = this.#ask(list).catch(() => []);
-    this.#kept.set(key, { values, until: this.#now() + cacheMs });
+    this.#kept.set(key, { values, until: this.#clock.monotonicMs() + cacheMs });
     return values;
   }
 

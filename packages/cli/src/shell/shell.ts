@@ -4,6 +4,7 @@
  */
 import { KeptConnections, type ApiClient } from '@stile/client/api';
 import { StileError } from '@stile/protocol/errors';
+import { systemClock } from '@stile/runtime/clock';
 import type { CommandContext, LineRun, ShellLine } from '../command.ts';
 import { interruptedExitCode } from '../connect/interruption.ts';
 import { printable } from '../terminal/layout.ts';
@@ -43,11 +44,13 @@ export class Shell {
   readonly #remote: RemoteValues;
   readonly #secretNames: ReadonlySet<string>;
   #place: Place = [];
+  /** What Ctrl-C does to the line that runs. */
+  #interrupt: () => void = () => undefined;
 
   private constructor(context: CommandContext, registry: Registry) {
     this.#context = context;
     this.#registry = registry;
-    this.#remote = new RemoteValues((work) => this.#askController(work));
+    this.#remote = new RemoteValues((work) => this.#askController(work), systemClock);
     const flags = registry.commands.flatMap(({ groups }) => groups.flatMap((group) => group.flags));
     const secret = flags.filter((flag) => flag.secret === true);
     this.#secretNames = new Set(secret.flatMap(({ name, alias }) => [name, ...(alias ? [alias] : [])]));
@@ -73,12 +76,19 @@ export class Shell {
       screen,
       complete: (line) => completeLine({ registry: this.#registry, remote: this.#remote }, this.#place, line),
     });
-    for (;;) {
-      const read = await reader.read(this.#prompt, history.lines);
-      if (read.kind === 'end') return 0;
-      if (read.kind === 'interrupted') continue;
-      if (mayKeep(read.text, this.#secretNames)) await this.#keep(history, read.text);
-      if ((await this.#runTyped(read.text)).leaves) return 0;
+    // One listener for all lines: between two of them Ctrl-C must not end the shell either.
+    const onSignal = (): void => this.#interrupt();
+    process.on('SIGINT', onSignal);
+    try {
+      for (;;) {
+        const read = await reader.read(this.#prompt, history.lines);
+        if (read.kind === 'end') return 0;
+        if (read.kind === 'interrupted') continue;
+        if (mayKeep(read.text, this.#secretNames)) await this.#keep(history, read.text);
+        if ((await this.#runTyped(read.text)).leaves) return 0;
+      }
+    } finally {
+      process.off('SIGINT', onSignal);
     }
   }
 
@@ -160,7 +170,7 @@ export class Shell {
     const abandoned = new Promise<LineEnd>((resolve) => {
       abandon = (exitCode) => resolve({ exitCode, leaves: false });
     });
-    const onSignal = (): void => {
+    this.#interrupt = () => {
       // A command that listens for signals itself says what a second one means.
       if (interrupted.signal.aborted && process.listenerCount('SIGINT') === 1) abandon(interruptedExitCode);
       interrupted.abort();
@@ -170,7 +180,6 @@ export class Shell {
       abandon,
       onUnauthenticated: () => (isUnauthenticated = true),
     });
-    process.on('SIGINT', onSignal);
     try {
       const { streams } = this.#context;
       const end = await Promise.race([this.runLine(text, { streams, isPrivateLine: true, line }), abandoned]);
@@ -178,7 +187,7 @@ export class Shell {
         this.#context.output.warn('To log in without leaving the shell: /authenticate');
       return end;
     } finally {
-      process.off('SIGINT', onSignal);
+      this.#interrupt = () => undefined;
       this.#remote.forget();
     }
   }
