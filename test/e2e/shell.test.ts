@@ -151,6 +151,23 @@ describe.skipIf(mustSkipWithout('script', 'stty'))('at a terminal', () => {
     expect(await session.line('users list')).toContain('No users found');
   });
 
+  test('a second Ctrl-C does not wait for a connect whose session is not granted yet', async () => {
+    answer = () => new Promise(() => undefined);
+    const session = await open();
+    session.type('connect ttcp_1\r');
+    await eventually(() => (stub.requests.length === 1 ? true : undefined));
+    session.type(interrupt);
+    await session.shows(/\^C/);
+    session.type(interrupt);
+    await session.prompt();
+    expect(await session.line('version')).toContain('Version Number');
+    // It goes on behind the shell, so that a session that is granted after all can be ended; and a third one ends that too.
+    session.type('exit\r');
+    await session.shows(/has not ended yet/);
+    session.type(interrupt);
+    expect((await session.screen.finished()).status).toBe(130);
+  });
+
   test.each([
     ['Ctrl-D', endOfInput],
     ['exit', 'exit\r'],

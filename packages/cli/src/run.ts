@@ -19,7 +19,7 @@ export interface RunOptions {
   readonly streams: CommandStreams;
   /** Set by the shell of this program: what is typed there stands in no process list, so that words may hold a secret. */
   readonly isPrivateLine?: boolean;
-  /** Set by the shell of this program; its lines take `key=value` for any flag. */
+  /** Set by the shell of this program. */
   readonly line?: ShellLine;
 }
 
@@ -90,26 +90,13 @@ function missingOperand({ command: { operands }, ...context }: CommandContext): 
     : undefined;
 }
 
-/** The command, with what a line of the shell adds: every flag can be written `key=value`. */
-function inLine(command: Command, { line }: RunOptions): Command {
-  if (line === undefined) return command;
-  if (command.ownsProcess === true) {
-    throw new StileError(
-      'failedPrecondition',
-      `"${command.path}" has a process for itself: run "stile ${command.path}" outside of the shell`,
-    );
-  }
-  return { ...command, assignments: true };
-}
-
 async function runCommand(
-  row: Command,
+  command: Command,
   words: readonly string[],
   options: RunOptions & { output: Output },
 ): Promise<number> {
   const environment = new Environment(options.variables);
   const { output, streams, line } = options;
-  const command = inLine(row, options);
   const { parseArguments } = await import('./arguments/argv.ts');
   const { leftover, ...parsed } = await parseArguments(command, words, environment, line?.inherited);
   const isPrivateLine = options.isPrivateLine === true;

@@ -241,13 +241,6 @@ function splitPassthrough(
   return cut < 0 ? [words, []] : [words.slice(0, cut), words.slice(cut + 1)];
 }
 
-/** Whether a word can be the leading one: no flag, and no `key=value` of one. */
-function isPlainWord(word: string, reading: Reading): boolean {
-  if (word === '' || word.startsWith('-')) return false;
-  const [, key] = (reading.takesAssignments && /^([A-Za-z][\w-]*)=/.exec(word)) || [];
-  return key === undefined || flagNamed(reading, key) === undefined;
-}
-
 /**
  * Reads the words after the command's path.
  * @param inherited values of the shell that the line is typed in, between those of the line and of the environment
@@ -261,11 +254,10 @@ export async function parseArguments(
 ): Promise<ParsedArguments> {
   const [own, passthrough] = splitPassthrough(command, words);
   const [first] = own;
-  const flags = flagsOf(command);
-  const reading = readingOf(command);
   const hasPositional =
-    command.positional !== undefined && first !== undefined && isPlainWord(first, reading);
-  const { normal, operands, leftover } = normalise(hasPositional ? own.slice(1) : own, reading);
+    command.positional !== undefined && first !== undefined && first !== '' && !first.startsWith('-');
+  const flags = flagsOf(command);
+  const { normal, operands, leftover } = normalise(hasPositional ? own.slice(1) : own, readingOf(command));
   const repeated = repeatedValues(normal, flags);
   const given = await readValues(normal, flags, repeated);
   const values = new Map<string, FlagValue>();

@@ -54,12 +54,17 @@ describe('paths', () => {
 describe('commands', () => {
   test.each([
     ['', 'targets list -recursive', 'run targets|list|-recursive'],
-    ['targets', 'list recursive=true', 'run targets|list|recursive=true'],
+    ['targets', 'list recursive=true', 'run targets|list|-recursive=true'],
     ['targets', '../users list', 'run users|list'],
-    ['targets create', '../../users/list x=1', 'run users|list|x=1'],
+    ['targets create', '../../users/list scope_id=p_1', 'run users|list|-scope_id=p_1'],
     ['targets', '/users list', 'run users|list'],
     ['', 'scopes list_keys', 'run scopes|list-keys'],
-    ['', 'read ttcp_1234567890', 'run read|ttcp_1234567890'],
+    ['', 'read ttcp_1234567890', 'run targets|read|-id|ttcp_1234567890'],
+    ['', 'read id=ttcp_1234567890', 'run targets|read|-id|ttcp_1234567890'],
+    ['', 'update ttcp_1 name=x', 'run targets|update|tcp|-id|ttcp_1|-name=x'],
+    ['', 'read nonsense', 'run read|nonsense'],
+    ['', 'targets list -filter recursive=x', 'run targets|list|-filter|recursive=x'],
+    ['', 'connect ttcp_1 exec=env -- a=b', 'run connect|ttcp_1|-exec=env|--|a=b'],
     ['connect', 'ssh ttcp_1', 'run connect|ssh|ttcp_1'],
     ['connect', 'web.example', 'run connect|web.example'],
     ['', 'connect web/one', 'run connect|web/one'],
@@ -115,6 +120,10 @@ describe('what is no command', () => {
     ['', '-x', '127: There is no command "-x"; "ls" shows what there is'],
   ])('at %j, %j: %s', (place, line, expected) => {
     expect(actionAt(place, line)).toBe(expected);
+  });
+
+  test('a key that is no flag of the command is named', () => {
+    expect(() => actionAt('', 'targets list nonsense=1')).toThrow('there is no property "nonsense" here');
   });
 
   test('ls of a command, and words behind exit, say what is wrong', () => {

@@ -1,7 +1,9 @@
 /** What a line of the shell asks for (tokens.md §3.4): one of the shell's own words, a namespace to enter, or a command to run. Pure. */
 import { StileError } from '@stile/protocol/errors';
+import { expandShortcut } from '../arguments/shortcuts.ts';
 import type { Command } from '../command.ts';
-import { nextWords } from '../command-path.ts';
+import { nextWords, resolveCommand } from '../command-path.ts';
+import { flagNamed } from '../terminal/completion.ts';
 import { parseLine, type LineWord } from './line-parser.ts';
 import { commandAt, follow, isNamespace, walk, type Place, type Registry } from './place.ts';
 
@@ -76,6 +78,50 @@ function leave(words: readonly LineWord[]): LineAction {
   return { kind: 'leave' };
 }
 
+/** One word that is no value of the flag before it, as the command line has it: `key=value` becomes `-key=value`. */
+function dashed(command: Command, word: string, isFirst: boolean): string {
+  const [, key, value = ''] = /^([A-Za-z][\w-]*)=(.*)$/s.exec(word) ?? [];
+  if (key === undefined) return word;
+  if (flagNamed(command, `-${key}`) !== undefined) return `-${word}`;
+  // Of `read`, `update` and `delete` by id, which have no flags of their own.
+  if (key === 'id' && isFirst && command.positional !== undefined) return value;
+  throw new StileError('invalidFlag', `there is no property ${JSON.stringify(key)} here`);
+}
+
+/** The arguments of a command with a dash before every flag; what follows `--` stays as it is. */
+function withDashes(command: Command, words: readonly string[]): string[] {
+  const result: string[] = [];
+  let isValue = false;
+  for (const [index, word] of words.entries()) {
+    if (isValue) {
+      result.push(word);
+      isValue = false;
+    } else if (word === '--') {
+      return [...result, ...words.slice(index)];
+    } else {
+      result.push(dashed(command, word, index === 0));
+      const flag = word.includes('=') ? undefined : flagNamed(command, word);
+      isValue = flag !== undefined && flag.type !== 'boolean';
+    }
+  }
+  return result;
+}
+
+/** A command and its arguments; `read ttcp_…` is that of the resource, whose flags may follow. */
+function run(registry: Registry, command: Command, words: readonly string[]): LineAction {
+  const path = command.path.split(' ');
+  const expanded = expandShortcut([...path, ...withDashes(command, words.slice(0, 1)), ...words.slice(1)]);
+  const found = expanded === undefined ? undefined : resolveCommand(registry.commands, expanded);
+  if (expanded === undefined || found === undefined)
+    return { kind: 'run', command, words: [...path, ...withDashes(command, words)] };
+  const own = found.command.path.split(' ');
+  return {
+    kind: 'run',
+    command: found.command,
+    words: [...own, ...withDashes(found.command, expanded.slice(found.length))],
+  };
+}
+
 /** A path, and what follows it. */
 function runOrEnter(reading: Reading, words: readonly LineWord[]): LineAction {
   const { registry } = reading;
@@ -87,7 +133,11 @@ function runOrEnter(reading: Reading, words: readonly LineWord[]): LineAction {
   const isWay = last.endsWith('/') || last.split('/').at(-1) === '..';
   const command = next === undefined && isWay ? undefined : commandAt(registry, place);
   if (command !== undefined) {
-    return { kind: 'run', command, words: [...place, ...rest.map(({ text }) => text)] };
+    return run(
+      registry,
+      command,
+      rest.map(({ text }) => text),
+    );
   }
   if (next === undefined && isNamespace(registry, place)) return { kind: 'enter', place };
   if (next !== undefined && isHelp(next)) return { kind: 'help', place, isOfShell: length === 0 };

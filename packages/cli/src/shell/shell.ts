@@ -11,9 +11,10 @@ import { printable } from '../terminal/layout.ts';
 import { Output } from '../terminal/output.ts';
 import type { CommandStreams } from '../terminal/streams.ts';
 import { controllerAddress, withApi } from '../tokens/api-session.ts';
-import { HistoryFile, historyPath, maxHistoryLines, mayKeep } from './history.ts';
+import { historyPath } from './history.ts';
 import { actionOf, shellWords, type LineAction } from './line-action.ts';
 import { completeLine } from './line-completion.ts';
+import { LineHistory } from './line-history.ts';
 import { LineReader } from './line-reader.ts';
 import { entriesOf, printEntries, rootEntries } from './listing.ts';
 import { loadRegistry, type Place, type Registry } from './place.ts';
@@ -42,8 +43,9 @@ export class Shell {
   readonly #connections = new KeptConnections();
   readonly #closed = new AbortController();
   readonly #remote: RemoteValues;
-  readonly #secretNames: ReadonlySet<string>;
   #place: Place = [];
+  /** Commands that go on, abandoned ones included. */
+  #running = 0;
   /** What Ctrl-C does to the line that runs. */
   #interrupt: () => void = () => undefined;
 
@@ -51,9 +53,6 @@ export class Shell {
     this.#context = context;
     this.#registry = registry;
     this.#remote = new RemoteValues((work) => this.#askController(work), systemClock);
-    const flags = registry.commands.flatMap(({ groups }) => groups.flatMap((group) => group.flags));
-    const secret = flags.filter((flag) => flag.secret === true);
-    this.#secretNames = new Set(secret.flatMap(({ name, alias }) => [name, ...(alias ? [alias] : [])]));
   }
 
   /** A shell at the root, every command loaded. */
@@ -69,8 +68,8 @@ export class Shell {
 
   /** Lines from a person, until they leave. @returns 0 */
   async interact({ input, screen }: Terminal): Promise<number> {
-    const file = new HistoryFile(historyPath(this.#context.environment));
-    const history = await this.#loadHistory(file);
+    const { environment, output } = this.#context;
+    const history = await LineHistory.open(historyPath(environment), this.#registry.commands, output);
     const reader = new LineReader({
       input,
       screen,
@@ -84,11 +83,12 @@ export class Shell {
         const read = await reader.read(this.#prompt, history.lines);
         if (read.kind === 'end') return 0;
         if (read.kind === 'interrupted') continue;
-        if (mayKeep(read.text, this.#secretNames)) await this.#keep(history, read.text);
+        await history.add(read.text);
         if ((await this.#runTyped(read.text)).leaves) return 0;
       }
     } finally {
       process.off('SIGINT', onSignal);
+      if (this.#running > 0) output.warn('What was given up has not ended yet; Ctrl-C does not wait for it.');
     }
   }
 
@@ -158,18 +158,35 @@ export class Shell {
         output.error(action.message);
         return action.exitCode;
       case 'run':
-        return program.run({ ...how, words: action.words });
+        return this.#runCommand(action, how);
     }
+  }
+
+  async #runCommand(
+    { command, words }: Extract<LineAction, { kind: 'run' }>,
+    how: Omit<LineRun, 'words'>,
+  ): Promise<number> {
+    const { output, program } = this.#context;
+    if (command.ownsProcess !== true) return program.run({ ...how, words });
+    output.error(
+      `"${command.path}" has a process for itself: run "stile ${command.path}" outside of the shell`,
+    );
+    return 1;
   }
 
   /** A line from the terminal: Ctrl-C gives its command up. */
   async #runTyped(text: string): Promise<LineEnd> {
     const interrupted = new AbortController();
     let isUnauthenticated = false;
-    let abandon: (exitCode: number) => void = () => undefined;
+    let stopWaiting: (exitCode: number) => void = () => undefined;
     const abandoned = new Promise<LineEnd>((resolve) => {
-      abandon = (exitCode) => resolve({ exitCode, leaves: false });
+      stopWaiting = (exitCode) => resolve({ exitCode, leaves: false });
     });
+    const abandon = (exitCode: number): void => {
+      // What was abandoned must not keep a shell that is left.
+      if (this.#closed.signal.aborted) process.exit(exitCode);
+      stopWaiting(exitCode);
+    };
     this.#interrupt = () => {
       // A command that listens for signals itself says what a second one means.
       if (interrupted.signal.aborted && process.listenerCount('SIGINT') === 1) abandon(interruptedExitCode);
@@ -180,16 +197,17 @@ export class Shell {
       abandon,
       onUnauthenticated: () => (isUnauthenticated = true),
     });
-    try {
-      const { streams } = this.#context;
-      const end = await Promise.race([this.runLine(text, { streams, isPrivateLine: true, line }), abandoned]);
-      if (isUnauthenticated && end.exitCode !== 0)
-        this.#context.output.warn('To log in without leaving the shell: /authenticate');
-      return end;
-    } finally {
-      this.#interrupt = () => undefined;
-      this.#remote.forget();
-    }
+    this.#running += 1;
+    const { output, streams } = this.#context;
+    const running = this.runLine(text, { streams, isPrivateLine: true, line }).finally(() => {
+      this.#running -= 1;
+    });
+    const end = await Promise.race([running, abandoned]);
+    this.#interrupt = () => undefined;
+    this.#remote.forget();
+    if (isUnauthenticated && end.exitCode !== 0)
+      output.warn('To log in without leaving the shell: /authenticate');
+    return end;
   }
 
   /** What stands around a line; where nothing else is said, Ctrl-C ends the whole program as it ends any other. */
@@ -227,29 +245,6 @@ export class Shell {
       await work(client);
       return 0;
     });
-  }
-
-  async #loadHistory(file: HistoryFile): Promise<{ lines: string[]; file: HistoryFile | undefined }> {
-    try {
-      return { lines: (await file.load()).toReversed(), file };
-    } catch (error) {
-      if (!(error instanceof StileError)) throw error;
-      this.#context.output.warn(`The history is not kept: ${error.message}`);
-      return { lines: [], file: undefined };
-    }
-  }
-
-  /** Newest first, each line once. */
-  async #keep(history: { lines: string[]; file: HistoryFile | undefined }, text: string): Promise<void> {
-    if (history.lines[0] === text) return;
-    history.lines = [text, ...history.lines.filter((line) => line !== text)].slice(0, maxHistoryLines);
-    try {
-      await history.file?.append(text);
-    } catch (error) {
-      if (!(error instanceof StileError)) throw error;
-      this.#context.output.warn(`The history is no longer kept: ${error.message}`);
-      history.file = undefined;
-    }
   }
 }
 
