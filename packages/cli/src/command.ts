@@ -31,6 +31,8 @@ export interface Flag {
   readonly repeat?: boolean;
   /** With `repeat`: values are somebody's data and stay as they are. */
   readonly keepsSpaces?: boolean;
+  /** Given, it is as if its name, with `_`, stood among the plain words of the command. */
+  readonly isWord?: boolean;
   /** Works, but is not shown in help or completion. */
   readonly hidden?: boolean;
   /** Words offered by completion, and nothing else: the command checks the value. */

@@ -113,7 +113,9 @@ function normalise(words: readonly string[], reading: Reading): Words {
       value = words[index] ?? '';
       index += 1;
     }
-    normal.push(`--${flag.name}=${flag.type === 'boolean' ? goBoolean(name, value) : value}`);
+    const text = flag.type === 'boolean' ? goBoolean(name, value) : value;
+    if (flag.isWord === true && text === 'true') operands.push(flag.name.replaceAll('-', '_'));
+    normal.push(`--${flag.name}=${text}`);
   }
   return { normal, operands, leftover: words.slice(index) };
 }

@@ -20,6 +20,7 @@ import type {
   TypesOf,
 } from './api-types.ts';
 import { ResourceCalls } from './resource-calls.ts';
+import { SignInCalls, type Revealing } from './sign-in-calls.ts';
 
 /** How the client reaches the controller and as whom. */
 export interface ApiClientOptions {
@@ -75,6 +76,8 @@ export function parseApiAddress(address: string): URL {
 export class ApiClient {
   readonly #base: string;
   readonly #options: ApiClientOptions;
+  /** Calls about auth tokens, the caller and the second factor. */
+  readonly signIns: SignInCalls = new SignInCalls(this);
 
   /** @throws {StileError} invalidArgument for an address that is no URL */
   constructor(options: ApiClientOptions) {
@@ -96,17 +99,22 @@ export class ApiClient {
   }
 
   /**
-   * Logs in with a password at an auth method (http-api.md §2.3).
+   * Logs in with a password at an auth method (http-api.md §2.3), and with a code where the user has a second factor: without
+   * it the answer is 401 with the field `attributes.otp`.
    * @throws {StileError} unauthenticated, notFound, and what `call` throws
    */
   async authenticatePassword(
     authMethodId: string,
-    login: { readonly loginName: string; readonly password: { reveal(): string } },
+    login: { readonly loginName: string; readonly password: Revealing; readonly otp?: Revealing | undefined },
     options: CallOptions = {},
   ): Promise<ApiAnswer<AuthenticateAnswer>> {
     const body = {
       command: 'login',
-      attributes: { login_name: login.loginName, password: login.password.reveal() },
+      attributes: {
+        login_name: login.loginName,
+        password: login.password.reveal(),
+        ...(login.otp === undefined ? {} : { otp: login.otp.reveal() }),
+      },
     };
     return this.call({
       ...options,

@@ -260,6 +260,19 @@ export const users: ResourceSpec = {
       shows: { kind: 'item' },
     },
     {
+      words: 'reset-two-factor',
+      summary: 'Remove the second factor of a user who has lost it',
+      description:
+        'Removes the second factor and the recovery codes of another user, and ends the logins and web sessions of that user.',
+      example: '',
+      on: 'item',
+      method: 'POST',
+      path: ':reset-two-factor',
+      right: 'update',
+      fields: [],
+      shows: { kind: 'sentence', text: 'The second factor of the user was removed.' },
+    },
+    {
       words: 'list-resolvable-aliases',
       summary: 'List the aliases that a user can use',
       description: 'Lists the aliases whose targets a user has a right on, page by page as they come.',
