@@ -7,6 +7,7 @@ import { startDevServer, type DevServer } from '../support/dev-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { cleanEnvironment, runStile, stileBin, type RunningProcess } from '../support/process.ts';
 import { mustSkipWithout } from '../support/required.ts';
+import { signInAnswer } from '../support/sign-in-answers.ts';
 import { StubApi, type StubAnswer } from '../support/stub-api.ts';
 import { resize, Terminals } from '../support/terminal.ts';
 
@@ -100,6 +101,38 @@ describe.skipIf(mustSkipWithout('script', 'stty'))('at a terminal', () => {
     await session.line('/');
     session.type('exit\r');
     expect((await session.screen.finished()).status).toBe(0);
+  });
+
+  test('the namespace auth as its users know it (row F8)', async () => {
+    stub.answerWith(signInAnswer);
+    const session = await open();
+    await session.line('auth', 'auth');
+    const listing = await session.line('ls', 'auth');
+    expect(listing).toMatch(/\| Commands +\| Description +\|/);
+    expect(listing.indexOf('| two-factor ')).toBeLessThan(listing.indexOf('| check-password '));
+    expect(await session.line('sessions id', 'auth')).toMatch(/\| id +\|[\s\S]*\| at_1234567890 \|/);
+    await session.line('two_factor', 'auth two-factor');
+    expect(await session.line('?', 'auth two-factor')).toContain('Usage: stile auth two-factor');
+    await session.line('..', 'auth');
+    session.type('term\t');
+    await session.shows(/terminate-/);
+    session.type('s\t');
+    await session.shows(/ession /);
+    session.type('id=at_1\t');
+    await session.shows(/234567890 /);
+    session.type(interrupt);
+    await session.prompt('auth');
+    expect(await session.line('sessions current created_at -format json', 'auth')).toContain('"items"');
+  });
+
+  test('a password typed in the line is taken, and kept in no history (case 33)', async () => {
+    stub.answerWith(signInAnswer);
+    const session = await open();
+    expect(await session.line('auth check-password password=hunter2')).toMatch(/true|false/);
+    session.type('exit\r');
+    await session.screen.finished();
+    expect(stub.requests.some(({ body }) => body.includes('hunter2'))).toBe(true);
+    expect(await readFile(historyFile(), 'utf8')).toBe('exit\n');
   });
 
   test('Tab completes names, flags, keys, values, and ids of the controller', async () => {

@@ -1,10 +1,15 @@
 /** The history: which lines are kept, and the file they are kept in. */
 import { chmod, lstat, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makeTempDir, type TempDir } from '../../../../test/support/temp-dir.ts';
 import { Environment } from '../arguments/environment.ts';
+import { commandTable } from '../command-table.ts';
+import { Output } from '../terminal/output.ts';
 import { HistoryFile, historyPath, mayKeep } from './history.ts';
+import { LineHistory } from './line-history.ts';
+import { loadRegistry } from './place.ts';
 
 const secretNames = new Set(['password', 'new-password', 'p']);
 const token = `at_1234567890_s1${'x'.repeat(49)}`;
@@ -38,6 +43,34 @@ describe('a line is not kept (case 33) when it', () => {
     ['could steer a terminal', 'targets list \u001b[2J'],
     ['is longer than any line', `targets list ${'x'.repeat(5000)}`],
   ])('%s', (_why, line) => expect(mayKeep(line, secretNames)).toBe(false));
+});
+
+describe('the history of the real command table', () => {
+  test.each([
+    'auth check-password password=hunter2',
+    'auth two_factor verify code=123456',
+    'credential-stores create vault -vault-token hvs.x',
+    'auth-methods create oidc -client-secret x',
+    'auth-methods update ldap -id a bind_password=x',
+    'auth-methods update ldap -id a -client-certificate-key x',
+    'credentials create json object={"key": "x"}',
+    'credentials create json -string-kv key=x',
+    'storage-buckets create -secret key=x',
+    'connect -authz-token x',
+    'accounts change-password -id a current_password=x',
+  ])('does without %j', async (line) => {
+    const home = await makeTempDir();
+    const streams = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() };
+    const output = new Output('table', streams, { environment: new Environment({}) });
+    const { commands } = await loadRegistry(commandTable);
+    const history = await LineHistory.open(join(home.path, 'history'), commands, output);
+    await history.add(line);
+    await history.add('users list');
+    await history.add('users list');
+    expect(history.lines).toEqual(['users list']);
+    expect(await readFile(join(home.path, 'history'), 'utf8')).toBe('users list\n');
+    await home.remove();
+  });
 });
 
 describe('the file', () => {

@@ -70,8 +70,20 @@ describe('from the command table', () => {
     ['', 'nonsense ', []],
     ['', 'targets list # re', []],
     ['', 'connect -target-id x -- ', []],
-    ['', 'connect s', ['ssh ']],
+    ['', 'connect/s', ['connect/ssh ']],
     ['connect', 'ssh -style s', ['ssh', 'sshpass']],
+    ['auth', 'term', ['terminate-other-sessions', 'terminate-session']],
+    ['auth', 'term_', []],
+    ['auth', 'two', ['two-factor', 'two-factor-auth']],
+    ['auth', 'two_factor con', ['config ']],
+    ['auth', 'generate-token match', ['match_origin=']],
+    ['auth', 'generate-token match_origin=f', ['false ']],
+    [
+      'auth',
+      'sessions origin cre',
+      ['created_at', 'created_at=', 'credentials', 'credentials=', 'credentials_data'],
+    ],
+    ['tokens', '../token cr', ['create ']],
   ])('at %j, %j: %j', async (place, line, expected) => {
     expect(await offered(place, line)).toEqual(expected);
     expect(stub.requests).toEqual([]);
@@ -91,6 +103,7 @@ describe('from the controller', () => {
     ['key=value', 'targets read id=ttcp_b', ['ttcp_bbb ']],
     ['an open quote', "targets read id='ttcp_b", ["'ttcp_bbb' "]],
     ['the leading word', 'targets read ttcp_b', ['ttcp_bbb ']],
+    ['the leading word of a namespace', 'connect ttcp_b', ['ttcp_bbb ']],
   ])('%s is completed with the ids of what is there', async (_name, line, expected) => {
     expect(await offered('', line)).toEqual(expected);
     expect(stub.requests.map(({ method, url }) => `${method} ${url}`)).toEqual([
@@ -98,11 +111,26 @@ describe('from the controller', () => {
     ]);
   });
 
+  test('a plain word that may be a name is completed with names too, quoted as they need it', async () => {
+    stub.answerWith(() => listed({ id: 'at_aaa', name: 'deploy' }, { id: 'at_bbb', name: 'de mo' }));
+    expect(await offered('', 'tokens view ')).toEqual(
+      expect.arrayContaining(['at_aaa', 'at_bbb', 'de\\ mo', 'deploy']),
+    );
+    expect(await offered('', 'tokens view dep')).toEqual(['deploy ']);
+    expect(await offered('', 'tokens view deploy at_')).toEqual([]);
+    expect(await offered('', 'auth terminate-session id=at_b')).toEqual(['at_bbb ']);
+    expect(stub.requests).toHaveLength(1);
+  });
+
   test('a list that lies in something is asked for where the line names it, and only there', async () => {
     expect(await offered('', 'groups read -id ttcp_a')).toEqual(['ttcp_aaa ']);
     expect(await offered('', 'hosts read -id ')).toEqual([]);
+    expect(await offered('', 'hosts list host-catalog-id=ttcp_b')).toEqual(['ttcp_bbb ']);
+    expect(await offered('', 'targets list -scope-id p_1 -filter x scope_id=ttcp_a')).toEqual(['ttcp_aaa ']);
     expect(stub.requests.map(({ url }) => url)).toEqual([
       '/v1/groups?scope_id=global&recursive=true&page_size=200',
+      '/v1/host-catalogs?scope_id=global&recursive=true&page_size=200',
+      '/v1/scopes?scope_id=p_1&page_size=200',
     ]);
   });
 

@@ -16,6 +16,19 @@ function sorted(entries: readonly Entry[]): Entry[] {
   );
 }
 
+/** Longest list of names in a description, characters. */
+const maxNames = 60;
+
+/** What a namespace is for, where no command says so: the first names in it. */
+function holding(names: readonly string[]): string {
+  let text = '';
+  for (const name of names) {
+    if (text.length + name.length > maxNames) return `Commands: ${text}, …`;
+    text += `${text === '' ? '' : ', '}${name}`;
+  }
+  return `Commands: ${text}`;
+}
+
 /** The entries of the root. */
 export function rootEntries(rows: readonly CommandRow[], commands: readonly Command[]): Entry[] {
   const shown = rows.filter((row) => row.group !== 'hidden');
@@ -42,7 +55,7 @@ export function entriesOf(commands: readonly Command[], place: readonly string[]
       const inner = [...new Set(within.flatMap(({ words }) => words[1] ?? []))];
       return {
         name,
-        description: own?.command.summary ?? `Commands: ${inner.join(', ')}`,
+        description: own?.command.summary ?? holding(inner),
         isNamespace: inner.length > 0,
       };
     }),
