@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startDevServer, type DevServer } from '../support/dev-server.ts';
 import { eventually } from '../support/eventually.ts';
-import { cleanEnvironment, runStile, stileBin, type RunningProcess } from '../support/process.ts';
+import { cleanEnvironment, runStile } from '../support/process.ts';
 import { mustSkipWithout } from '../support/required.ts';
+import { ShellSession } from '../support/shell-session.ts';
 import { signInAnswer } from '../support/sign-in-answers.ts';
 import { StubApi, type StubAnswer } from '../support/stub-api.ts';
 import { resize, Terminals } from '../support/terminal.ts';
@@ -27,46 +28,9 @@ afterEach(async () => {
   await rm(home, { recursive: true, force: true });
 });
 
-/** A shell at a terminal. */
-class Session {
-  readonly screen: RunningProcess;
-  readonly type: (keys: string) => void;
-  #seen = 0;
-
-  constructor(env: Readonly<Record<string, string>>, start = '') {
-    const command = `${start} exec '${process.execPath}' '${stileBin}' shell`;
-    const { screen, type } = terminals.open(command, cleanEnvironment({ HOME: home, TERM: 'xterm', ...env }));
-    this.screen = screen;
-    this.type = type;
-  }
-
-  /** What came since the last call, up to and with the pattern, which must be there once. */
-  async shows(pattern: RegExp): Promise<string> {
-    const found = await eventually(() => {
-      const match = pattern.exec(this.screen.stdout.slice(this.#seen));
-      if (match === null && this.screen.child.exitCode !== null)
-        throw new Error(`ended: ${this.screen.stdout}`);
-      return match ?? undefined;
-    }).catch((error: unknown) => {
-      throw new Error(`no ${String(pattern)} in ${JSON.stringify(this.screen.stdout.slice(this.#seen))}`, {
-        cause: error,
-      });
-    });
-    const text = this.screen.stdout.slice(this.#seen, this.#seen + found.index + found[0].length);
-    this.#seen += text.length;
-    return text;
-  }
-
-  /** The prompt of a place; what came before it. */
-  prompt(place = ''): Promise<string> {
-    return this.shows(new RegExp(`\\[[^\\]]*:\\d+\\]${place}> `));
-  }
-
-  /** Types a line and waits for the next prompt; what was shown between. */
-  async line(text: string, place = ''): Promise<string> {
-    this.type(`${text}\r`);
-    return this.prompt(place);
-  }
+/** A shell at a terminal, in this test's home. */
+function startShell(env: Readonly<Record<string, string>>, before = ''): ShellSession {
+  return new ShellSession(terminals, cleanEnvironment({ HOME: home, TERM: 'xterm', ...env }), before);
 }
 
 const historyFile = (): string => join(home, '.local/state/stile/shell-history');
@@ -81,8 +45,8 @@ describe.skipIf(mustSkipWithout('script', 'stty'))('at a terminal', () => {
   });
   afterEach(() => stub.close());
 
-  async function open(start = ''): Promise<Session> {
-    const session = new Session({ STILE_ADDR: stub.address, STILE_TOKEN: token }, start);
+  async function open(start = ''): Promise<ShellSession> {
+    const session = startShell({ STILE_ADDR: stub.address, STILE_TOKEN: token }, start);
     await session.prompt();
     return session;
   }
@@ -300,7 +264,7 @@ describe.skipIf(mustSkipWithout('script', 'stty'))('at a terminal', () => {
   });
 
   test('without a place for the history the shell says so and works', async () => {
-    const session = new Session({ HOME: '/dev/null', STILE_ADDR: stub.address, STILE_TOKEN: token });
+    const session = startShell({ HOME: '/dev/null', STILE_ADDR: stub.address, STILE_TOKEN: token });
     expect(await session.prompt()).toContain('The history is not kept: cannot use /dev/null/.local/state');
     expect(await session.line('users list')).toContain('No users found');
   });
@@ -329,7 +293,7 @@ describe.skipIf(mustSkipWithout('script', 'sh'))('against stile dev', () => {
   afterAll(() => dev?.stop());
 
   test('logging in within the shell asks for the password without showing it, and counts for the next line', async () => {
-    const session = new Session({ STILE_ADDR: dev.address });
+    const session = startShell({ STILE_ADDR: dev.address });
     await session.prompt();
     expect(await session.line('users list')).toMatch(/No token[\s\S]*To log in/);
     session.type('authenticate password login_name=admin\r');
@@ -345,7 +309,7 @@ describe.skipIf(mustSkipWithout('script', 'sh'))('against stile dev', () => {
   });
 
   test('Ctrl-C at a question of a command ends the command alone', async () => {
-    const session = new Session({ STILE_ADDR: dev.address });
+    const session = startShell({ STILE_ADDR: dev.address });
     await session.prompt();
     session.type('authenticate password login_name=admin\r');
     await session.shows(/it will be hidden\): /);
@@ -355,7 +319,7 @@ describe.skipIf(mustSkipWithout('script', 'sh'))('against stile dev', () => {
   });
 
   test('connect runs its program in the foreground: the keys are the program’s until it ends', async () => {
-    const session = new Session({ STILE_ADDR: dev.address, STILE_TOKEN: dev.adminToken });
+    const session = startShell({ STILE_ADDR: dev.address, STILE_TOKEN: dev.adminToken });
     await session.prompt();
     session.type(`connect ttcp_1234567890 -exec sh -- -c 'echo ready; read answer; echo "it was $answer"'\r`);
     await session.shows(/ready\r\n/);
@@ -366,7 +330,7 @@ describe.skipIf(mustSkipWithout('script', 'sh'))('against stile dev', () => {
   });
 
   test('Ctrl-C at a connect that listens ends its session, and the shell goes on', async () => {
-    const session = new Session({ STILE_ADDR: dev.address, STILE_TOKEN: dev.adminToken });
+    const session = startShell({ STILE_ADDR: dev.address, STILE_TOKEN: dev.adminToken });
     await session.prompt();
     session.type('connect ttcp_1234567890\r');
     const shown = await session.shows(/Session ID: +(s_\w+)/);
