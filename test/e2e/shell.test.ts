@@ -263,6 +263,15 @@ describe.skipIf(mustSkipWithout('script', 'stty'))('at a terminal', () => {
     await second.shows(/users list/);
   });
 
+  test.each([
+    ['https://stile.example.com/v1/', 'stile.example.com:443'],
+    ['http://[::1]:9200', '[::1]:9200'],
+  ])('the prompt of %s names host and port', async (address, shown) => {
+    const session = startShell({ STILE_ADDR: address });
+    await session.prompt();
+    expect(session.screen.stdout).toContain(`[${shown}]> `);
+  });
+
   test('without a place for the history the shell says so and works', async () => {
     const session = startShell({ HOME: '/dev/null', STILE_ADDR: stub.address, STILE_TOKEN: token });
     expect(await session.prompt()).toContain('The history is not kept: cannot use /dev/null/.local/state');

@@ -38,7 +38,7 @@ export class ShellSession {
 
   /** The prompt of a place; what came before it. */
   prompt(place = ''): Promise<string> {
-    return this.shows(new RegExp(`\\[[^\\]]*:\\d+\\]${place}> `));
+    return this.shows(new RegExp(`\\[\\S*:\\d+\\]${place}> `));
   }
 
   /** Types a line and waits for the next prompt; what was shown between. */

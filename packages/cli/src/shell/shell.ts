@@ -231,9 +231,7 @@ export class Shell {
   }
 
   get #prompt(): string {
-    const address = controllerAddress(this.#context);
-    const where = URL.canParse(address) && !address.startsWith('unix:') ? new URL(address).host : address;
-    return `[${printable(where)}]${this.#place.join(' ')}> `;
+    return `[${printable(hostPortOf(controllerAddress(this.#context)))}]${this.#place.join(' ')}> `;
   }
 
   /** For completion: without a word to anyone, whatever goes wrong. */
@@ -246,6 +244,13 @@ export class Shell {
       return 0;
     });
   }
+}
+
+/** `host:port` of an address, also where the port is that of the protocol; a socket as it is. */
+function hostPortOf(address: string): string {
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (url === undefined || url.host === '' || url.protocol === 'unix:') return address;
+  return `${url.hostname}:${url.port || (url.protocol === 'https:' ? '443' : '80')}`;
 }
 
 /** The words that only the shell has. */

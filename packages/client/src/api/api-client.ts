@@ -220,11 +220,14 @@ export class ApiClient {
     const delayMs = seconds === undefined ? retryDelayMs * (1 + random / 2) : seconds * 1000;
     if (signal?.aborted === true) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, delayMs);
-      signal?.addEventListener('abort', () => {
+      const end = (): void => {
         clearTimeout(timer);
+        // The signal may outlive the call by far.
+        signal?.removeEventListener('abort', end);
         resolve();
-      });
+      };
+      const timer = setTimeout(end, delayMs);
+      signal?.addEventListener('abort', end);
     });
   }
 }
