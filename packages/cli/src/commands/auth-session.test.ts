@@ -6,8 +6,13 @@ import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { runCli } from '../../../../test/support/cli-run.ts';
 import { mustSkipWithout } from '../../../../test/support/required.ts';
-import { loginToken, signInAnswer, webToken } from '../../../../test/support/sign-in-answers.ts';
-import { StubApi, type SeenRequest, type StubAnswer } from '../../../../test/support/stub-api.ts';
+import {
+  loginToken,
+  signInAnswer,
+  signInAnswerBut,
+  webToken,
+} from '../../../../test/support/sign-in-answers.ts';
+import { StubApi, type StubAnswer } from '../../../../test/support/stub-api.ts';
 import { makeTempDir, type TempDir } from '../../../../test/support/temp-dir.ts';
 
 let stub: StubApi;
@@ -27,10 +32,7 @@ function run(words: readonly string[], variables: Readonly<Record<string, string
 }
 
 function answerBut(special: Readonly<Record<string, StubAnswer>>): void {
-  stub.answerWith((request: SeenRequest) => {
-    const [path = ''] = request.url.split('?');
-    return special[`${request.method} ${path}`] ?? signInAnswer(request);
-  });
+  stub.answerWith(signInAnswerBut(special));
 }
 
 const cookie = '__Host-stile-session=at_9cPq2LxT7e_s1web; Path=/; HttpOnly; Secure; SameSite=Strict';

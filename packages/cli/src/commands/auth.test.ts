@@ -4,8 +4,14 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { runCliAtTerminal } from '../../../../test/support/cli-terminal.ts';
 import { runCli } from '../../../../test/support/cli-run.ts';
-import { apiToken, loginToken, signInAnswer, webToken } from '../../../../test/support/sign-in-answers.ts';
-import { StubApi, type SeenRequest, type StubAnswer } from '../../../../test/support/stub-api.ts';
+import {
+  apiToken,
+  loginToken,
+  signInAnswer,
+  signInAnswerBut,
+  webToken,
+} from '../../../../test/support/sign-in-answers.ts';
+import { StubApi, type StubAnswer } from '../../../../test/support/stub-api.ts';
 import { makeTempDir, type TempDir } from '../../../../test/support/temp-dir.ts';
 import { Environment } from '../arguments/environment.ts';
 import { FileTokenStore } from '../tokens/file-token-store.ts';
@@ -35,10 +41,7 @@ function run(words: readonly string[], variables: Readonly<Record<string, string
 }
 
 function answerBut(special: Readonly<Record<string, StubAnswer>>): void {
-  stub.answerWith((request: SeenRequest) => {
-    const [path = ''] = request.url.split('?');
-    return special[`${request.method} ${path}`] ?? signInAnswer(request);
-  });
+  stub.answerWith(signInAnswerBut(special));
 }
 
 function lastBody(): unknown {

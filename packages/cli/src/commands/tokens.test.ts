@@ -1,8 +1,8 @@
 /** `stile tokens`: what is sent, what reaches stdout and stderr, exit codes, and what a hostile answer cannot do (tokens.md §3.2). */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { runCli } from '../../../../test/support/cli-run.ts';
-import { apiToken, signInAnswer } from '../../../../test/support/sign-in-answers.ts';
-import { StubApi, type SeenRequest, type StubAnswer } from '../../../../test/support/stub-api.ts';
+import { apiToken, signInAnswer, signInAnswerBut } from '../../../../test/support/sign-in-answers.ts';
+import { StubApi, type StubAnswer } from '../../../../test/support/stub-api.ts';
 
 let stub: StubApi;
 
@@ -15,12 +15,8 @@ function run(words: readonly string[], variables: Readonly<Record<string, string
   return runCli(words, { STILE_ADDR: stub.address, STILE_TOKEN: 'at_1234567890_s1xxxx', ...variables });
 }
 
-/** Answers the routes of `special`, by method and path, as it says, and all others as ever. */
 function answerBut(special: Readonly<Record<string, StubAnswer>>): void {
-  stub.answerWith((request: SeenRequest) => {
-    const [path = ''] = request.url.split('?');
-    return special[`${request.method} ${path}`] ?? signInAnswer(request);
-  });
+  stub.answerWith(signInAnswerBut(special));
 }
 
 function bodies(): unknown[] {
@@ -74,6 +70,13 @@ describe('creating', () => {
       expect(stub.requests).toEqual([]);
     },
   );
+
+  test('an answer without a token is an error, not an empty line for a script', async () => {
+    answerBut({ 'POST /v1/auth-tokens': { status: 200, body: apiToken } });
+    const done = await run(['tokens', 'create']);
+    expect(done).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(done.stderr).toContain('without the token');
+  });
 
   test('a word that is no flag is refused', async () => {
     const done = await run(['tokens', 'create', 'deploy']);

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { runCli } from '../../../../test/support/cli-run.ts';
 import { runCliAtTerminal, type Typed } from '../../../../test/support/cli-terminal.ts';
-import { signInAnswer } from '../../../../test/support/sign-in-answers.ts';
+import { signInAnswer, signInAnswerBut } from '../../../../test/support/sign-in-answers.ts';
 import { StubApi, type SeenRequest, type StubAnswer } from '../../../../test/support/stub-api.ts';
 
 let stub: StubApi;
@@ -24,10 +24,7 @@ function atTerminal(words: readonly string[], answers: readonly Typed[]) {
 }
 
 function answerBut(special: Readonly<Record<string, StubAnswer>>): void {
-  stub.answerWith((request: SeenRequest) => {
-    const [path = ''] = request.url.split('?');
-    return special[`${request.method} ${path}`] ?? signInAnswer(request);
-  });
+  stub.answerWith(signInAnswerBut(special));
 }
 
 /** The verbs that were called about the user, with their bodies. */
