@@ -36,7 +36,13 @@ const secrets: Readonly<Record<string, string>> = {
 const home = mkdtempSync(join(tmpdir(), 'stile-golden-'));
 process.once('exit', () => rmSync(home, { recursive: true, force: true }));
 
-const variables = { ...secrets, STILE_TOKEN: 'at_1234567890_s1xxxx', TZ: 'UTC' };
+/** Variables that examples run with: what they read, a token, and a place of its own for logins. */
+export const exampleVariables: Readonly<Record<string, string>> = {
+  ...secrets,
+  STILE_TOKEN: 'at_1234567890_s1xxxx',
+  TZ: 'UTC',
+  XDG_CONFIG_HOME: home,
+};
 
 /** One group of commands with one file. */
 export interface GoldenGroup {
@@ -53,7 +59,7 @@ export function exampleWords(command: Command): string[] {
 
 /** Runs a command line against a stub, whose address is written `http://stub`. */
 export async function runAtStub(stub: StubApi, words: readonly string[]): Promise<CliResult> {
-  const done = await runCli(words, { ...variables, XDG_CONFIG_HOME: home, STILE_ADDR: stub.address });
+  const done = await runCli(words, { ...exampleVariables, STILE_ADDR: stub.address });
   const hide = (text: string): string => text.replaceAll(stub.address, 'http://stub');
   return { ...done, stdout: hide(done.stdout), stderr: hide(done.stderr) };
 }

@@ -217,6 +217,17 @@ const exchanged: Json = {
   token: 'at_Zk41mQ8s0B_s1login',
 };
 
+/** Answers the routes of `special`, by method and path as `GET /v1/users`, as it says, and all others as ever. */
+export function signInAnswerBut(
+  special: Readonly<Record<string, StubAnswer>>,
+): (request: SeenRequest) => StubAnswer {
+  return (request) => {
+    const [path = ''] = request.url.split('?');
+    const route = `${request.method} ${path}`;
+    return (Object.hasOwn(special, route) ? special[route] : undefined) ?? signInAnswer(request);
+  };
+}
+
 /** The answer to a request. */
 export function signInAnswer(request: SeenRequest): StubAnswer {
   const url = new URL(request.url, 'http://stub');

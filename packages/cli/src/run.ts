@@ -196,7 +196,7 @@ export async function run(options: RunOptions): Promise<number> {
   if (completionLine !== undefined) {
     const { complete } = await import('./terminal/completion.ts');
     const point = Number(environment.raw('COMP_POINT') ?? completionLine.length);
-    const candidates = await complete(commandTable, completionLine.slice(0, point));
+    const candidates = await complete(commandTable, completionLine.slice(0, point), options.words[1]);
     if (candidates.length > 0) streams.stdout.write(`${candidates.join('\n')}\n`);
     return 0;
   }

@@ -1,5 +1,6 @@
 /** `stile auth-session login|logout|list`: web sessions that an administrator opens, ends and lists (tokens.md §3.1). */
 import type { ApiClient } from '@stile/client/api';
+import { StileError } from '@stile/protocol/errors';
 import { apiOptions } from '../arguments/standard-flags.ts';
 import type { Command, CommandContext, Flag, Operands } from '../command.ts';
 import { asJson } from '../resources/table-view.ts';
@@ -38,6 +39,7 @@ async function login(context: CommandContext): Promise<number> {
     const { id, loginName } = await findWholeUser(context, client, operands[0] ?? '');
     const { status, body } = await client.signIns.mint({ type: 'web', user_id: id, lifetime });
     const token = readToken(body);
+    if (token.cookie === '') throw new StileError('internal', 'the controller answered without a cookie');
     await fillJar(context, client, token);
     const username = loginName || id;
     if (output.isJson) {

@@ -1,4 +1,5 @@
 /** Flags and steps that every command has that mints a token: restrictions, lifetimes, and what is said on stderr (tokens.md §2.1, §3.2). */
+import { StileError } from '@stile/protocol/errors';
 import type { CommandContext, Flag } from '../command.ts';
 import { printable } from '../terminal/layout.ts';
 import { secondTime } from '../terminal/styled-table.ts';
@@ -50,8 +51,9 @@ export function announce({ output }: CommandContext, token: TokenView): void {
   output.warn(printable(`Auth token ${token.id}${name}${end}. It is shown this once.`));
 }
 
-/** Prints a new token alone on stdout, and on stderr what it is; the answer in JSON. */
+/** Prints a new token alone on stdout, and on stderr what it is; the answer in JSON. @throws {StileError} internal without a token */
 export function showNewToken(context: CommandContext, status: number, token: TokenView): number {
+  if (token.token === '') throw new StileError('internal', 'the controller answered without the token');
   if (context.output.isJson) {
     context.output.printJson({ status_code: status, item: token.json });
     return 0;

@@ -139,6 +139,7 @@ export async function whoAmI(client: ApiClient): Promise<Caller> {
   const { status, body } = await client.signIns.me();
   const json = asJson(body);
   const [user, account, authToken] = [json['user'], json['account'], json['auth_token']].map(asJson);
+  if (person(user).id === '') throw new StileError('internal', 'the controller did not say who you are');
   return {
     ...person(user),
     accountId: text(account?.['id']) || person(user).accountId,

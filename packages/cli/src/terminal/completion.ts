@@ -60,14 +60,26 @@ function assignments(command: Command): string[] {
 /** Names of the flags of a command's own, for `key=`; those that all commands have are offered with a dash. */
 export function assignableFlags(command: Command): string[] {
   const own = command.groups.at(-1)?.flags ?? [];
-  return own.filter((flag) => flag.hidden !== true).map((flag) => flag.name);
+  return own.filter((flag) => flag.hidden !== true && flag.isWord !== true).map((flag) => flag.name);
 }
 
 /**
  * Candidates for the word at the end of `line` (cut at the cursor).
  * @param rows the command table; only the module of the first word is loaded
+ * @param shellWord the word as the shell sees it: bash takes what stands behind `=` for a word of its own
  */
-export async function complete(rows: readonly CommandRow[], line: string): Promise<string[]> {
+export async function complete(
+  rows: readonly CommandRow[],
+  line: string,
+  shellWord?: string,
+): Promise<string[]> {
+  const found = await candidates(rows, line);
+  const [, key] = /(?:^|\s)([^\s=]+=)\S*$/.exec(line) ?? [];
+  const isCut = key !== undefined && shellWord !== undefined && !shellWord.startsWith(key);
+  return isCut ? found.map((each) => (each.startsWith(key) ? each.slice(key.length) : each)) : found;
+}
+
+async function candidates(rows: readonly CommandRow[], line: string): Promise<string[]> {
   const { before, current } = words(line);
   const [first] = before;
   if (first === undefined) {

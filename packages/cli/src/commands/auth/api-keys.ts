@@ -5,6 +5,7 @@ import { scopesOfAllowlist, allowlistOfScopes } from '../../sign-ins/key-allowli
 import { given, givenText, restrictionFlags, showNewToken } from '../../sign-ins/minting.ts';
 import { loginNames, whoAmI } from '../../sign-ins/people.ts';
 import { checkScopes } from '../../sign-ins/scope-check.ts';
+import { propertiesOf } from '../../sign-ins/property-words.ts';
 import { signInAttempt, usage } from '../../sign-ins/sign-in-attempt.ts';
 import { givenTokenId } from '../../sign-ins/token-choice.ts';
 import { readToken, restriction, type TokenView } from '../../sign-ins/token-view.ts';
@@ -27,15 +28,6 @@ const properties: Readonly<
 
 const propertyNames = Object.keys(properties);
 
-/** The properties that the words name, or all. @throws {StileError} invalidFlag for an unknown one */
-function chosenProperties(words: readonly string[]): readonly string[] {
-  const names = words.map((word) => word.replaceAll('-', '_'));
-  const unknown = names.find((name) => !Object.hasOwn(properties, name));
-  if (unknown !== undefined)
-    throw usage(`there is no property ${JSON.stringify(unknown)}: API keys have ${propertyNames.join(', ')}`);
-  return names.length === 0 ? propertyNames : [...new Set(names)];
-}
-
 function keyTable(keys: readonly TokenView[], chosen: readonly string[]): string {
   const rows = keys.map((key) => chosen.map((name) => properties[name]?.[0](key) ?? ''));
   return styledTable('box', { header: chosen, rows }).join('\n');
@@ -54,7 +46,7 @@ function keyJson(key: TokenView, chosen: readonly string[], names: ReadonlyMap<s
 
 async function query(context: CommandContext): Promise<number> {
   const { output } = context;
-  const chosen = chosenProperties(context.operands);
+  const chosen = propertiesOf(context.operands, propertyNames, 'API keys');
   return signInAttempt(context, { verb: 'list', noun: 'API keys' }, async ({ client }) => {
     const { id, loginName } = await whoAmI(client);
     const { status, body } = await client

@@ -4,6 +4,7 @@ import type { Command, CommandContext, Flag } from '../../command.ts';
 import { asJson } from '../../resources/table-view.ts';
 import { loginNames } from '../../sign-ins/people.ts';
 import { endedText, warnUnconfirmed } from '../../sign-ins/revocation.ts';
+import { propertiesOf } from '../../sign-ins/property-words.ts';
 import { signInAttempt, usage } from '../../sign-ins/sign-in-attempt.ts';
 import { givenTokenId } from '../../sign-ins/token-choice.ts';
 import { credentialsOf, readToken, type TokenView } from '../../sign-ins/token-view.ts';
@@ -43,18 +44,9 @@ function cell(value: unknown): string {
   return typeof value === 'string' || typeof value === 'boolean' ? String(value) : '<dict>';
 }
 
-/** The properties that the words name, or all. @throws {StileError} invalidFlag for an unknown one */
-function chosenProperties(words: readonly string[]): readonly string[] {
-  const names = words.map((word) => word.replaceAll('-', '_'));
-  const unknown = names.find((name) => !Object.hasOwn(properties, name));
-  if (unknown !== undefined)
-    throw usage(`there is no property ${JSON.stringify(unknown)}: sessions have ${propertyNames.join(', ')}`);
-  return names.length === 0 ? propertyNames : [...new Set(names)];
-}
-
 async function sessions(context: CommandContext): Promise<number> {
   const { flags, output, operands } = context;
-  const chosen = chosenProperties(operands);
+  const chosen = propertiesOf(operands, propertyNames, 'sessions');
   return signInAttempt(context, { verb: 'list', noun: 'auth tokens' }, async ({ client, token: own }) => {
     const { status, body } = await client.collection('auth-tokens').list({
       scope_id: 'global',
