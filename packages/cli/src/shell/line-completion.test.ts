@@ -78,11 +78,7 @@ describe('from the command table', () => {
     ['auth', 'two_factor con', ['config ']],
     ['auth', 'generate-token match', ['match_origin=']],
     ['auth', 'generate-token match_origin=f', ['false ']],
-    [
-      'auth',
-      'sessions origin cre',
-      ['created_at', 'created_at=', 'credentials', 'credentials=', 'credentials_data'],
-    ],
+    ['auth', 'sessions origin cre', ['created_at', 'credentials', 'credentials_data']],
     ['tokens', '../token cr', ['create ']],
   ])('at %j, %j: %j', async (place, line, expected) => {
     expect(await offered(place, line)).toEqual(expected);
