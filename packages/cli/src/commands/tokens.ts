@@ -76,12 +76,7 @@ interface Owners {
 
 async function ownersOf(context: CommandContext, client: ApiClient): Promise<Owners> {
   if (context.flags.bool('all')) {
-    const names = (tokens: readonly TokenView[]): Promise<ReadonlyMap<string, string>> =>
-      loginNames(
-        client,
-        tokens.map((token) => token.userId),
-      );
-    return { userId: undefined, names };
+    return { userId: undefined, names: (tokens) => loginNames(client, tokens) };
   }
   const { id, loginName } = await chosenUser(context, client);
   return { userId: id, names: () => Promise.resolve(new Map([[id, loginName]])) };
@@ -136,10 +131,7 @@ async function view(context: CommandContext): Promise<number> {
   const { output, operands } = context;
   return signInAttempt(context, { verb: 'read', noun }, async ({ client }) => {
     const token = await tokenOf(context, client, operands[0] ?? '');
-    const names = await loginNames(
-      client,
-      [token.userId, token.createdBy].filter((id) => id !== ''),
-    );
+    const names = await loginNames(client, [token], [token.createdBy]);
     const owner = ownerOf(names, token.userId);
     if (output.isJson) {
       output.printJson({ status_code: 200, item: { ...token.json, login_name: owner } });

@@ -81,7 +81,7 @@ async function getInstance(context: CommandContext): Promise<number> {
   return signInAttempt(context, { verb: 'read', noun }, async ({ client }) => {
     const { status, key } = await readKey(client, id);
     if (context.output.isJson) {
-      const names = await loginNames(client, [key.userId]);
+      const names = await loginNames(client, [key]);
       context.output.printJson({ status_code: status, item: keyJson(key, propertyNames, names) });
     } else context.output.print(keyTable([key], propertyNames));
     return 0;
