@@ -125,6 +125,12 @@ export async function loginNames(
   return new Map([...asked, ...known]);
 }
 
+/** A token as the server shows it, with the login name of its owner where that is known. */
+export function withLoginName(token: TokenView, names: ReadonlyMap<string, string>): object {
+  const loginName = names.get(token.userId) ?? '';
+  return loginName === '' ? token.json : { ...token.json, login_name: loginName };
+}
+
 async function askedNames(
   client: ApiClient,
   ids: ReadonlySet<string>,
