@@ -211,14 +211,8 @@ describe('row C5: the list', () => {
   });
 
   test('case 65: a login name that steers terminals is written out', async () => {
-    const items = [{ id: 'u_1234567890', login_name: '\u001b[2J\u202Eroot' }];
-    answerBut({
-      'GET /v1/auth-tokens': {
-        status: 200,
-        body: { items: [loginToken, webToken], response_type: 'complete' },
-      },
-      'GET /v1/users': { status: 200, body: { items, response_type: 'complete' } },
-    });
+    const items = [{ ...loginToken, login_name: '\u001b[2J\u202Eroot' }, webToken];
+    answerBut({ 'GET /v1/auth-tokens': { status: 200, body: { items, response_type: 'complete' } } });
     const { stdout } = await run(['auth-session', 'list']);
     expect(stdout).toContain('\\u001b[2J\\u202eroot');
   });

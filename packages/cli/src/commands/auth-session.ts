@@ -171,10 +171,7 @@ async function list(context: CommandContext): Promise<number> {
     const only = name === '' ? undefined : (await findUser(context, client, name)).id;
     const types = flags.bool('all') ? 'login,web,api,one-time' : 'login,web';
     const sessions = await sessionsOf(client, types, only);
-    const names = await loginNames(
-      client,
-      sessions.tokens.map((token) => token.userId),
-    );
+    const names = await loginNames(client, sessions.tokens);
     return showSessions(context, { ...sessions, names }, listColumns);
   });
 }

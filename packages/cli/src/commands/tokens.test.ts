@@ -149,8 +149,14 @@ describe('listing', () => {
   });
 
   test('owners whose names may not be read are shown by id', async () => {
-    answerBut({ 'GET /v1/users/u_1234567890': { status: 403, body: {} } });
-    expect((await run(['tokens', 'list', '-a'])).stdout).toContain('u_1234567890');
+    const items = [{ ...apiToken, login_name: undefined }];
+    answerBut({ 'GET /v1/auth-tokens': { status: 200, body: { items, response_type: 'complete' } } });
+    expect((await run(['tokens', 'list', '-a'])).stdout).toMatch(/ admin\n$/);
+    answerBut({
+      'GET /v1/auth-tokens': { status: 200, body: { items, response_type: 'complete' } },
+      'GET /v1/users/u_1234567890': { status: 403, body: {} },
+    });
+    expect((await run(['tokens', 'list', '-a'])).stdout).toMatch(/ u_1234567890\n$/);
   });
 
   test('none is said so, in JSON as null', async () => {

@@ -12,7 +12,14 @@ import {
   restrictionFlags,
   showNewToken,
 } from '../sign-ins/minting.ts';
-import { chosenUser, findUser, loginNames, loginScopeFlag, userFlag } from '../sign-ins/people.ts';
+import {
+  chosenUser,
+  findUser,
+  loginNames,
+  loginScopeFlag,
+  userFlag,
+  withLoginName,
+} from '../sign-ins/people.ts';
 import { sessionsEndedText, warnUnconfirmed } from '../sign-ins/revocation.ts';
 import { checkScopes } from '../sign-ins/scope-check.ts';
 import { signInAttempt } from '../sign-ins/sign-in-attempt.ts';
@@ -76,12 +83,7 @@ interface Owners {
 
 async function ownersOf(context: CommandContext, client: ApiClient): Promise<Owners> {
   if (context.flags.bool('all')) {
-    const names = (tokens: readonly TokenView[]): Promise<ReadonlyMap<string, string>> =>
-      loginNames(
-        client,
-        tokens.map((token) => token.userId),
-      );
-    return { userId: undefined, names };
+    return { userId: undefined, names: (tokens) => loginNames(client, tokens) };
   }
   const { id, loginName } = await chosenUser(context, client);
   return { userId: id, names: () => Promise.resolve(new Map([[id, loginName]])) };
@@ -108,7 +110,7 @@ async function list(context: CommandContext): Promise<number> {
     const tokens = body.map(readToken);
     const names = await owners.names(tokens);
     if (output.isJson) {
-      const items = tokens.map((token) => ({ ...token.json, login_name: ownerOf(names, token.userId) }));
+      const items = tokens.map((token) => withLoginName(token, names));
       output.printJson({ status_code: status, items: items.length === 0 ? null : items });
       return 0;
     }
@@ -136,13 +138,9 @@ async function view(context: CommandContext): Promise<number> {
   const { output, operands } = context;
   return signInAttempt(context, { verb: 'read', noun }, async ({ client }) => {
     const token = await tokenOf(context, client, operands[0] ?? '');
-    const names = await loginNames(
-      client,
-      [token.userId, token.createdBy].filter((id) => id !== ''),
-    );
-    const owner = ownerOf(names, token.userId);
+    const names = await loginNames(client, [token], [token.createdBy]);
     if (output.isJson) {
-      output.printJson({ status_code: 200, item: { ...token.json, login_name: owner } });
+      output.printJson({ status_code: 200, item: withLoginName(token, names) });
       return 0;
     }
     const header = ['id', 'name', 'status', 'owner', 'created by', 'origin', ...restrictionTitles];
@@ -150,7 +148,7 @@ async function view(context: CommandContext): Promise<number> {
       token.id,
       token.name,
       token.status,
-      owner,
+      ownerOf(names, token.userId),
       ownerOf(names, token.createdBy),
       token.origin,
       ...restrictionCells(token),

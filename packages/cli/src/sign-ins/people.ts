@@ -4,6 +4,7 @@ import { StileError } from '@stile/protocol/errors';
 import type { CommandContext, Flag } from '../command.ts';
 import { asJson } from '../resources/table-view.ts';
 import { usage } from './sign-in-attempt.ts';
+import type { TokenView } from './token-view.ts';
 
 /** The scope in whose primary auth method login names are looked up. */
 export const loginScopeFlag: Flag = {
@@ -107,21 +108,42 @@ async function tolerated<T>(call: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** Login names by user id, as far as the caller may read them. */
+/**
+ * Login names by user id: of the owners of tokens as the tokens say, of those they do not say and of `more` as far as the caller may
+ * read the users.
+ */
 export async function loginNames(
   client: ApiClient,
-  userIds: Iterable<string>,
+  tokens: readonly TokenView[],
+  more: readonly string[] = [],
 ): Promise<ReadonlyMap<string, string>> {
-  const ids = new Set(userIds);
+  const known = new Map(
+    tokens.flatMap(({ userId, loginName }) => (loginName === '' ? [] : [[userId, loginName] as const])),
+  );
+  const ids = [...tokens.map(({ userId }) => userId), ...more];
+  const asked = await askedNames(client, new Set(ids.filter((id) => id !== '' && !known.has(id))));
+  return new Map([...asked, ...known]);
+}
+
+/** A token as the server shows it, with the login name of its owner where that is known. */
+export function withLoginName(token: TokenView, names: ReadonlyMap<string, string>): object {
+  const loginName = names.get(token.userId) ?? '';
+  return loginName === '' ? token.json : { ...token.json, login_name: loginName };
+}
+
+async function askedNames(
+  client: ApiClient,
+  ids: ReadonlySet<string>,
+): Promise<readonly (readonly [id: string, loginName: string])[]> {
   const [first] = ids;
-  if (first === undefined) return new Map();
+  if (first === undefined) return [];
   const users = client.collection('users');
   const found =
     ids.size === 1
       ? await tolerated(users.read(first).then(({ body }) => [body]))
       : await tolerated(users.list({ scope_id: 'global', recursive: true }).then(({ body }) => body));
   const people = (found ?? []).map(person).filter(({ loginName }) => loginName !== '');
-  return new Map(people.map(({ id, loginName }) => [id, loginName]));
+  return people.map(({ id, loginName }) => [id, loginName] as const);
 }
 
 /** What `users:me` says of the caller. */

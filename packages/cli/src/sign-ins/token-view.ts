@@ -8,6 +8,8 @@ export interface TokenView {
   readonly type: string;
   readonly name: string;
   readonly userId: string;
+  /** Of the user, at the primary auth method. */
+  readonly loginName: string;
   readonly authMethodId: string;
   readonly createdBy: string;
   readonly parentId: string;
@@ -45,6 +47,7 @@ export function readToken(value: unknown): TokenView {
     type: text(json['type']),
     name: text(json['name']),
     userId: text(json['user_id']),
+    loginName: text(json['login_name']),
     authMethodId: text(json['auth_method_id']),
     createdBy: text(json['created_by_user_id']),
     parentId: text(json['parent_auth_token_id']),

@@ -29,7 +29,7 @@ function callerRows(caller: Caller): (readonly [string, string])[] {
   const token = readToken(caller.authToken);
   return [
     ['user_id', caller.id],
-    ['login_name', caller.loginName || text(asJson(account['attributes'])['login_name'])],
+    ['login_name', caller.loginName || text(account['login_name'])],
     ['full_name', text(user['full_name'])],
     ['scope_id', text(user['scope_id'])],
     ['groups', namesOf(json['groups'])],

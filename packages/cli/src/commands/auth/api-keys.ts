@@ -3,7 +3,7 @@ import type { ApiClient } from '@stile/client/api';
 import type { Command, CommandContext, Flag } from '../../command.ts';
 import { scopesOfAllowlist, allowlistOfScopes } from '../../sign-ins/key-allowlist.ts';
 import { given, givenText, restrictionFlags, showNewToken } from '../../sign-ins/minting.ts';
-import { loginNames, whoAmI } from '../../sign-ins/people.ts';
+import { loginNames, whoAmI, withLoginName } from '../../sign-ins/people.ts';
 import { checkScopes } from '../../sign-ins/scope-check.ts';
 import { propertiesOf } from '../../sign-ins/property-words.ts';
 import { signInAttempt, usage } from '../../sign-ins/sign-in-attempt.ts';
@@ -36,11 +36,7 @@ function keyTable(keys: readonly TokenView[], chosen: readonly string[]): string
 /** A key in JSON: as `tokens list` has it, and its allowlist; or the properties that were named. */
 function keyJson(key: TokenView, chosen: readonly string[], names: ReadonlyMap<string, string>): object {
   if (chosen === propertyNames)
-    return {
-      ...key.json,
-      login_name: names.get(key.userId) ?? key.userId,
-      allowlist: allowlistOfScopes(key.tokenScopes),
-    };
+    return { ...withLoginName(key, names), allowlist: allowlistOfScopes(key.tokenScopes) };
   return Object.fromEntries(chosen.map((name) => [name, properties[name]?.[1](key)]));
 }
 
@@ -54,7 +50,7 @@ async function query(context: CommandContext): Promise<number> {
       .list({ scope_id: 'global', recursive: true, type: 'api', user_id: id });
     const keys = body.map(readToken);
     if (output.isJson) {
-      const names = new Map([[id, loginName || id]]);
+      const names = new Map([[id, loginName]]);
       const items = keys.map((key) => keyJson(key, chosen, names));
       output.printJson({ status_code: status, items: items.length === 0 ? null : items });
     } else output.print(keyTable(keys, chosen));
@@ -81,7 +77,7 @@ async function getInstance(context: CommandContext): Promise<number> {
   return signInAttempt(context, { verb: 'read', noun }, async ({ client }) => {
     const { status, key } = await readKey(client, id);
     if (context.output.isJson) {
-      const names = await loginNames(client, [key.userId]);
+      const names = await loginNames(client, [key]);
       context.output.printJson({ status_code: status, item: keyJson(key, propertyNames, names) });
     } else context.output.print(keyTable([key], propertyNames));
     return 0;

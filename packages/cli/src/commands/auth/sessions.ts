@@ -25,7 +25,7 @@ interface SessionFacts {
 const properties: Readonly<Record<string, (facts: SessionFacts) => unknown>> = {
   id: ({ token }) => token.id,
   current: ({ token, currentId }) => token.id === currentId,
-  internal: ({ token }) => token.origin.startsWith('unix:') || token.origin === 'internal',
+  internal: ({ token }) => token.origin.startsWith('unix:'),
   origin: ({ token }) => token.lastOrigin || token.origin,
   credentials: ({ token }) => credentialsOf(token),
   credentials_data: ({ token, names }) => ({
@@ -56,8 +56,7 @@ async function sessions(context: CommandContext): Promise<number> {
     });
     const tokens = body.map(readToken);
     const wantsNames = output.isJson && chosen.includes('credentials_data');
-    const userIds = wantsNames ? tokens.map((token) => token.userId) : [];
-    const names = await loginNames(client, userIds);
+    const names = wantsNames ? await loginNames(client, tokens) : new Map<string, string>();
     const currentId = own === undefined ? '' : tokenId(own);
     const rows = tokens.map((token) =>
       chosen.map((name) => [name, properties[name]?.({ token, currentId, names })] as const),
