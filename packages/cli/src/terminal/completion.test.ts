@@ -37,6 +37,10 @@ describe('candidates', () => {
     ['stile auth privilege q', ['query']],
     ['stile tokens create name', []],
     ['stile login t', ['token']],
+    [
+      'stile tokens create -scope target:r',
+      ['target:read', 'target:remove-credential-sources', 'target:remove-host-sources'],
+    ],
     ['stile targets read ttcp_1 ', []],
   ])('%j', async (line, expected) => {
     expect(await candidates(line)).toEqual(expected);
