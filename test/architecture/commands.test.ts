@@ -26,6 +26,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   logout: 'packages/cli/src/tokens/token-store.test.ts',
   read: 'packages/cli/src/run.test.ts',
   server: 'test/e2e/server.test.ts',
+  shell: 'packages/cli/src/shell/shell.test.ts',
   update: 'packages/cli/src/run.test.ts',
   version: 'test/e2e/recorded-cli.test.ts',
 };

@@ -80,6 +80,7 @@ export const commandTable: readonly CommandRow[] = [
   row('server', 'local', 'Start a controller, a worker, or both', () => import('./commands/server.ts')),
   resource('session-recordings'),
   resource('sessions'),
+  row('shell', 'local', 'Run commands in an interactive shell', () => import('./commands/shell.ts')),
   resource('storage-buckets'),
   resource('targets'),
   {

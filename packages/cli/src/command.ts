@@ -2,9 +2,10 @@
  * The command table: what one row is. `main.ts` looks up a row by its first word and loads the module behind it only then;
  * argument parsing, help, completion and the docs table all read the loaded rows (tokens.md §3.5).
  */
+import type { KeptConnections } from '@stile/client/api';
 import type { ResourceType } from '@stile/protocol/grant';
 import type { Environment } from './arguments/environment.ts';
-import type { FlagValues } from './arguments/flag-values.ts';
+import type { FlagValue, FlagValues } from './arguments/flag-values.ts';
 import type { CommandStreams } from './terminal/streams.ts';
 import type { Output } from './terminal/output.ts';
 
@@ -59,6 +60,36 @@ export interface FlagGroup {
   readonly flags: readonly Flag[];
 }
 
+/** What stands around a line of the shell (tokens.md §3.4); a command that is run by itself has none. */
+export interface ShellLine {
+  /** What the shell was started with: values for flags of these names that the line does not give. */
+  readonly inherited: ReadonlyMap<string, FlagValue>;
+  /** Gives up the calls of the command: Ctrl-C. */
+  readonly signal: AbortSignal;
+  /** Connections to the controller that stay from line to line. The shell closes them. */
+  readonly connections: KeptConnections;
+  /** Told that the controller knows no valid token of the caller (401). */
+  readonly onUnauthenticated: () => void;
+  /** Waits for the command no longer, with this exit code. Where there is no shell, the process ends. */
+  readonly abandon: (exitCode: number) => void;
+}
+
+/** How a command line is run from within the program. */
+export interface LineRun {
+  readonly words: readonly string[];
+  readonly streams: CommandStreams;
+  readonly isPrivateLine: boolean;
+  readonly line: ShellLine;
+}
+
+/** The whole program, for the shell, which is a second front of it. */
+export interface Program {
+  /** The command table. */
+  readonly rows: readonly CommandRow[];
+  /** Runs a command line as if it had been given to `stile`. @returns the exit code */
+  readonly run: (line: LineRun) => Promise<number>;
+}
+
 /** What a command gets to work with; nothing of the parser. */
 export interface CommandContext {
   readonly command: Command;
@@ -74,6 +105,9 @@ export interface CommandContext {
   readonly streams: CommandStreams;
   /** Whether a secret may stand in the words themselves: they come from the shell of this program, not from a process list. */
   readonly isPrivateLine: boolean;
+  /** Set for a line of the shell. */
+  readonly line: ShellLine | undefined;
+  readonly program: Program;
 }
 
 /** Why the flags of a command do not go together. */
@@ -106,6 +140,8 @@ export interface Command {
   readonly assignments?: true;
   /** What comes after `--` is handed to the command. */
   readonly passthrough?: boolean;
+  /** Runs until it is stopped and has the process for itself: not in the shell. */
+  readonly ownsProcess?: true;
   /** The command's own rules on its flags; runs before leftover words are refused. A failure is exit 3. */
   readonly check?: (context: CommandContext) => CheckFailure | undefined;
   /**

@@ -5,7 +5,7 @@
 import { StileError } from '@stile/protocol/errors';
 import { Environment, type Variables } from './arguments/environment.ts';
 import { expandShortcut } from './arguments/shortcuts.ts';
-import type { CheckFailure, Command, CommandContext, CommandRow } from './command.ts';
+import type { CheckFailure, Command, CommandContext, CommandRow, Program, ShellLine } from './command.ts';
 import { findRow, groupPath, resolveCommand, underRow } from './command-path.ts';
 import type { CommandStreams } from './terminal/streams.ts';
 import { commandTable } from './command-table.ts';
@@ -19,6 +19,8 @@ export interface RunOptions {
   readonly streams: CommandStreams;
   /** Set by the shell of this program: what is typed there stands in no process list, so that words may hold a secret. */
   readonly isPrivateLine?: boolean;
+  /** Set by the shell of this program. */
+  readonly line?: ShellLine;
 }
 
 /** Exit code of an unknown command (cli.md §1.8). */
@@ -33,15 +35,16 @@ interface Preview {
   readonly wantsCurl: boolean;
 }
 
-function preview(words: readonly string[], environment: Environment): Preview {
+function preview({ words, line }: RunOptions, environment: Environment): Preview {
   const end = words.indexOf('--');
-  const takesAssignments = findRow(commandTable, words[0])?.takesAssignments === true;
+  const takesAssignments = line !== undefined || findRow(commandTable, words[0])?.takesAssignments === true;
   const own = (end < 0 ? words : words.slice(0, end)).map((word) =>
     takesAssignments && /^(?:format|output[-_]curl[-_]string)=/.test(word)
       ? `-${word.replaceAll('_', '-')}`
       : word,
   );
-  let format = environment.get('CLI_FORMAT') ?? 'table';
+  const inherited = line?.inherited.get('format')?.value;
+  let format = typeof inherited === 'string' ? inherited : (environment.get('CLI_FORMAT') ?? 'table');
   for (const [index, word] of own.entries()) {
     const [, attached] = /^--?format(?:=(.*))?$/s.exec(word) ?? [];
     if (attached !== undefined) format = attached;
@@ -93,11 +96,12 @@ async function runCommand(
   options: RunOptions & { output: Output },
 ): Promise<number> {
   const environment = new Environment(options.variables);
-  const { output, streams } = options;
+  const { output, streams, line } = options;
   const { parseArguments } = await import('./arguments/argv.ts');
-  const { leftover, ...parsed } = await parseArguments(command, words, environment);
+  const { leftover, ...parsed } = await parseArguments(command, words, environment, line?.inherited);
   const isPrivateLine = options.isPrivateLine === true;
-  const context = { command, environment, output, streams, isPrivateLine, ...parsed };
+  const program: Program = { rows: commandTable, run: (next) => run({ ...options, ...next }) };
+  const context = { command, environment, output, streams, isPrivateLine, line, program, ...parsed };
   const failure = command.check?.(context) ?? missingOperand(context);
   if (failure !== undefined) {
     if (failure.plain === true) output.plainError(failure.message);
@@ -112,6 +116,12 @@ async function runCommand(
   return command.run(context);
 }
 
+/** `stile auth ls`: what a namespace holds, where it has no command of that name itself. */
+function isListing(words: readonly string[], group: readonly string[]): boolean {
+  const rest = words.slice(group.length + 1);
+  return group.length > 0 && words[group.length] === 'ls' && (rest[0] ?? '-').startsWith('-');
+}
+
 /** Help or a run for the words of a known row. */
 async function dispatch(
   row: CommandRow,
@@ -122,8 +132,13 @@ async function dispatch(
   const found = resolveCommand(commands, words);
   const { streams, wantsHelp } = options;
   if (found !== undefined && !wantsHelp) return runCommand(found.command, words.slice(found.length), options);
-  const { commandHelp, groupHelp } = await import('./terminal/help.ts');
   const group = groupPath(commands, words);
+  if (!wantsHelp && isListing(words, group)) {
+    const { entriesOf, printEntries } = await import('./shell/listing.ts');
+    printEntries(options.output, entriesOf(commands, group));
+    return 0;
+  }
+  const { commandHelp, groupHelp } = await import('./terminal/help.ts');
   const text =
     found === undefined
       ? groupHelp(group.join(' ') || row.name, row, commands)
@@ -131,6 +146,33 @@ async function dispatch(
   streams.stderr.write(`${text}\n`);
   if (!wantsHelp && words.length > group.length) sayUnknown(streams, words.slice(0, group.length + 1));
   return wantsHelp ? 0 : 1;
+}
+
+/** `stile`, `stile -h`, `stile ls`, and words that no row answers to. */
+async function runWithoutRow(
+  words: readonly string[],
+  { output, streams, wantsHelp }: { output: Output; streams: CommandStreams; wantsHelp: boolean },
+): Promise<number> {
+  const [first, next = '-'] = words;
+  if (first === 'ls' && !wantsHelp && next.startsWith('-')) {
+    const { printEntries, rootEntries } = await import('./shell/listing.ts');
+    const modules = await Promise.all(commandTable.map((each) => each.load()));
+    printEntries(
+      output,
+      rootEntries(
+        commandTable,
+        modules.flatMap((module) => module.commands),
+      ),
+    );
+    return 0;
+  }
+  if (first?.startsWith('-') === true && !helpWords.has(first)) {
+    streams.stderr.write('Flags come after the command, as in: stile targets list -recursive\n');
+    return 1;
+  }
+  await showRootHelp(streams);
+  if (!wantsHelp) sayUnknown(streams, words.slice(0, 1));
+  return wantsHelp ? 0 : unknownCommand;
 }
 
 /** A thrown error as the user sees it, and its exit code. */
@@ -158,23 +200,15 @@ export async function run(options: RunOptions): Promise<number> {
     if (candidates.length > 0) streams.stdout.write(`${candidates.join('\n')}\n`);
     return 0;
   }
-  const { format, wantsHelp, wantsCurl } = preview(options.words, environment);
+  const { format, wantsHelp, wantsCurl } = preview(options, environment);
   if (format !== 'table' && format !== 'json') {
     streams.stderr.write(`Invalid output format: ${JSON.stringify(format).slice(1, -1)}\n`);
     return 1;
   }
   const words = rewrite(options.words);
   const row = findRow(commandTable, words[0]);
-  if (row === undefined) {
-    if (words[0]?.startsWith('-') === true && !helpWords.has(words[0])) {
-      streams.stderr.write('Flags come after the command, as in: stile targets list -recursive\n');
-      return 1;
-    }
-    await showRootHelp(streams);
-    if (!wantsHelp) sayUnknown(streams, words.slice(0, 1));
-    return wantsHelp ? 0 : unknownCommand;
-  }
   const output = new Output(format satisfies OutputFormat, streams, { environment, quiet: wantsCurl });
+  if (row === undefined) return runWithoutRow(words, { output, streams, wantsHelp });
   let exitCode: number;
   try {
     exitCode = await dispatch(row, underRow(row, words), { ...options, output, wantsHelp });

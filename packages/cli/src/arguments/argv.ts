@@ -245,12 +245,14 @@ function splitPassthrough(
 
 /**
  * Reads the words after the command's path.
+ * @param inherited values of the shell that the line is typed in, between those of the line and of the environment
  * @throws {StileError} invalidFlag with the text Go's `flag` package has for it (cli.md §1.1)
  */
 export async function parseArguments(
   command: Command,
   words: readonly string[],
   environment: Environment,
+  inherited: ReadonlyMap<string, FlagValue> = new Map(),
 ): Promise<ParsedArguments> {
   const [own, passthrough] = splitPassthrough(command, words);
   const [first] = own;
@@ -265,7 +267,7 @@ export async function parseArguments(
     const raw = given.get(flag.name);
     const value =
       raw === undefined
-        ? (fromEnvironment(flag, environment) ?? defaultOf(flag))
+        ? (inherited.get(flag.name) ?? fromEnvironment(flag, environment) ?? defaultOf(flag))
         : fromCommandLine(flag, raw);
     if (value !== undefined) values.set(flag.name, value);
   }

@@ -14,6 +14,7 @@ import { primaryAuthMethod } from '../tokens/primary-auth-method.ts';
 const scopeFlag: Flag = {
   name: 'scope-id',
   type: 'string',
+  completesFrom: 'scope',
   env: 'SCOPE_ID',
   default: 'global',
   help: 'Scope whose primary auth method is used.',

@@ -247,6 +247,7 @@ function listActionCommand(
 const actionScopeFlag: Flag = {
   name: 'scope-id',
   type: 'string',
+  completesFrom: 'scope',
   env: 'SCOPE_ID',
   help: 'ID of the scope.',
 };

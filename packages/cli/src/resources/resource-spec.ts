@@ -47,6 +47,8 @@ export interface FieldFlag {
   readonly on?: 'create' | 'update';
   /** Goes into the query instead of the body. */
   readonly isQuery?: boolean;
+  /** The value may be the secret itself: it is kept in no history. Always so for kind `secret`. */
+  readonly isSecret?: boolean;
   /** Create cannot do without it, and the command line says so itself. */
   readonly isRequired?: boolean;
   /** Of a secret: what to ask at the terminal when the flag is missing; `twice` for new ones. */

@@ -15,7 +15,8 @@ function starting(candidates: Iterable<string>, start: string): string[] {
   return [...new Set(candidates)].filter((candidate) => candidate.startsWith(start)).toSorted();
 }
 
-function flagNamed(command: Command | undefined, word: string | undefined): Flag | undefined {
+/** The flag that a word with a dash names, as `-id`, `--scope_id`, `-n`. */
+export function flagNamed(command: Command | undefined, word: string | undefined): Flag | undefined {
   if (command === undefined || word === undefined || !/^--?[^-=]/.test(word)) return undefined;
   const name = word.replace(/^--?/, '');
   return command.groups
@@ -23,11 +24,15 @@ function flagNamed(command: Command | undefined, word: string | undefined): Flag
     .find((flag) => flag.name === name || flag.alias === name || flag.name === name.replaceAll('_', '-'));
 }
 
+/** Flags of a command that help and completion show. */
+export function shownFlags(command: Command): Flag[] {
+  return command.groups.flatMap((group) => group.flags).filter((flag) => flag.hidden !== true);
+}
+
 /** Flags of a command in the dash style that the user has begun. */
 function flagCandidates(command: Command, current: string): string[] {
   const dash = current.startsWith('--') ? '--' : '-';
-  const shown = command.groups.flatMap((group) => group.flags).filter((flag) => flag.hidden !== true);
-  return shown.map((flag) => `${dash}${flag.name}`);
+  return shownFlags(command).map((flag) => `${dash}${flag.name}`);
 }
 
 /** What may stand behind the path of a command: flags, `key=`, and plain words that are known. */
@@ -36,7 +41,7 @@ function argumentCandidates(
   { typed, current }: { typed: readonly string[]; current: string },
 ): string[] {
   if (current.startsWith('-')) return flagCandidates(command, current);
-  const flags = command.groups.flatMap((group) => group.flags).filter((flag) => flag.hidden !== true);
+  const flags = shownFlags(command);
   const [, key] = (command.assignments === true && /^([\w-]+)=/.exec(current)) || [];
   if (key !== undefined) {
     const values = flags.find((flag) => flag.name === key.replaceAll('_', '-'))?.completes ?? [];
@@ -45,14 +50,17 @@ function argumentCandidates(
   // A command with plain words and no more room for them, or without any, ends here.
   const words =
     typed.length - length < (command.operands?.max ?? 0) ? (command.operands?.completes ?? []) : [];
-  return [...words, ...(command.assignments === true ? assignable(command) : [])];
+  return [...words, ...(command.assignments === true ? assignments(command) : [])];
 }
 
-/** The flags of a command's own, as `key=`; those that all commands have are offered with a dash. */
-function assignable(command: Command): string[] {
+function assignments(command: Command): string[] {
+  return assignableFlags(command).map((name) => `${name.replaceAll('-', '_')}=`);
+}
+
+/** Names of the flags of a command's own, for `key=`; those that all commands have are offered with a dash. */
+export function assignableFlags(command: Command): string[] {
   const own = command.groups.at(-1)?.flags ?? [];
-  const assigned = own.filter((flag) => flag.hidden !== true && flag.isWord !== true);
-  return assigned.map((flag) => `${flag.name.replaceAll('-', '_')}=`);
+  return own.filter((flag) => flag.hidden !== true && flag.isWord !== true).map((flag) => flag.name);
 }
 
 /**
