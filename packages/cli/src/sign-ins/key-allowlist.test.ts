@@ -30,6 +30,7 @@ describe('an entry', () => {
     ['CALL', 'target'],
     ['CALL', '*'],
     ['CALL', '*.read'],
+    ['CALL', 'target.*'],
     ['CALL', 'target.fly'],
     ['GET', 'target.authorize-session'],
     ['*', 'target.read'],

@@ -36,7 +36,8 @@ function mapEntry(method: unknown, resource: unknown): Mapped {
   if (action === undefined) return { problem: `there is no method ${JSON.stringify(method)}` };
   if (type === '*' && action === '*') return { scope: '*' };
   const scope = `${type}:${action}`;
-  const isLegal = !(type === '*' && isCall) && 'value' in readTokenScopes([scope]);
+  // CALL is for one action of one type; anything else would be wider than its entry.
+  const isLegal = !(isCall && [type, action].includes('*')) && 'value' in readTokenScopes([scope]);
   return isLegal
     ? { scope }
     : {
