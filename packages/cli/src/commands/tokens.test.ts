@@ -115,12 +115,16 @@ describe('creating', () => {
     answerBut({
       'POST /v1/auth-tokens': {
         status: 400,
-        body: { kind: 'InvalidArgument', message: 'max_token_lifetime is 8760h.' },
+        body: {
+          kind: 'InvalidArgument',
+          message: 'Error in provided request.',
+          details: { request_fields: [{ name: 'time_to_live_seconds', description: 'At most 8760h.' }] },
+        },
       },
     });
     const done = await run(['tokens', 'create', '--lifetime', '2y']);
     expect(done).toMatchObject({ exitCode: 1, stdout: '' });
-    expect(done.stderr).toContain('8760h');
+    expect(done.stderr).toMatch(/Name: +-lifetime\n +Error: +At most 8760h\./);
   });
 });
 

@@ -23,6 +23,19 @@ export const restrictionFlags: readonly Flag[] = [
   },
 ];
 
+/** Flags of fields whose flag has another name. @param lifetime the flag that says how long the token lives */
+export function mintingFlags(lifetime: string): Readonly<Record<string, string>> {
+  return {
+    time_to_live_seconds: lifetime,
+    lifetime,
+    time_to_stale_seconds: 'idle',
+    token_scopes: 'scope',
+    allow_list: 'allow',
+    user_id: 'user',
+    attributes: 'attrs',
+  };
+}
+
 /** `-match-origin`. */
 export const matchOriginFlag: Flag = {
   name: 'match-origin',
