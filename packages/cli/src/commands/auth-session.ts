@@ -7,7 +7,14 @@ import { asJson } from '../resources/table-view.ts';
 import { writeCookieJar } from '../sign-ins/cookie-jar.ts';
 import { durationSeconds } from '../sign-ins/durations.ts';
 import { givenText, mintingFlags } from '../sign-ins/minting.ts';
-import { findUser, findWholeUser, loginNames, loginScopeFlag, userFlag } from '../sign-ins/people.ts';
+import {
+  findUser,
+  findWholeUser,
+  loginNames,
+  loginScopeFlag,
+  requireAllTokens,
+  userFlag,
+} from '../sign-ins/people.ts';
 import { warnUnconfirmed } from '../sign-ins/revocation.ts';
 import { signInAttempt } from '../sign-ins/sign-in-attempt.ts';
 import { readToken, type TokenView } from '../sign-ins/token-view.ts';
@@ -168,6 +175,7 @@ async function logout(context: CommandContext): Promise<number> {
 async function list(context: CommandContext): Promise<number> {
   const { flags } = context;
   return signInAttempt(context, { verb: 'list', noun: 'sessions' }, async ({ client }) => {
+    await requireAllTokens(client);
     const name = flags.text('user');
     const only = name === '' ? undefined : (await findUser(context, client, name)).id;
     const types = flags.bool('all') ? 'login,web,api,one-time' : 'login,web';
