@@ -6,6 +6,7 @@ import { StileError } from '@stile/protocol/errors';
 import {
   OpsListener,
   Shutdown,
+  machineFacts,
   silentLogger,
   systemClock,
   type Clock,
@@ -57,6 +58,7 @@ import { SessionReconciliation } from './session/session-reconciliation.ts';
 import { SessionRevocations } from './session/session-revocation.ts';
 import { SessionService } from './session/session-service.ts';
 import { SessionServing } from './session/session-serving.ts';
+import { SessionTraffic } from './session/traffic/session-traffic.ts';
 import { openDatabase, type Database } from './store/database.ts';
 import { listSince } from './store/deleted-resource-repository.ts';
 import { isInitialized, migrate, needsMigration } from './store/migrate.ts';
@@ -103,6 +105,8 @@ export interface ControllerEnvironment {
   readonly prepare?: (parts: ControllerParts) => Promise<void>;
   /** What `/health?worker_info=1` shows of a worker in this process. */
   readonly workerInfo?: () => WorkerProcessInfo;
+  /** As `Stile v0.1.0`: what the Cluster API tells of this controller. */
+  readonly releaseVersion?: string;
 }
 
 /** A running controller. */
@@ -123,6 +127,7 @@ interface Assembly {
   readonly reaper: SessionReaper;
   readonly revocations: SessionRevocations;
   readonly cluster: ClusterListener;
+  readonly presence: ControllerPresence;
 }
 
 /**
@@ -161,10 +166,10 @@ async function start(
   });
   shutdown.add('database', () => database.close());
   await requireSchema(database, settings.migrate);
-  const { parts, reaper, revocations, cluster } = await assemble(
+  const { parts, reaper, revocations, cluster, presence } = await assemble(
     settings,
     { database, clock, log },
-    shutdown,
+    { shutdown, environment },
   );
   await environment.prepare?.(parts);
   await requireInitialized(database);
@@ -176,6 +181,8 @@ async function start(
   const clusterAddress = await cluster.start();
   const apiAddresses = await startApi(settings, parts, { log, shutdown });
   const ops = await startOps(settings, environment, shutdown);
+  // Stopped first: others see that it stops while it still answers.
+  shutdown.add('sign of stopping', () => presence.drain());
   log.info({ name: settings.name, api: apiAddresses, cluster: clusterAddress }, 'controller is ready');
   return {
     apiAddresses,
@@ -216,8 +223,9 @@ async function requireInitialized(database: Database): Promise<void> {
 async function assemble(
   settings: ControllerSettings,
   ground: { readonly database: Database; readonly clock: Clock; readonly log: Logger },
-  shutdown: Shutdown,
+  around: { readonly shutdown: Shutdown; readonly environment: ControllerEnvironment },
 ): Promise<Assembly> {
+  const { shutdown, environment } = around;
   const { database, clock } = ground;
   const keys = await KeyService.open({ ...ground, rootKey: rootKeyOf(settings.rootKey) });
   shutdown.add('keys', () => Promise.resolve(keys.close()));
@@ -233,9 +241,10 @@ async function assemble(
   const targets = new TargetService(ground);
   const authority = await ClusterAuthority.open({ ...ground, keys });
   const workers = new WorkerRegistry({ ...ground, keys, authority });
-  const ending = new ConnectionEnding(ground);
+  const traffic = new SessionTraffic();
+  const ending = new ConnectionEnding({ ...ground, traffic });
   const revocations = new SessionRevocations({ ...ground, ending });
-  const serving = new SessionServing({ ...ground, keys, iam, filters: workers.filters, ending });
+  const serving = new SessionServing({ ...ground, keys, iam, filters: workers.filters, ending, traffic });
   const passwords = new PasswordService({
     ...ground,
     ...(settings.concurrentPasswordHashWorkers === undefined
@@ -269,17 +278,23 @@ async function assemble(
     endings: new SessionEnding({ ...ground, targets }),
     workers,
   };
+  const presence = new ControllerPresence({
+    ...ground,
+    name: settings.name,
+    releaseVersion: environment.releaseVersion,
+    machine: machineFacts(),
+  });
   const cluster = new ClusterListener({
     ...ground,
     address: settings.listeners.cluster.address,
     ...(settings.publicClusterAddress === undefined ? {} : { publicAddress: settings.publicClusterAddress }),
     registry: workers,
-    presence: new ControllerPresence({ ...ground, name: settings.name }),
+    presence,
     serving,
-    reconciliation: new SessionReconciliation({ ...ground, ending }),
+    reconciliation: new SessionReconciliation({ ...ground, ending, traffic }),
     revocations,
   });
-  return { parts, reaper: new SessionReaper({ ...ground, ending }), revocations, cluster };
+  return { parts, reaper: new SessionReaper({ ...ground, ending }), revocations, cluster, presence };
 }
 
 /** The use cases as the API calls them; reads go straight to the repositories. */

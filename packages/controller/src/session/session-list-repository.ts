@@ -16,6 +16,8 @@ export interface SessionListRequest {
   /** The caller, for scopes where only the own sessions are shown. */
   readonly ownerId: string;
   readonly includeTerminated: boolean;
+  /** Of these users only; absent = of all. */
+  readonly userIds?: readonly string[];
   readonly page: PageRequest;
 }
 
@@ -60,6 +62,7 @@ function listLane(db: Connection, lane: Lane, request: SessionListRequest): Prom
   let query = db.selectFrom('session').select(sessionColumns).where('scope_id', '=', lane.scopeId);
   if (lane.userId !== undefined) query = query.where('user_id', '=', lane.userId);
   if (lane.ids !== undefined) query = query.where('id', 'in', lane.ids);
+  if (request.userIds !== undefined) query = query.where('user_id', 'in', request.userIds);
   if (!request.includeTerminated) query = query.where(isLivingSession);
   return pageOf(query, 'session', request.page).execute();
 }

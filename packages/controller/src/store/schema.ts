@@ -299,6 +299,12 @@ export interface WorkerTable {
   active_connections: number;
   /** 1 while the worker takes no new sessions. */
   draining: Flag;
+  /** When its process started; null = not told. */
+  started_at: Microseconds | null;
+  /** Processors of its machine; null = not told. */
+  cpu_count: number | null;
+  /** Memory of its machine, bytes; null = not told. */
+  memory_bytes: number | null;
   version: number;
   created_at: Microseconds;
   updated_at: Microseconds;
@@ -311,6 +317,27 @@ export interface ControllerTable {
   /** host:port of the cluster listener as workers reach it. */
   cluster_address: string;
   last_seen_at: Microseconds;
+  /** As `Stile v0.1.0`; null = a controller of an older version. */
+  release_version: string | null;
+  /** When the process started. */
+  started_at: Microseconds | null;
+  /** Processors of its machine. */
+  cpu_count: number | null;
+  /** Memory of its machine, bytes. */
+  memory_bytes: number | null;
+  /** 1 while it stops. */
+  draining: Flag;
+}
+
+/** Bytes that a session moved on a worker in the last ten seconds; rows are written with the worker's reports and go with its traffic. */
+export interface SessionTrafficTable {
+  worker_id: string;
+  session_id: string;
+  measured_at: Microseconds;
+  /** Client to endpoint. */
+  up_per_second: number;
+  /** Endpoint to client. */
+  down_per_second: number;
 }
 
 /** A time-limited right of one user to reach one target. The times of its states stand in their own columns: each state occurs once at most. */
@@ -443,6 +470,7 @@ export interface Schema {
   controller: ControllerTable;
   session: SessionTable;
   session_connection: SessionConnectionTable;
+  session_traffic: SessionTrafficTable;
   deleted_resource: DeletedResourceTable;
   data_key: DataKeyTable;
   cluster_authority: ClusterAuthorityTable;
