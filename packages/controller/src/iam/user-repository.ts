@@ -3,7 +3,7 @@ import { anonymousUserId, authenticatedUserId, globalScopeId, newId, recoveryUse
 import { chunksOf } from '../store/chunks.ts';
 import type { Connection } from '../store/database.ts';
 import { pageOf, type PageRequest } from '../store/page.ts';
-import { permittedRows, type ListPermissions } from '../store/permitted-rows.ts';
+import { permittedRows, type ListPermissions } from '../store/list/permitted-rows.ts';
 import type { IamUserTable, Microseconds } from '../store/schema.ts';
 import { notFound } from '../store/store-error.ts';
 import { newVersion } from './scope-repository.ts';

@@ -25,6 +25,7 @@ const stepNames = [
   '0007-credentials',
   '0008-workers',
   '0009-worker-events',
+  '0010-auth-token-kinds',
   '0013-node-facts',
 ];
 

@@ -15,7 +15,7 @@ import {
 import { createRole } from '../../iam/role-repository.ts';
 import { createUser, listPeople, listUserIdsByLoginName } from '../../iam/user-repository.ts';
 import type { Connection } from '../../store/database.ts';
-import type { ListPermissions } from '../../store/permitted-rows.ts';
+import type { ListPermissions } from '../../store/list/permitted-rows.ts';
 import { NodeList } from '../../worker-registry/node-list.ts';
 import { replaceTraffic } from '../traffic/traffic-repository.ts';
 import { SessionViews } from './session-views.ts';

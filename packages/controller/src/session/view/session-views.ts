@@ -5,7 +5,7 @@
 import type { Clock } from '@stile/runtime';
 import { listLoginNames, listUserIdsByLoginName } from '../../iam/user-repository.ts';
 import type { Database } from '../../store/database.ts';
-import type { ListPermissions } from '../../store/permitted-rows.ts';
+import type { ListPermissions } from '../../store/list/permitted-rows.ts';
 import type { NodeList, SilentWorker } from '../../worker-registry/node-list.ts';
 import { listConnections } from '../connection-repository.ts';
 import { sessionStates, type SessionRow, type SessionState } from '../session.ts';

@@ -3,7 +3,7 @@
  * rows. The ACL decides (iam/acl.ts); the database filters, so that pages stay full and cheap.
  */
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
-import type { Schema } from './schema.ts';
+import type { Schema } from '../schema.ts';
 
 /** What a caller may list in one scope: every row to which one of these applies (as iam/acl.ts gives it). */
 export interface ListPermission {
