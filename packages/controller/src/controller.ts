@@ -14,16 +14,14 @@ import {
   type Logger,
   type WorkerProcessInfo,
 } from '@stile/runtime';
+import { apiServices, type ApiParts } from './api-services.ts';
 import { apiOperations } from './api/operations.ts';
 import { RateLimiter } from './api/limits/rate-limiter.ts';
 import { requireLegalRules } from './api/limits/rate-limit-rules.ts';
 import { limitedNameOf, type Operation } from './api/operation.ts';
 import { ApiServer } from './api/server.ts';
-import type { ApiServices } from './api/services.ts';
+import { clusterOperations } from './api/v2/cluster-api.ts';
 import { AliasService } from './alias/alias-service.ts';
-import { listResolvableAliases } from './alias/alias-repository.ts';
-import { listAccounts, lookupAccount } from './auth/account-repository.ts';
-import { listAuthMethods, lookupAuthMethod } from './auth/auth-method-repository.ts';
 import { AuthMethodService } from './auth/auth-method-service.ts';
 import { passwordAuthMethod } from './auth/password/password-auth-method.ts';
 import { AuthTokenChanges } from './auth/minting/auth-token-changes.ts';
@@ -34,7 +32,7 @@ import { AuthTokenService } from './auth/token/auth-token-service.ts';
 import { auditToken } from './auth/token/token-audit.ts';
 import { originText } from './auth/token/origin.ts';
 import { PasswordService } from './auth/password/password-service.ts';
-import { ClusterListener } from './cluster/cluster-listener.ts';
+import { ClusterListener, type ClusterListenerOptions } from './cluster/cluster-listener.ts';
 import {
   controllerSettings,
   type ApiListenerConfig,
@@ -47,11 +45,9 @@ import { RoleExplanation } from './iam/explain/role-explanation.ts';
 import { GroupService } from './iam/group/group-service.ts';
 import { IamService } from './iam/iam-service.ts';
 import { RoleService } from './iam/role/role-service.ts';
-import { listScopes, lookupScope } from './iam/scope-repository.ts';
 import { ScopeService } from './iam/scope-service.ts';
 import { UserIdentity } from './iam/user/user-identity.ts';
 import { UserService } from './iam/user/user-service.ts';
-import { listUsers, lookupUser } from './iam/user-repository.ts';
 import { KeyService } from './keys/key-service.ts';
 import { rootKeyOf } from './keys/root-key.ts';
 import { ConnectionEnding } from './session/connection-ending.ts';
@@ -69,12 +65,11 @@ import { SessionService } from './session/session-service.ts';
 import { SessionServing } from './session/session-serving.ts';
 import { SessionTraffic } from './session/traffic/session-traffic.ts';
 import { openDatabase, type Database } from './store/database.ts';
-import { listSince } from './store/deleted-resource-repository.ts';
 import { isInitialized, migrate, needsMigration } from './store/migrate.ts';
-import { estimateRows } from './store/list/row-estimate.ts';
-import { lookupTargetView } from './target/target-view-repository.ts';
 import { TargetService } from './target/target-service.ts';
 import { ClusterAuthority } from './worker-registry/cluster-authority.ts';
+import { NodeList } from './worker-registry/node-list.ts';
+import { Readiness } from './worker-registry/readiness.ts';
 import { ControllerPresence } from './worker-registry/controller-presence.ts';
 import { WorkerRegistry } from './worker-registry/worker-registry.ts';
 
@@ -122,6 +117,8 @@ export interface ControllerEnvironment {
   readonly workerInfo?: () => WorkerProcessInfo;
   /** As `Stile v0.1.0`: what the Cluster API tells of this controller. */
   readonly releaseVersion?: string;
+  /** Whether a worker of this process belongs to the controller: it is ready only with a live one. Default false. */
+  readonly hasWorker?: boolean;
 }
 
 /** A running controller. */
@@ -197,7 +194,10 @@ async function start(
   shutdown.add('auth token sweep', () => tokenSweep.close());
   shutdown.add('cluster listener', () => cluster.close());
   const clusterAddress = await cluster.start();
-  const apiAddresses = await startApi(settings, parts, { log, shutdown });
+  const nodes = new NodeList({ database, clock, localId: presence.id });
+  const hasWorker = environment.hasWorker === true;
+  const readiness = new Readiness({ database, presence, nodes, hasWorker });
+  const apiAddresses = await startApi(settings, { ...parts, nodes, readiness }, { log, shutdown });
   const ops = await startOps(settings, environment, shutdown);
   // Stopped first: others see that it stops while it still answers.
   shutdown.add('sign of stopping', () => presence.drain());
@@ -301,69 +301,48 @@ async function assemble(
     accountEndings: new AccountEnding({ ...ground, settings: authTokens.settings }),
     workers,
   };
-  const presence = new ControllerPresence({
+  const { cluster, presence } = assembleCluster(settings, environment, {
     ...ground,
-    name: settings.name,
-    releaseVersion: environment.releaseVersion,
-    machine: machineFacts(),
-  });
-  const cluster = new ClusterListener({
-    ...ground,
-    address: settings.listeners.cluster.address,
-    ...(settings.publicClusterAddress === undefined ? {} : { publicAddress: settings.publicClusterAddress }),
     registry: workers,
-    presence,
     serving,
-    reconciliation: new SessionReconciliation({ ...ground, ending, traffic }),
     revocations,
+    reconciliation: new SessionReconciliation({ ...ground, ending, traffic }),
   });
   const tokenSweep = new AuthTokenSweep({ ...ground, settings: authTokens.settings });
-  return { parts, reaper: new SessionReaper({ ...ground, ending }), tokenSweep, revocations, cluster, presence };
+  return {
+    parts,
+    reaper: new SessionReaper({ ...ground, ending }),
+    tokenSweep,
+    revocations,
+    cluster,
+    presence,
+  };
 }
 
-/** The use cases as the API calls them; reads go straight to the repositories. */
-function apiServices(parts: ControllerParts, settings: ControllerSettings): ApiServices {
-  const { database, iam, clock } = parts;
-  const { reader } = database;
-  return {
-    ...parts,
-    twoFactorOf: () => Promise.resolve({}),
-    lookupTarget: (id) => lookupTargetView(reader, id),
-    scopes: {
-      lookup: (id) => iam.lookup(id),
-      tree: () => iam.tree(),
-      lookupRow: (id) => lookupScope(reader, id),
-      listRows: (parentIds, page) => listScopes(reader, parentIds, page),
-    },
-    users: {
-      lookup: (id) => lookupUser(reader, id),
-      list: (scopeIds, page) => listUsers(reader, scopeIds, page),
-      resolvableAliases: (permissions, page) => listResolvableAliases(reader, permissions, page),
-    },
-    authMethods: {
-      lookup: (id) => lookupAuthMethod(reader, id),
-      list: (scopeIds, page) => listAuthMethods(reader, scopeIds, page),
-    },
-    accounts: {
-      lookup: (id) => lookupAccount(reader, id),
-      list: (authMethodId, page) => listAccounts(reader, authMethodId, page),
-    },
-    lists: {
-      keys: parts.keys,
-      clock,
-      maxPageSize: settings.maxPageSize,
-      estimate: (rows, limit) => estimateRows(reader, rows, limit),
-      deletedSince: async (type, sinceUs) => (await listSince(reader, type, sinceUs)).ids,
-    },
-  };
+/** Where workers link, and this controller's row among the running ones. */
+function assembleCluster(
+  settings: ControllerSettings,
+  environment: ControllerEnvironment,
+  ground: Omit<ClusterListenerOptions, 'address' | 'presence'> & Pick<ControllerParts, 'database'>,
+): Pick<Assembly, 'cluster' | 'presence'> {
+  const { name, publicClusterAddress: publicAddress } = settings;
+  const { releaseVersion } = environment;
+  const presence = new ControllerPresence({ ...ground, name, releaseVersion, machine: machineFacts() });
+  const { address } = settings.listeners.cluster;
+  const listened = publicAddress === undefined ? { address } : { address, publicAddress };
+  return { presence, cluster: new ClusterListener({ ...ground, ...listened, presence }) };
 }
 
 async function startApi(
   settings: ControllerSettings,
-  parts: ControllerParts,
+  parts: ApiParts,
   around: { readonly log: Logger; readonly shutdown: Shutdown },
 ): Promise<readonly HostPort[]> {
-  const operations = apiOperations(apiServices(parts, settings));
+  const services = apiServices(parts, settings.maxPageSize);
+  const operations = [
+    ...apiOperations(services),
+    ...clusterOperations(services).map(({ operation }) => operation),
+  ];
   const rateLimiter = rateLimiterOf(settings, operations, parts.clock);
   const addresses: HostPort[] = [];
   for (const listener of settings.listeners.api) {

@@ -101,6 +101,7 @@ async function startControllerPart(
   const controller = await startController(plan.controller, {
     log: log.child({ part: 'controller' }),
     releaseVersion: `Stile v${version}`,
+    hasWorker: plan.worker !== undefined,
     ...(plan.prepare === undefined ? {} : { prepare: plan.prepare }),
   });
   shutdown.add('controller', () => controller.close());
