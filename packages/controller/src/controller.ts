@@ -34,6 +34,7 @@ import {
   type ControllerConfig,
   type ControllerSettings,
 } from './config.ts';
+import { EventStreams } from './events/stream/event-streams.ts';
 import { CredentialService } from './credential/credential-service.ts';
 import { HostService } from './host/host-service.ts';
 import { RoleExplanation } from './iam/explain/role-explanation.ts';
@@ -91,6 +92,7 @@ export interface ControllerParts {
   readonly sessions: SessionService;
   readonly endings: SessionEnding;
   readonly workers: WorkerRegistry;
+  readonly eventStreams: EventStreams;
 }
 
 /** What surrounds a controller. */
@@ -101,6 +103,8 @@ export interface ControllerEnvironment {
   readonly clock?: Clock;
   /** Runs when the schema is there and before anything listens: the place for first resources. */
   readonly prepare?: (parts: ControllerParts) => Promise<void>;
+  /** Name and version of the program, which event streams say. Default: `stile`. */
+  readonly build?: string;
   /** What `/health?worker_info=1` shows of a worker in this process. */
   readonly workerInfo?: () => WorkerProcessInfo;
 }
@@ -163,7 +167,7 @@ async function start(
   await requireSchema(database, settings.migrate);
   const { parts, reaper, revocations, cluster } = await assemble(
     settings,
-    { database, clock, log },
+    { database, clock, log, build: environment.build ?? 'stile' },
     shutdown,
   );
   await environment.prepare?.(parts);
@@ -175,6 +179,9 @@ async function start(
   shutdown.add('cluster listener', () => cluster.close());
   const clusterAddress = await cluster.start();
   const apiAddresses = await startApi(settings, parts, { log, shutdown });
+  parts.eventStreams.start();
+  // Before the listeners, which wait for what they are answering.
+  shutdown.add('event streams', () => parts.eventStreams.close());
   const ops = await startOps(settings, environment, shutdown);
   log.info({ name: settings.name, api: apiAddresses, cluster: clusterAddress }, 'controller is ready');
   return {
@@ -215,7 +222,12 @@ async function requireInitialized(database: Database): Promise<void> {
 
 async function assemble(
   settings: ControllerSettings,
-  ground: { readonly database: Database; readonly clock: Clock; readonly log: Logger },
+  ground: {
+    readonly database: Database;
+    readonly clock: Clock;
+    readonly log: Logger;
+    readonly build: string;
+  },
   shutdown: Shutdown,
 ): Promise<Assembly> {
   const { database, clock } = ground;
@@ -235,13 +247,18 @@ async function assemble(
   const workers = new WorkerRegistry({ ...ground, keys, authority });
   const ending = new ConnectionEnding(ground);
   const revocations = new SessionRevocations({ ...ground, ending });
-  const serving = new SessionServing({ ...ground, keys, iam, filters: workers.filters, ending });
-  const passwords = new PasswordService({
+  const presence = new ControllerPresence({ ...ground, name: settings.name });
+  const sessions = new SessionService({ ...ground, keys, selection: workers.selection, revocations });
+  const eventStreams = new EventStreams({
     ...ground,
-    ...(settings.concurrentPasswordHashWorkers === undefined
-      ? {}
-      : { workers: settings.concurrentPasswordHashWorkers }),
+    controllerId: presence.id,
+    tokens: authTokens,
+    sessions,
+    workers,
   });
+  const watch = eventStreams.setUps;
+  const serving = new SessionServing({ ...ground, keys, iam, filters: workers.filters, ending, watch });
+  const passwords = passwordService(settings, ground);
   const parts: ControllerParts = {
     database,
     clock,
@@ -265,21 +282,30 @@ async function assemble(
     credentials: new CredentialService({ ...ground, keys }),
     aliases: new AliasService(ground),
     targets,
-    sessions: new SessionService({ ...ground, keys, selection: workers.selection, revocations }),
+    sessions,
     endings: new SessionEnding({ ...ground, targets }),
     workers,
+    eventStreams,
   };
   const cluster = new ClusterListener({
     ...ground,
     address: settings.listeners.cluster.address,
     ...(settings.publicClusterAddress === undefined ? {} : { publicAddress: settings.publicClusterAddress }),
     registry: workers,
-    presence: new ControllerPresence({ ...ground, name: settings.name }),
+    presence,
     serving,
-    reconciliation: new SessionReconciliation({ ...ground, ending }),
+    reconciliation: new SessionReconciliation({ ...ground, ending, traffic: eventStreams.traffic }),
     revocations,
   });
   return { parts, reaper: new SessionReaper({ ...ground, ending }), revocations, cluster };
+}
+
+function passwordService(
+  settings: ControllerSettings,
+  ground: { readonly database: Database; readonly clock: Clock },
+): PasswordService {
+  const { concurrentPasswordHashWorkers: workers } = settings;
+  return new PasswordService({ ...ground, ...(workers === undefined ? {} : { workers }) });
 }
 
 /** The use cases as the API calls them; reads go straight to the repositories. */

@@ -100,6 +100,7 @@ async function startControllerPart(
   const { startController } = await import('@stile/controller');
   const controller = await startController(plan.controller, {
     log: log.child({ part: 'controller' }),
+    build: `Stile v${version}`,
     ...(plan.prepare === undefined ? {} : { prepare: plan.prepare }),
   });
   shutdown.add('controller', () => controller.close());

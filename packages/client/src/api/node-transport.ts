@@ -7,6 +7,7 @@ import {
   unreachable,
   type ApiRequest,
   type ApiResponse,
+  type ApiStreamTransport,
   type ApiTransport,
 } from './api-transport.ts';
 
@@ -115,9 +116,10 @@ async function readAnswer(request: ApiRequest, message: http.IncomingMessage): P
   };
 }
 
-async function sendOnce(request: ApiRequest, options: NodeTransportOptions): Promise<ApiResponse> {
+/** The head of the answer; its body is still to come. */
+function open(request: ApiRequest, options: NodeTransportOptions): Promise<http.IncomingMessage> {
   const client = request.url.startsWith('https:') ? https : http;
-  const message = await new Promise<http.IncomingMessage>((resolve, reject) => {
+  return new Promise<http.IncomingMessage>((resolve, reject) => {
     const sent = client.request(
       request.url,
       {
@@ -131,7 +133,48 @@ async function sendOnce(request: ApiRequest, options: NodeTransportOptions): Pro
     sent.on('error', reject);
     sent.end(request.body);
   });
-  return readAnswer(request, message);
+}
+
+async function sendOnce(request: ApiRequest, options: NodeTransportOptions): Promise<ApiResponse> {
+  return readAnswer(request, await open(request, options));
+}
+
+/** What went wrong, in words. */
+function failure(request: ApiRequest, cause: unknown): StileError {
+  if (cause instanceof StileError) return cause;
+  if (request.signal.aborted)
+    return unreachable(request, 'the request was given up: no answer in time', cause);
+  return unreachable(request, reasonOf(firstError(cause)), cause);
+}
+
+async function* piecesOf(request: ApiRequest, message: http.IncomingMessage): AsyncGenerator<string> {
+  message.setEncoding('utf8');
+  try {
+    for await (const piece of message as AsyncIterable<string>) yield piece;
+  } catch (cause) {
+    throw failure(request, cause);
+  } finally {
+    message.destroy();
+  }
+}
+
+/** As `nodeTransport`, for answers that go on. */
+export function nodeStreamTransport(options: NodeTransportOptions = {}): ApiStreamTransport {
+  return async (request) => {
+    try {
+      const message = await open(request, options);
+      return {
+        status: message.statusCode ?? 0,
+        header: (name) => {
+          const value = message.headers[name];
+          return Array.isArray(value) ? value.join(', ') : value;
+        },
+        pieces: piecesOf(request, message),
+      };
+    } catch (cause) {
+      throw failure(request, cause);
+    }
+  };
 }
 
 /** A transport with these options. Every request has a socket of its own, closed with the answer. */
@@ -140,10 +183,7 @@ export function nodeTransport(options: NodeTransportOptions = {}): ApiTransport 
     try {
       return await sendOnce(request, options);
     } catch (cause) {
-      if (cause instanceof StileError) throw cause;
-      if (request.signal.aborted)
-        throw unreachable(request, 'the request was given up: no answer in time', cause);
-      throw unreachable(request, reasonOf(firstError(cause)), cause);
+      throw failure(request, cause);
     }
   };
   return async (request) => {

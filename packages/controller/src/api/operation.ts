@@ -2,7 +2,7 @@
  * One row of the API's table: a verb of a resource with its route, its permission, its documents and its code. Routes, the
  * OpenAPI document and the permission tests are made from these rows; nothing is served that is not one of them.
  */
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { ResourceType } from '@stile/protocol/grant';
 import type { Caller } from '../auth/auth-token-service.ts';
 import type { Acl } from '../iam/acl.ts';
@@ -33,6 +33,8 @@ export interface Answer {
   /** Shown as JSON; absent = an empty body. */
   readonly body?: object;
   readonly headers?: Readonly<Record<string, string | string[]>>;
+  /** In place of a body: takes the answer over when its head has been written, and ends it one day. */
+  readonly stream?: (response: ServerResponse) => void;
 }
 
 /** Where operations get the caller's ACL from. */

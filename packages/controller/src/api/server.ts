@@ -384,6 +384,11 @@ function send(request: FastifyRequest, reply: FastifyReply, answer: Answer): Fas
   const { raw } = reply;
   // The answer of a call that took too long comes after the 504; the client has its answer.
   if (raw.headersSent) return reply;
+  if (answer.stream !== undefined) {
+    raw.writeHead(answer.status, { ...securityHeaders, ...request.stileHeaders, ...answer.headers });
+    answer.stream(raw);
+    return reply;
+  }
   const body = answer.body === undefined ? '' : JSON.stringify(answer.body);
   const headers: Record<string, string | number | string[]> = {
     ...securityHeaders,

@@ -26,6 +26,7 @@ import type { SessionService } from '../session/session-service.ts';
 import type { TargetView } from '../target/target-view-repository.ts';
 import type { TargetService } from '../target/target-service.ts';
 import type { WorkerRegistry } from '../worker-registry/worker-registry.ts';
+import type { EventStreams } from '../events/stream/event-streams.ts';
 import type { ListServices, PageRequest } from './list/list-page.ts';
 
 /** Scope id to what may be listed there. */
@@ -97,6 +98,7 @@ export interface ApiServices {
   /** Deletes an auth token and ends its sessions. `by` is the id of the user who did it. */
   readonly deleteAuthToken: (id: string, by: string) => Promise<void>;
   readonly workers: WorkerRegistry;
+  readonly eventStreams: Pick<EventStreams, 'admit'>;
   readonly lists: ListServices;
   readonly clock: Clock;
 }

@@ -60,6 +60,18 @@ export interface IssueRequest {
   readonly scopeId: string;
 }
 
+/** Whether a token is good still. */
+export type TokenStanding =
+  | {
+      readonly isGood: true;
+      /** By its times, without further use; epoch microseconds. */
+      readonly endsAt: number;
+      /** Who calls with it, as a request would find it now: what it may do can shrink. */
+      readonly caller: Caller;
+    }
+  /** `signed out`: its time was up; `token revoked`: somebody ended it, or its user may not use it any more. */
+  | { readonly isGood: false; readonly reason: 'signed out' | 'token revoked' };
+
 /** Label under which the MAC key of tokens is derived (tokens.md §1.2). */
 const macLabel = 'stile/auth-token/v1';
 
@@ -153,6 +165,36 @@ export class AuthTokenService {
     readonly page: PageRequest;
   }): Promise<AuthTokenRow[]> {
     return listAuthTokens(this.#database.reader, { ...request, nowUs: this.#clock.nowUs() });
+  }
+
+  /**
+   * Where tokens stand that were presented a while ago, for what is kept open for them; no use is noted. Unknown ids are absent.
+   * @throws {StileError} unavailable
+   */
+  async standings(ids: readonly string[]): Promise<ReadonlyMap<string, TokenStanding>> {
+    const rows = await Promise.all(ids.map((id) => lookupPresentedToken(this.#database.reader, id)));
+    const standings = new Map<string, TokenStanding>();
+    for (const row of rows) if (row !== undefined) standings.set(row.id, this.#standingOf(row));
+    return standings;
+  }
+
+  #standingOf(row: PresentedToken): TokenStanding {
+    const status = authTokenStatus(row, this.#clock.nowUs());
+    if (status === 'stale' || status === 'expired') return { isGood: false, reason: 'signed out' };
+    const isForeign = row.account_id !== null && row.account_user_id !== row.user_id;
+    if (status !== 'active' || row.disabled_at !== null || isForeign) {
+      return { isGood: false, reason: 'token revoked' };
+    }
+    const idleUs = row.time_to_stale_seconds * 1_000_000;
+    const endsAt = idleUs > 0 ? Math.min(row.expires_at, row.last_used_at + idleUs) : row.expires_at;
+    const caller = {
+      userId: row.user_id,
+      userScopeId: row.user_scope_id,
+      authTokenId: row.id,
+      ...(row.account_id === null ? {} : { accountId: row.account_id }),
+      ...(row.auth_method_id === null ? {} : { authMethodId: row.auth_method_id }),
+    };
+    return { isGood: true, endsAt, caller };
   }
 
   /** Waits for what requests left to be written: last uses, and ends of tokens whose time was up. */

@@ -51,16 +51,19 @@ export function lookupSealedSession(db: Connection, id: string): Promise<Session
   return db.selectFrom('session').selectAll().where('id', '=', id).executeTakeFirst();
 }
 
+/** Where a session stands, and where it lies. */
+export type SessionStanding = Pick<SessionRow, 'id' | 'scope_id' | 'status' | 'end_reason' | 'expires_at'>;
+
 /** Where the sessions of these ids stand; unknown ones are absent. */
 export async function listStandings(
   db: Connection,
   ids: readonly string[],
-): Promise<Map<string, Pick<SessionRow, 'id' | 'status' | 'end_reason' | 'expires_at'>>> {
-  const found = new Map<string, Pick<SessionRow, 'id' | 'status' | 'end_reason' | 'expires_at'>>();
+): Promise<Map<string, SessionStanding>> {
+  const found = new Map<string, SessionStanding>();
   for (const chunk of chunksOf(ids)) {
     const rows = await db
       .selectFrom('session')
-      .select(['id', 'status', 'end_reason', 'expires_at'])
+      .select(['id', 'scope_id', 'status', 'end_reason', 'expires_at'])
       .where('id', 'in', chunk)
       .execute();
     for (const row of rows) found.set(row.id, row);

@@ -92,11 +92,8 @@ export class SessionRevocations {
   }
 
   #hear(event: StoreEvent): void {
-    if (event.type === 'worker-deleted') return;
-    if (event.type === 'session-ended') {
-      this.#wake(event.sessionId);
-      return;
-    }
+    if (event.type === 'session-ended') this.#wake(event.sessionId);
+    if (event.type !== 'session-ending') return;
     this.#queued.add(event.sessionId);
     this.#flush ??= this.#drain();
   }

@@ -405,15 +405,35 @@ export interface MonthlyActiveUserTable {
   user_id: string;
 }
 
+/** What can have happened; see events.ts. */
+export type StoreEventType =
+  | 'session-ending'
+  | 'session-ended'
+  | 'session-changed'
+  | 'worker-deleted'
+  | 'worker-changed'
+  | 'auth-tokens-changed'
+  | 'rights-changed';
+
 /** Events of the last minutes, for the other controllers of one PostgreSQL; unused on SQLite. */
 export interface StoreEventTable {
   id: string;
   /** Which process published it. */
   origin: string;
-  type: 'session-ending' | 'session-ended' | 'worker-deleted';
+  type: StoreEventType;
   /** The session, or what else the event is about. */
   session_id: string;
   created_at: Microseconds;
+}
+
+/** A viewer's event stream that is open; a row of a controller that is dead counts no more. */
+export interface EventStreamTable {
+  id: string;
+  controller_id: string;
+  /** The token that opened it. */
+  auth_token_id: string | null;
+  user_id: string;
+  opened_at: Microseconds;
 }
 
 /** All tables. */
@@ -448,4 +468,5 @@ export interface Schema {
   cluster_authority: ClusterAuthorityTable;
   monthly_active_user: MonthlyActiveUserTable;
   store_event: StoreEventTable;
+  event_stream: EventStreamTable;
 }

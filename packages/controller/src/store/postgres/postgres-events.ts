@@ -10,7 +10,7 @@ import pg from 'pg';
 import type { Connection } from '../engine/connection.ts';
 import type { Database } from '../engine/contract.ts';
 import type { EventHub } from '../engine/event-hub.ts';
-import { eventAbout, subjectOf, type StoreEvent, type StoreEvents } from '../events.ts';
+import { eventAbout, storeEventTypes, subjectOf, type StoreEvent, type StoreEvents } from '../events.ts';
 import { UnitContext } from '../engine/unit-context.ts';
 
 const channel = 'stile_events';
@@ -68,6 +68,10 @@ export class PostgresEvents implements StoreEvents {
     if (this.#options.canListen) {
       await sql`select pg_notify(${channel}, ${JSON.stringify(row)})`.execute(tx);
     }
+  }
+
+  publishHere(tx: Connection, event: StoreEvent): void {
+    UnitContext.of(tx).add(event);
   }
 
   subscribe(listener: (event: StoreEvent) => void): () => void {
@@ -198,15 +202,14 @@ function parseRow(payload: string): EventRow | undefined {
   }
   if (typeof value !== 'object' || value === null) return undefined;
   const row: Partial<Record<keyof EventRow, unknown>> = value;
-  if (row.type !== 'session-ending' && row.type !== 'session-ended' && row.type !== 'worker-deleted') {
-    return undefined;
-  }
+  const type = storeEventTypes.find((each) => each === row.type);
+  if (type === undefined) return undefined;
   if (typeof row.id !== 'string' || typeof row.origin !== 'string') return undefined;
   if (typeof row.session_id !== 'string' || typeof row.created_at !== 'number') return undefined;
   return {
     id: row.id,
     origin: row.origin,
-    type: row.type,
+    type,
     session_id: row.session_id,
     created_at: row.created_at,
   };
