@@ -4,7 +4,13 @@
  */
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ApiClient, nodeTransport, type ApiTransport, type NodeTransportOptions } from '@stile/client/api';
+import {
+  ApiClient,
+  nodeStreamTransport,
+  nodeTransport,
+  type ApiRequest,
+  type NodeTransportOptions,
+} from '@stile/client/api';
 import { StileError } from '@stile/protocol/errors';
 import type { Secret } from '@stile/runtime/secret';
 import type { CommandContext } from '../command.ts';
@@ -75,17 +81,19 @@ function positiveNumber(text: string | undefined): number | undefined {
 
 async function openApi(context: CommandContext, options: { isAnonymous: boolean }): Promise<ApiSession> {
   const { environment, flags, output } = context;
-  const real = nodeTransport(await transportOptions(context));
+  const transport = await transportOptions(context);
+  const isPrinted = flags.bool('output-curl-string');
   const source = options.isAnonymous ? undefined : await findToken(context);
   const hint = options.isAnonymous ? undefined : tokenHint(environment, source?.stored);
-  const printing: ApiTransport = (request) => {
+  const printing = (request: ApiRequest): Promise<never> => {
     output.printCurl(curlLine(request, hint));
     return Promise.reject(new StileError('aborted', 'the request was printed, not sent'));
   };
   const timeoutSeconds = positiveNumber(environment.get('CLIENT_TIMEOUT')?.replace(/s$/, ''));
   const client = new ApiClient({
     address: controllerAddress(context),
-    transport: flags.bool('output-curl-string') ? printing : real,
+    transport: isPrinted ? printing : nodeTransport(transport),
+    streamTransport: isPrinted ? printing : nodeStreamTransport(transport),
     maxRetries: positiveNumber(environment.get('MAX_RETRIES')) ?? 0,
     ...(timeoutSeconds === undefined ? {} : { timeoutMs: timeoutSeconds * 1000 }),
     ...(source?.token === undefined ? {} : { token: source.token }),

@@ -100,7 +100,7 @@ export const fetchTransport: ApiTransport = async (request) => {
   }
 };
 
-async function* piecesOf(response: Response): AsyncGenerator<string> {
+async function* piecesOf(request: ApiRequest, response: Response): AsyncGenerator<string> {
   if (response.body === null) return;
   const decoder = new TextDecoder();
   const reader = response.body.getReader();
@@ -110,6 +110,8 @@ async function* piecesOf(response: Response): AsyncGenerator<string> {
       if (done) return;
       yield decoder.decode(value, { stream: true });
     }
+  } catch (cause) {
+    throw unreachable(request, 'the connection broke', cause);
   } finally {
     // Whoever stops reading ends the connection; what it says about that is of no interest any more.
     await reader.cancel().catch(() => undefined);
@@ -129,7 +131,7 @@ export const fetchStreamTransport: ApiStreamTransport = async (request) => {
     return {
       status: response.status,
       header: (name) => response.headers.get(name) ?? undefined,
-      pieces: piecesOf(response),
+      pieces: piecesOf(request, response),
     };
   } catch (cause) {
     if (cause instanceof StileError) throw cause;

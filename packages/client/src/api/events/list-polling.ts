@@ -58,7 +58,7 @@ export async function* pollList(
         yield { type: 'event', event: 'reset', data: { reason: 'position too old' } };
       } else yield { type: 'lost', reason: error.message, retryMs: waitMs };
     }
-    await wait(waitMs, signal);
+    if (!signal.aborted) await wait(waitMs, signal);
   }
 }
 
