@@ -123,6 +123,16 @@ describe('the merge rule', () => {
     );
   });
 
+  test('gives the very same row, and no change, for what is known', () => {
+    const rows = new Map<string, EventRow>();
+    const row = { id: 's_1', version: 2, status: 'active', actions: ['read'], scope: { id: 'p_1' } };
+    expect(mergeDelta(rows, { rows: [row] })).toEqual(new Set(['s_1']));
+    const before = rows.get('s_1');
+    const again = { ...row, actions: ['read'], scope: { id: 'p_1' } };
+    expect(mergeDelta(rows, { rows: [again, { ...row, version: 1, status: 'pending' }] })).toEqual(new Set());
+    expect(rows.get('s_1')).toBe(before);
+  });
+
   test('is not fooled by names that every object has', () => {
     const rows = new Map<string, EventRow>();
     const hostile = JSON.parse('{"id":"__proto__","version":1,"__proto__":{"x":1}}') as EventRow;

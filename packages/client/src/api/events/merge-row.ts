@@ -18,7 +18,7 @@ const counters: ReadonlySet<string> = new Set(['bytes_up', 'bytes_down', 'last_b
 
 /**
  * The row after `next` arrived: the higher version wins; of one version the newer arrival, whose statuses go forward only and whose
- * counters are the greater ones. Counters never go down, whatever the version.
+ * counters are the greater ones. Counters never go down, whatever the version. A row that says nothing new gives `before` itself.
  */
 export function mergeRow(before: EventRow | undefined, next: EventRow): EventRow {
   if (before === undefined) return next;
@@ -32,7 +32,16 @@ export function mergeRow(before: EventRow | undefined, next: EventRow): EventRow
     else if (merged[name] === undefined && a !== undefined) merged[name] = a;
   }
   // Both have one and the same id.
-  return merged as EventRow;
+  return isSame(before, merged) ? before : (merged as EventRow);
+}
+
+function isSame(before: EventRow, merged: Readonly<Record<string, unknown>>): boolean {
+  const names = Object.keys(merged);
+  if (names.length !== Object.keys(before).length) return false;
+  return names.every((name) => {
+    const [a, b] = [before[name], merged[name]];
+    return a === b || (typeof a === 'object' && JSON.stringify(a) === JSON.stringify(b));
+  });
 }
 
 function rank(row: EventRow): number {
