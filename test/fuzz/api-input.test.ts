@@ -3,13 +3,12 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { StileError } from '@stile/protocol/errors';
 import { parseBody } from '../../packages/controller/src/api/http/body.ts';
-import {
-  credentialOf,
-  isSameOrigin,
-  refuseRepeatedHeaders,
-} from '../../packages/controller/src/api/http/credential.ts';
+import { credentialOf, refuseRepeatedHeaders } from '../../packages/controller/src/api/http/credential.ts';
+import { isSameOrigin } from '../../packages/controller/src/api/http/same-origin.ts';
 import { Query } from '../../packages/controller/src/api/http/query.ts';
 import { judgeUnknown } from '../../packages/controller/src/api/router.ts';
+
+const rules = { surface: 'v1', insecureCookies: false } as const;
 
 /** The value, or undefined when a StileError was thrown; anything else fails the test. */
 function attempt<T>(work: () => T): T | undefined {
@@ -61,7 +60,9 @@ describe('credentials', () => {
   test('of any header text are a text or none', () => {
     fc.assert(
       fc.property(fc.string(), fc.string(), (authorization, cookie) => {
-        const found = attempt(() => credentialOf({ authorization, cookie: `wt-js-token-cookie=${cookie}` }));
+        const found = attempt(() =>
+          credentialOf({ authorization, cookie: `wt-js-token-cookie=${cookie}` }, rules),
+        );
         if (found?.text !== undefined) expect(found.text.trim()).toBe(found.text);
       }),
     );

@@ -5,7 +5,7 @@ import {
   formatAuthToken,
   newAuthTokenParts,
   parseAuthToken,
-} from '../../packages/controller/src/auth/auth-token-text.ts';
+} from '../../packages/controller/src/auth/token/auth-token-text.ts';
 
 const base62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const characters = (length: number): fc.Arbitrary<string> =>

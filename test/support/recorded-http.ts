@@ -42,6 +42,21 @@ export interface ReplayChain {
   readonly steps: readonly ReplayStep[];
 }
 
+/** Fields of auth tokens that are ours (tokens.md §1.3). */
+const tokenFields = [
+  'type',
+  'login_name',
+  'created_by_user_id',
+  'status',
+  'time_to_live_seconds',
+  'time_to_stale_seconds',
+  'idle_expiration_time',
+  'origin',
+  'user_agent',
+  'last_origin',
+  'last_user_agent',
+];
+
 const step = (name: string, more: Omit<ReplayStep, 'name'> = {}): ReplayStep => ({ name, ...more });
 const badRequest = (field: string): Instead => ({ status: 400, kind: 'InvalidArgument', field });
 const chain = (title: string, steps: readonly ReplayStep[]): ReplayChain => ({ title, steps });
@@ -306,8 +321,8 @@ export const replayChains: readonly ReplayChain[] = [
   ]),
   chain('auth tokens', [
     step('auth-tokens-read-anonymous', { before: loginAsFixture, ids: { '<at_id>': 'token' } }),
-    step('auth-tokens-read-other-as-admin', { ids: { '<at_id>': 'token' } }),
-    step('auth-tokens-list-admin', { added: ['est_item_count'] }),
+    step('auth-tokens-read-other-as-admin', { ids: { '<at_id>': 'token' }, added: tokenFields }),
+    step('auth-tokens-list-admin', { added: ['est_item_count', ...tokenFields] }),
     step('auth-tokens-delete-other', { ids: { '<at_id>': 'adminToken' } }),
     step('auth-tokens-delete-own', { ids: { '<at_id>': 'token' } }),
     step('auth-tokens-read-after-delete', { ids: { '<at_id>': 'token' } }),

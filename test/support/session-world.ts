@@ -3,15 +3,18 @@
  * to connect, and the services under test. Several can stand on one database, as several controllers do.
  */
 import { randomBytes } from 'node:crypto';
-import { newId, randomBase62 } from '@stile/protocol';
+import { randomBase62 } from '@stile/protocol';
 import { type Clock, Secret, silentLogger } from '@stile/runtime';
-import type { Caller } from '../../packages/controller/src/auth/auth-token-service.ts';
+import type { Caller } from '../../packages/controller/src/auth/token/auth-token-service.ts';
 import { HostService } from '../../packages/controller/src/host/host-service.ts';
 import { IamService } from '../../packages/controller/src/iam/iam-service.ts';
 import { createRole } from '../../packages/controller/src/iam/role-repository.ts';
 import { createGlobalScope, createScope } from '../../packages/controller/src/iam/scope-repository.ts';
 import { createSpecialUsers, createUser } from '../../packages/controller/src/iam/user-repository.ts';
 import { ConnectionEnding } from '../../packages/controller/src/session/connection-ending.ts';
+import { defaultAuthTokenSettings } from '../../packages/controller/src/auth/token/auth-token-settings.ts';
+import { AccountEnding } from '../../packages/controller/src/session/ending/account-ending.ts';
+import { AuthTokenEnding } from '../../packages/controller/src/session/ending/auth-token-ending.ts';
 import { SessionEnding } from '../../packages/controller/src/session/session-ending.ts';
 import { SessionReaper } from '../../packages/controller/src/session/session-reaper.ts';
 import { SessionReconciliation } from '../../packages/controller/src/session/session-reconciliation.ts';
@@ -27,6 +30,7 @@ import { ClusterAuthority } from '../../packages/controller/src/worker-registry/
 import { ControllerPresence } from '../../packages/controller/src/worker-registry/controller-presence.ts';
 import { WorkerRegistry } from '../../packages/controller/src/worker-registry/worker-registry.ts';
 import type { Worker } from '../../packages/controller/src/worker-registry/worker.ts';
+import { authTokenRow } from './auth-token-row.ts';
 
 const rootKey = rootKeyOf(new Secret(Buffer.alloc(32, 7).toString('base64')));
 
@@ -51,6 +55,8 @@ export interface SessionWorld {
   readonly domain: {
     readonly sessions: SessionService;
     readonly ending: SessionEnding;
+    readonly accountEnding: AccountEnding;
+    readonly tokenEnding: AuthTokenEnding;
     readonly serving: SessionServing;
     readonly reconciliation: SessionReconciliation;
     readonly revocations: SessionRevocations;
@@ -101,6 +107,8 @@ export async function makeWorld(database: Database, clock: Clock): Promise<Sessi
   const domain = {
     sessions: new SessionService({ ...ground, keys, selection: registry.selection, revocations }),
     ending: new SessionEnding({ ...ground, targets }),
+    accountEnding: new AccountEnding({ ...ground, settings: defaultAuthTokenSettings }),
+    tokenEnding: new AuthTokenEnding({ ...ground, revocations, countStreams: () => Promise.resolve(0) }),
     serving: new SessionServing({
       ...ground,
       keys,
@@ -131,31 +139,11 @@ export async function makeWorld(database: Database, clock: Clock): Promise<Sessi
 
 /** A new auth token's row for the user, and the caller it makes. */
 export async function addCaller(world: SessionWorld, userId: string = worldIds.user): Promise<Caller> {
-  const id = newId('authToken');
-  const nowUs = world.clock.nowUs();
+  const row = authTokenRow(userId, world.clock.nowUs());
   await world.database.write(async (tx) => {
-    await tx
-      .insertInto('auth_token')
-      .values({
-        id,
-        scope_id: 'global',
-        user_id: userId,
-        account_id: null,
-        auth_method_id: null,
-        type: 'login',
-        secret_mac: randomBytes(32),
-        secret_key_version: 1,
-        expires_at: nowUs + 604_800_000_000,
-        last_used_at: nowUs,
-        time_to_stale_seconds: 0,
-        revoked_at: null,
-        revoked_reason: null,
-        created_at: nowUs,
-        updated_at: nowUs,
-      })
-      .execute();
+    await tx.insertInto('auth_token').values(row).execute();
   });
-  return { userId, userScopeId: 'global', authTokenId: id };
+  return { userId, userScopeId: 'global', authTokenId: row.id };
 }
 
 /** A worker that counts as live, without a link. */

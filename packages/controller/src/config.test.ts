@@ -14,8 +14,7 @@ const good: ControllerConfig = {
 describe('settings', () => {
   test('have the documented defaults', () => {
     expect(controllerSettings(good)).toMatchObject({
-      authTokenTimeToLiveSeconds: 604_800,
-      authTokenTimeToStaleSeconds: 86_400,
+      authTokens: { timeToLiveSeconds: 604_800, timeToStaleSeconds: 86_400, maxTokensPerUser: 100 },
       maxPageSize: 1000,
       migrate: false,
     });
@@ -27,8 +26,13 @@ describe('settings', () => {
     [{ listeners: { ...good.listeners, api: [] } }, '"api"'],
     [{ maxPageSize: 0 }, 'max_page_size'],
     [{ maxPageSize: 1.5 }, 'max_page_size'],
-    [{ authTokenTimeToLiveSeconds: 0 }, 'auth_token_time_to_live'],
-    [{ authTokenTimeToStaleSeconds: -1 }, 'auth_token_time_to_stale'],
+    [{ authTokens: { timeToLiveSeconds: 0 } }, 'auth_token_time_to_live'],
+    [{ authTokens: { timeToStaleSeconds: -1 } }, 'auth_token_time_to_stale'],
+    [
+      { authTokens: { maxTokenLifetimeSeconds: 60, maxAdminTokenLifetimeSeconds: 61 } },
+      'max_admin_token_lifetime',
+    ],
+    [{ authTokens: { gcMaxDeletions: 0 } }, 'auth_token_gc_max_deletions'],
     [{ concurrentPasswordHashWorkers: 65 }, 'concurrent_password_hash_workers'],
     [{ database: { ...good.database, maxOpenConnections: 1 } }, 'database.max_open_connections'],
     [{ listeners: { ...good.listeners, api: [{ address, maxRequestSize: 10 }] } }, 'max_request_size'],

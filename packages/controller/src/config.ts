@@ -4,6 +4,7 @@
  */
 import { StileError } from '@stile/protocol/errors';
 import type { HostPort, Secret } from '@stile/runtime';
+import { checkedAuthTokenSettings, type AuthTokenSettings } from './auth/token/auth-token-settings.ts';
 
 /** A certificate chain and its private key, PEM. */
 export interface TlsFiles {
@@ -21,6 +22,10 @@ export interface ApiListenerConfig {
   /** Default `*`; `serve://boundary` is always among them. */
   readonly corsAllowedOrigins?: readonly string[];
   readonly corsAllowedHeaders?: readonly string[];
+  /** Addresses and networks of proxies whose `X-Forwarded-For` counts. Default none. */
+  readonly trustedProxies?: readonly string[];
+  /** Cookies are given and taken without TLS. Default false. */
+  readonly insecureCookies?: boolean;
   /** Largest body, bytes. Default 4 MiB. */
   readonly maxRequestSize?: number;
   /** Largest body of a caller without a valid auth token, bytes. Default 64 KiB. */
@@ -70,10 +75,8 @@ export interface ControllerConfig {
   };
   /** `host:port` at which workers reach the cluster listener. Default: its bound address. */
   readonly publicClusterAddress?: string;
-  /** A login ends this long after it was made, seconds. Default 7 days. */
-  readonly authTokenTimeToLiveSeconds?: number;
-  /** A login ends this long after its last use, seconds; 0 = never. Default 24 hours. */
-  readonly authTokenTimeToStaleSeconds?: number;
+  /** Lifetimes of auth tokens, and who may mint them. Default: tokens.md §1.5. */
+  readonly authTokens?: Partial<AuthTokenSettings>;
   /** Most items of a list page. Default 1000. */
   readonly maxPageSize?: number;
   /** Passwords hashed at a time, 64 MiB each. Default 2. */
@@ -90,8 +93,7 @@ export interface ControllerConfig {
 
 /** The options, complete. */
 export interface ControllerSettings extends ControllerConfig {
-  readonly authTokenTimeToLiveSeconds: number;
-  readonly authTokenTimeToStaleSeconds: number;
+  readonly authTokens: AuthTokenSettings;
   readonly maxPageSize: number;
   readonly apiRateLimits: readonly ApiRateLimitRule[];
   readonly apiRateLimitDisable: boolean;
@@ -108,34 +110,13 @@ export interface NumberOption {
   readonly maximum: number;
 }
 
-const yearSeconds = 365 * 24 * 3600;
-
 /** Numeric options of a controller and their ranges. */
 export const controllerNumbers: Readonly<
   Record<
-    | 'authTokenTimeToLiveSeconds'
-    | 'authTokenTimeToStaleSeconds'
-    | 'maxPageSize'
-    | 'concurrentPasswordHashWorkers'
-    | 'maxOpenConnections'
-    | 'apiRateLimitMaxQuotas',
+    'maxPageSize' | 'concurrentPasswordHashWorkers' | 'maxOpenConnections' | 'apiRateLimitMaxQuotas',
     NumberOption
   >
 > = {
-  authTokenTimeToLiveSeconds: {
-    name: 'auth_token_time_to_live',
-    unit: 'seconds',
-    default: 7 * 24 * 3600,
-    minimum: 1,
-    maximum: 10 * yearSeconds,
-  },
-  authTokenTimeToStaleSeconds: {
-    name: 'auth_token_time_to_stale',
-    unit: 'seconds',
-    default: 24 * 3600,
-    minimum: 0,
-    maximum: 10 * yearSeconds,
-  },
   maxPageSize: { name: 'max_page_size', unit: 'items', default: 1000, minimum: 1, maximum: 10_000 },
   concurrentPasswordHashWorkers: {
     name: 'concurrent_password_hash_workers',
@@ -281,14 +262,7 @@ export function controllerSettings(config: ControllerConfig): ControllerSettings
   numberOf(controllerNumbers.maxOpenConnections, config.database.maxOpenConnections);
   return {
     ...config,
-    authTokenTimeToLiveSeconds: numberOf(
-      controllerNumbers.authTokenTimeToLiveSeconds,
-      config.authTokenTimeToLiveSeconds,
-    ),
-    authTokenTimeToStaleSeconds: numberOf(
-      controllerNumbers.authTokenTimeToStaleSeconds,
-      config.authTokenTimeToStaleSeconds,
-    ),
+    authTokens: checkedAuthTokenSettings(config.authTokens),
     maxPageSize: numberOf(controllerNumbers.maxPageSize, config.maxPageSize),
     concurrentPasswordHashWorkers: numberOf(
       controllerNumbers.concurrentPasswordHashWorkers,

@@ -25,7 +25,13 @@ import { listAccounts, lookupAccount } from './auth/account-repository.ts';
 import { listAuthMethods, lookupAuthMethod } from './auth/auth-method-repository.ts';
 import { AuthMethodService } from './auth/auth-method-service.ts';
 import { passwordAuthMethod } from './auth/password/password-auth-method.ts';
-import { AuthTokenService } from './auth/auth-token-service.ts';
+import { AuthTokenChanges } from './auth/minting/auth-token-changes.ts';
+import { AuthTokenExchange } from './auth/minting/auth-token-exchange.ts';
+import { AuthTokenMinting } from './auth/minting/auth-token-minting.ts';
+import { AuthTokenSweep } from './auth/sweep/auth-token-sweep.ts';
+import { AuthTokenService } from './auth/token/auth-token-service.ts';
+import { auditToken } from './auth/token/token-audit.ts';
+import { originText } from './auth/token/origin.ts';
 import { PasswordService } from './auth/password/password-service.ts';
 import { ClusterListener } from './cluster/cluster-listener.ts';
 import {
@@ -43,11 +49,14 @@ import { IamService } from './iam/iam-service.ts';
 import { RoleService } from './iam/role/role-service.ts';
 import { listScopes, lookupScope } from './iam/scope-repository.ts';
 import { ScopeService } from './iam/scope-service.ts';
+import { UserIdentity } from './iam/user/user-identity.ts';
 import { UserService } from './iam/user/user-service.ts';
 import { listUsers, lookupUser } from './iam/user-repository.ts';
 import { KeyService } from './keys/key-service.ts';
 import { rootKeyOf } from './keys/root-key.ts';
 import { ConnectionEnding } from './session/connection-ending.ts';
+import { AccountEnding } from './session/ending/account-ending.ts';
+import { AuthTokenEnding } from './session/ending/auth-token-ending.ts';
 import { KeyRing } from './session/ending/key-ring.ts';
 import { RoleRevocation } from './session/ending/role-revocation.ts';
 import { ScopeEnding } from './session/ending/scope-ending.ts';
@@ -61,7 +70,7 @@ import { SessionServing } from './session/session-serving.ts';
 import { openDatabase, type Database } from './store/database.ts';
 import { listSince } from './store/deleted-resource-repository.ts';
 import { isInitialized, migrate, needsMigration } from './store/migrate.ts';
-import { estimateRows } from './store/row-estimate.ts';
+import { estimateRows } from './store/list/row-estimate.ts';
 import { lookupTargetView } from './target/target-view-repository.ts';
 import { TargetService } from './target/target-service.ts';
 import { ClusterAuthority } from './worker-registry/cluster-authority.ts';
@@ -78,6 +87,7 @@ export interface ControllerParts {
   readonly scopeEnding: ScopeEnding;
   readonly keyRing: KeyRing;
   readonly userService: UserService;
+  readonly userIdentity: UserIdentity;
   readonly userEndings: UserEnding;
   readonly groups: GroupService;
   readonly roles: RoleService;
@@ -85,12 +95,17 @@ export interface ControllerParts {
   readonly passwords: PasswordService;
   readonly authMethodChanges: AuthMethodService;
   readonly authTokens: AuthTokenService;
+  readonly minting: AuthTokenMinting;
+  readonly tokenChanges: AuthTokenChanges;
+  readonly exchange: AuthTokenExchange;
+  readonly tokenEndings: AuthTokenEnding;
   readonly hosts: HostService;
   readonly credentials: CredentialService;
   readonly aliases: AliasService;
   readonly targets: TargetService;
   readonly sessions: SessionService;
   readonly endings: SessionEnding;
+  readonly accountEndings: AccountEnding;
   readonly workers: WorkerRegistry;
   readonly eventStreams: EventStreams;
 }
@@ -125,6 +140,7 @@ export interface Controller {
 interface Assembly {
   readonly parts: ControllerParts;
   readonly reaper: SessionReaper;
+  readonly tokenSweep: AuthTokenSweep;
   readonly revocations: SessionRevocations;
   readonly cluster: ClusterListener;
 }
@@ -165,7 +181,7 @@ async function start(
   });
   shutdown.add('database', () => database.close());
   await requireSchema(database, settings.migrate);
-  const { parts, reaper, revocations, cluster } = await assemble(
+  const { parts, reaper, tokenSweep, revocations, cluster } = await assemble(
     settings,
     { database, clock, log, build: environment.build ?? 'stile' },
     shutdown,
@@ -176,6 +192,8 @@ async function start(
   shutdown.add('session revocations', () => revocations.close());
   reaper.start();
   shutdown.add('session reaper', () => reaper.close());
+  tokenSweep.start();
+  shutdown.add('auth token sweep', () => tokenSweep.close());
   shutdown.add('cluster listener', () => cluster.close());
   const clusterAddress = await cluster.start();
   const apiAddresses = await startApi(settings, parts, { log, shutdown });
@@ -238,8 +256,7 @@ async function assemble(
   const authTokens = new AuthTokenService({
     ...ground,
     keys,
-    timeToLiveSeconds: settings.authTokenTimeToLiveSeconds,
-    timeToStaleSeconds: settings.authTokenTimeToStaleSeconds,
+    settings: settings.authTokens,
   });
   shutdown.add('auth tokens', () => authTokens.close());
   const targets = new TargetService(ground);
@@ -268,6 +285,7 @@ async function assemble(
     scopeEnding: new ScopeEnding({ ...ground, lostRights }),
     keyRing: new KeyRing({ ...ground, keys }),
     userService: new UserService(ground),
+    userIdentity: new UserIdentity(ground),
     userEndings: new UserEnding(ground),
     groups: new GroupService({ ...ground, lostRights }),
     roles: new RoleService({ ...ground, lostRights }),
@@ -278,12 +296,17 @@ async function assemble(
       type: passwordAuthMethod((password) => passwords.hash(password)),
     }),
     authTokens,
+    minting: new AuthTokenMinting({ ...ground, tokens: authTokens }),
+    tokenChanges: new AuthTokenChanges({ ...ground, tokens: authTokens }),
+    exchange: new AuthTokenExchange({ ...ground, tokens: authTokens }),
+    tokenEndings: new AuthTokenEnding({ ...ground, revocations, countStreams: (ids) => eventStreams.countOf(ids) }),
     hosts: new HostService(ground),
     credentials: new CredentialService({ ...ground, keys }),
     aliases: new AliasService(ground),
     targets,
     sessions,
     endings: new SessionEnding({ ...ground, targets }),
+    accountEndings: new AccountEnding({ ...ground, settings: authTokens.settings }),
     workers,
     eventStreams,
   };
@@ -297,7 +320,8 @@ async function assemble(
     reconciliation: new SessionReconciliation({ ...ground, ending, traffic: eventStreams.traffic }),
     revocations,
   });
-  return { parts, reaper: new SessionReaper({ ...ground, ending }), revocations, cluster };
+  const tokenSweep = new AuthTokenSweep({ ...ground, settings: authTokens.settings });
+  return { parts, reaper: new SessionReaper({ ...ground, ending }), tokenSweep, revocations, cluster };
 }
 
 function passwordService(
@@ -310,10 +334,11 @@ function passwordService(
 
 /** The use cases as the API calls them; reads go straight to the repositories. */
 function apiServices(parts: ControllerParts, settings: ControllerSettings): ApiServices {
-  const { database, iam, endings, clock } = parts;
+  const { database, iam, clock } = parts;
   const { reader } = database;
   return {
     ...parts,
+    twoFactorOf: () => Promise.resolve({}),
     lookupTarget: (id) => lookupTargetView(reader, id),
     scopes: {
       lookup: (id) => iam.lookup(id),
@@ -334,7 +359,6 @@ function apiServices(parts: ControllerParts, settings: ControllerSettings): ApiS
       lookup: (id) => lookupAccount(reader, id),
       list: (authMethodId, page) => listAccounts(reader, authMethodId, page),
     },
-    deleteAuthToken: (id, by) => endings.deleteAuthToken(id, by),
     lists: {
       keys: parts.keys,
       clock,
@@ -357,7 +381,10 @@ async function startApi(
     const server = new ApiServer({
       operations,
       gate: parts.iam,
-      authenticate: (text) => parts.authTokens.authenticate(text),
+      authenticate: (presented) => parts.authTokens.authenticate(presented),
+      noteUse: (caller, client) => parts.authTokens.noteUse(caller, client),
+      noteExposed: (authTokenId, client) =>
+        auditToken(around.log, 'token exposed', { authTokenId, address: originText(client) }),
       log: around.log,
       rateLimiter,
       ...apiListenerOptions(listener),
@@ -395,7 +422,7 @@ function apiListenerOptions(
   listener: ApiListenerConfig,
 ): Omit<
   ConstructorParameters<typeof ApiServer>[0],
-  'operations' | 'gate' | 'authenticate' | 'log' | 'rateLimiter'
+  'operations' | 'gate' | 'authenticate' | 'noteUse' | 'noteExposed' | 'log' | 'rateLimiter'
 > {
   const { tls, maxRequestSize, maxAnonymousRequestSize, maxHeaderSize } = listener;
   return {
@@ -408,6 +435,8 @@ function apiListenerOptions(
       allowedOrigins: listener.corsAllowedOrigins ?? ['*'],
       allowedHeaders: listener.corsAllowedHeaders ?? [],
     },
+    ...(listener.trustedProxies === undefined ? {} : { trustedProxies: listener.trustedProxies }),
+    ...(listener.insecureCookies === undefined ? {} : { insecureCookies: listener.insecureCookies }),
     ...(maxRequestSize === undefined ? {} : { maxRequestBytes: maxRequestSize }),
     ...(maxAnonymousRequestSize === undefined ? {} : { maxAnonymousRequestBytes: maxAnonymousRequestSize }),
     ...(maxHeaderSize === undefined ? {} : { maxHeaderBytes: maxHeaderSize }),

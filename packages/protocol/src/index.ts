@@ -11,3 +11,6 @@ export * from './enrolment/registration-request.ts';
 export * from './quoted.ts';
 export * from './session-authorization.ts';
 export * from './session-status.ts';
+export * from './token/token-duration.ts';
+export * from './token/token-mask.ts';
+export * from './token/token-scope.ts';

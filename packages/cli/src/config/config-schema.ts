@@ -53,6 +53,54 @@ const group = (
   required: readonly string[] = [],
 ): OptionSchema => ({ type: 'object', description, properties, required, additionalProperties: false });
 
+/** Lifetimes of auth tokens, and who may mint them (tokens.md §1.5). */
+const authTokenOptions: Readonly<Record<string, OptionSchema>> = {
+  auth_token_time_to_live: duration('A login ends this long after it was made.', '168h'),
+  auth_token_time_to_stale: duration('A login ends this long after its last use; 0 = never.', '24h'),
+  session_duration: text('Another name of `auth_token_time_to_stale`.', { format: 'duration' }),
+  disable_session_expiry_refresh: flag(
+    'A login ends `auth_token_time_to_stale` after it was made, however much it is used.',
+    false,
+  ),
+  default_token_lifetime: duration('How long an API token lives that does not say.', '168h'),
+  max_token_lifetime: duration(
+    'Longest life of an API token; a lower value binds those that are there, too.',
+    '8760h',
+  ),
+  max_admin_token_lifetime: text(
+    'Longest life of an API token that is made by somebody who may make them for others. Default: `max_token_lifetime`.',
+    { format: 'duration' },
+  ),
+  max_tokens_per_user: whole('Active API tokens of one user.', {
+    minimum: 1,
+    maximum: 100_000,
+    default: 100,
+  }),
+  web_session_lifetime: duration('How long a web session lives that an administrator opens.', '1h'),
+  max_web_session_lifetime: duration('Longest life of such a web session.', '168h'),
+  one_time_token_lifetime: duration('How long a one-time token lives that does not say.', '600s'),
+  max_one_time_token_lifetime: duration('Longest life of a one-time token; 0 = there are none.', '24h'),
+  api_token_policy: text(
+    'Who may make API tokens: everybody for themselves, holders of a grant, or nobody.',
+    {
+      enum: ['self-service', 'by-grant', 'off'],
+      default: 'self-service',
+    },
+  ),
+  auth_token_gc_period: duration('How often ended auth tokens are marked and deleted.', '1h'),
+  auth_token_gc_retention: duration('How long an ended auth token can still be read.', '168h'),
+  auth_token_gc_max_deletions: whole('Auth tokens deleted in one statement.', {
+    minimum: 1,
+    maximum: 100_000,
+    default: 1000,
+  }),
+  auth_token_last_used_interval: duration(
+    'A last use is written again when the written one is older.',
+    '10m',
+  ),
+  revoke_on_password_change: flag('Another password ends the other logins of the account.', true),
+};
+
 const database = group(
   'Where the truth is kept.',
   {
@@ -93,8 +141,7 @@ const controller = group(
         format: 'address',
       },
     ),
-    auth_token_time_to_live: duration('A login ends this long after it was made.', '168h'),
-    auth_token_time_to_stale: duration('A login ends this long after its last use.', '24h'),
+    ...authTokenOptions,
     max_page_size: whole('Most items of one list page.', { minimum: 1, maximum: 10_000, default: 1000 }),
     concurrent_password_hash_workers: whole('Passwords hashed at the same time, 64 MiB each.', {
       minimum: 1,
@@ -155,6 +202,11 @@ const listener = group(
     cors_enabled: flag('Answer browsers of other origins.', true),
     cors_allowed_origins: list('Origins allowed; `*` for all.', text('An origin.')),
     cors_allowed_headers: list('Request headers allowed besides the usual ones.', text('A header name.')),
+    x_forwarded_for_authorized_addrs: list(
+      'Addresses and networks of proxies whose `X-Forwarded-For` header counts.',
+      text('An IP address or network, as 10.0.0.0/8.'),
+    ),
+    insecure_cookies: flag('Give and take cookies without TLS; for laboratories only.', false),
     max_request_size: whole('Largest body in bytes.', {
       minimum: 1024,
       maximum: 1_073_741_824,

@@ -5,7 +5,12 @@ import { Secret, parseHostPort } from '@stile/runtime';
 import type { ControllerConfig, TlsFiles } from '@stile/controller';
 import type { CommandContext } from '../command.ts';
 import { readConfigFile } from '../config/config-file.ts';
-import type { FileConfig, ListenerSection, WorkerSection } from '../config/config-sections.ts';
+import type {
+  ControllerSection,
+  FileConfig,
+  ListenerSection,
+  WorkerSection,
+} from '../config/config-sections.ts';
 import { parseDurationSeconds } from '../config/config-values.ts';
 import { serve, type RunningController, type ServePlan } from './serve.ts';
 import type { WorkerPlan } from './worker-plan.ts';
@@ -60,6 +65,10 @@ export function controllerConfigOf(config: FileConfig): ControllerConfig {
       api: listenersFor(config, 'api').map((listener) => ({
         address: parseHostPort(listener.address),
         corsEnabled: listener.cors_enabled,
+        insecureCookies: listener.insecure_cookies,
+        ...(listener.x_forwarded_for_authorized_addrs === undefined
+          ? {}
+          : { trustedProxies: listener.x_forwarded_for_authorized_addrs }),
         maxRequestSize: listener.max_request_size,
         maxAnonymousRequestSize: listener.max_anonymous_request_size,
         maxHeaderSize: listener.max_header_size,
@@ -81,8 +90,7 @@ export function controllerConfigOf(config: FileConfig): ControllerConfig {
     ...(section.public_cluster_addr === undefined
       ? {}
       : { publicClusterAddress: section.public_cluster_addr }),
-    authTokenTimeToLiveSeconds: parseDurationSeconds(section.auth_token_time_to_live),
-    authTokenTimeToStaleSeconds: parseDurationSeconds(section.auth_token_time_to_stale),
+    authTokens: authTokenSettingsOf(section),
     maxPageSize: section.max_page_size,
     concurrentPasswordHashWorkers: section.concurrent_password_hash_workers,
     apiRateLimits: (section.api_rate_limit ?? []).map((rule) => ({
@@ -94,6 +102,30 @@ export function controllerConfigOf(config: FileConfig): ControllerConfig {
     })),
     apiRateLimitDisable: section.api_rate_limit_disable,
     apiRateLimitMaxQuotas: section.api_rate_limit_max_quotas,
+  };
+}
+
+function authTokenSettingsOf(section: ControllerSection): NonNullable<ControllerConfig['authTokens']> {
+  const idle = section.session_duration ?? section.auth_token_time_to_stale;
+  const admin = section.max_admin_token_lifetime;
+  return {
+    timeToLiveSeconds: parseDurationSeconds(section.auth_token_time_to_live),
+    timeToStaleSeconds: parseDurationSeconds(idle),
+    disableSessionExpiryRefresh: section.disable_session_expiry_refresh,
+    defaultTokenLifetimeSeconds: parseDurationSeconds(section.default_token_lifetime),
+    maxTokenLifetimeSeconds: parseDurationSeconds(section.max_token_lifetime),
+    ...(admin === undefined ? {} : { maxAdminTokenLifetimeSeconds: parseDurationSeconds(admin) }),
+    maxTokensPerUser: section.max_tokens_per_user,
+    webSessionLifetimeSeconds: parseDurationSeconds(section.web_session_lifetime),
+    maxWebSessionLifetimeSeconds: parseDurationSeconds(section.max_web_session_lifetime),
+    oneTimeTokenLifetimeSeconds: parseDurationSeconds(section.one_time_token_lifetime),
+    maxOneTimeTokenLifetimeSeconds: parseDurationSeconds(section.max_one_time_token_lifetime),
+    apiTokenPolicy: section.api_token_policy,
+    gcPeriodSeconds: parseDurationSeconds(section.auth_token_gc_period),
+    gcRetentionSeconds: parseDurationSeconds(section.auth_token_gc_retention),
+    gcMaxDeletions: section.auth_token_gc_max_deletions,
+    lastUsedIntervalSeconds: parseDurationSeconds(section.auth_token_last_used_interval),
+    revokeOnPasswordChange: section.revoke_on_password_change,
   };
 }
 

@@ -209,13 +209,52 @@ export interface AuthToken {
   readonly expiration_time?: string;
   /** Actions that the caller may do on the resource, sorted. */
   readonly authorized_actions?: readonly string[];
+  /** `login`, `web`, `api` or `one-time`. */
+  readonly type?: string;
+  /** Of API tokens; unique among those of the user that have not ended. */
+  readonly name?: string;
+  readonly description?: string;
+  /** Of the user, at the primary auth method. */
+  readonly login_name?: string;
+  /** Who minted it; another than the user acts for the user. */
+  readonly created_by_user_id?: string;
+  /** The auth token that minted it. */
+  readonly parent_auth_token_id?: string;
+  /** `active`, `stale`, `expired`, `revoked` or `consumed`. */
+  readonly status?: string;
+  /** What it is cut down to; absent = all that its user may do. */
+  readonly token_scopes?: readonly string[];
+  /** Resources that it may touch; absent = all. */
+  readonly allow_list?: readonly string[];
+  readonly time_to_live_seconds?: number;
+  readonly time_to_stale_seconds?: number;
+  /** When it ends for want of use. */
+  readonly idle_expiration_time?: string;
+  readonly revoked_time?: string;
+  readonly revoked_by_user_id?: string;
+  readonly revoked_reason?: string;
+  /** Address that it was made from. */
+  readonly origin?: string;
+  readonly user_agent?: string;
+  /** Address of its last use. */
+  readonly last_origin?: string;
+  readonly last_user_agent?: string;
+  /** It works from the address of `origin` only. */
+  readonly match_origin?: boolean;
+  readonly single_use?: boolean;
+  /** A second factor was checked on the way to it. */
+  readonly second_factor?: boolean;
+  /** Free notes; never consulted for a decision. */
+  readonly attributes?: Readonly<Record<string, unknown>>;
+  /** Of API tokens; a PATCH names the one it saw. */
+  readonly version?: number;
 }
 
 /** AuthenticateRequest in requests; null clears a field. */
 export interface AuthenticateRequest {
   /** `login`, the default. */
   readonly command?: string | null;
-  /** `token` or `cookie`. */
+  /** `token`, `cookie` or `session-cookie`. */
   readonly type?: string | null;
   /** Older spelling of `type`. */
   readonly token_type?: string | null;
@@ -288,6 +327,32 @@ export interface ChangePasswordRequest {
   readonly version?: number | null;
   readonly current_password?: string | null;
   readonly new_password?: string | null;
+}
+
+/** CreateAuthToken in requests; null clears a field. */
+export interface CreateAuthToken {
+  /** `api`, `web` or `one-time`. */
+  readonly type?: string | null;
+  /** Whose it shall be. Absent: the caller. */
+  readonly user_id?: string | null;
+  /** Of API tokens: 1 to 64 of A-Z a-z 0-9 . _ - */
+  readonly name?: string | null;
+  readonly description?: string | null;
+  /** How long it lives; null = as long as the installation allows. */
+  readonly time_to_live_seconds?: number | null;
+  /** The same as people write it, as in 30d. */
+  readonly lifetime?: string | null;
+  /** Idle limit; 0 = none. */
+  readonly time_to_stale_seconds?: number | null;
+  /** See `GET /v1/auth-tokens:token-scopes`. */
+  readonly token_scopes?: readonly string[] | null;
+  /** Entries type:id, type:* or *. */
+  readonly allow_list?: readonly string[] | null;
+  readonly match_origin?: boolean | null;
+  /** Of one-time tokens. Default true. */
+  readonly single_use?: boolean | null;
+  /** Free notes, at most 4 KiB. */
+  readonly attributes?: Readonly<Record<string, unknown>> | null;
 }
 
 /** Credential in answers. */
@@ -459,6 +524,14 @@ export interface DestroyKeyVersion {
 export interface DestroyedKeyVersion {
   /** `completed`. */
   readonly state?: string;
+}
+
+/** ExchangeAuthToken in requests; null clears a field. */
+export interface ExchangeAuthToken {
+  /** A one-time token. */
+  readonly token?: string | null;
+  /** `token`, the default, or `session-cookie`. */
+  readonly type?: string | null;
 }
 
 /** Group in answers. */
@@ -750,6 +823,86 @@ export interface ManagedGroupInput {
   readonly attributes?: Readonly<Record<string, unknown>> | null;
 }
 
+/** Me in answers. */
+export interface Me {
+  readonly user?: Readonly<Record<string, unknown>>;
+  readonly account?: Readonly<Record<string, unknown>>;
+  readonly auth_token?: Readonly<Record<string, unknown>>;
+  readonly groups?: readonly {}[];
+  readonly roles?: readonly {}[];
+  readonly attributes?: Readonly<Record<string, unknown>>;
+  readonly two_factor?: Readonly<Record<string, unknown>>;
+  /** What the caller may do that no list of actions shows. */
+  readonly may?: Readonly<Record<string, unknown>>;
+}
+
+/** MintedAuthToken in answers. */
+export interface MintedAuthToken {
+  /** The id of the resource. */
+  readonly id?: string;
+  readonly scope_id?: string;
+  /** The scope of the resource. */
+  readonly scope?: {
+    readonly id?: string;
+    readonly type?: string;
+    readonly name?: string;
+    readonly description?: string;
+    readonly parent_scope_id?: string;
+  };
+  readonly user_id?: string;
+  readonly auth_method_id?: string;
+  readonly account_id?: string;
+  readonly created_time?: string;
+  readonly updated_time?: string;
+  readonly approximate_last_used_time?: string;
+  readonly expiration_time?: string;
+  /** Actions that the caller may do on the resource, sorted. */
+  readonly authorized_actions?: readonly string[];
+  /** `login`, `web`, `api` or `one-time`. */
+  readonly type?: string;
+  /** Of API tokens; unique among those of the user that have not ended. */
+  readonly name?: string;
+  readonly description?: string;
+  /** Of the user, at the primary auth method. */
+  readonly login_name?: string;
+  /** Who minted it; another than the user acts for the user. */
+  readonly created_by_user_id?: string;
+  /** The auth token that minted it. */
+  readonly parent_auth_token_id?: string;
+  /** `active`, `stale`, `expired`, `revoked` or `consumed`. */
+  readonly status?: string;
+  /** What it is cut down to; absent = all that its user may do. */
+  readonly token_scopes?: readonly string[];
+  /** Resources that it may touch; absent = all. */
+  readonly allow_list?: readonly string[];
+  readonly time_to_live_seconds?: number;
+  readonly time_to_stale_seconds?: number;
+  /** When it ends for want of use. */
+  readonly idle_expiration_time?: string;
+  readonly revoked_time?: string;
+  readonly revoked_by_user_id?: string;
+  readonly revoked_reason?: string;
+  /** Address that it was made from. */
+  readonly origin?: string;
+  readonly user_agent?: string;
+  /** Address of its last use. */
+  readonly last_origin?: string;
+  readonly last_user_agent?: string;
+  /** It works from the address of `origin` only. */
+  readonly match_origin?: boolean;
+  readonly single_use?: boolean;
+  /** A second factor was checked on the way to it. */
+  readonly second_factor?: boolean;
+  /** Free notes; never consulted for a decision. */
+  readonly attributes?: Readonly<Record<string, unknown>>;
+  /** Of API tokens; a PATCH names the one it saw. */
+  readonly version?: number;
+  /** The auth token itself, shown this once. */
+  readonly token?: string;
+  /** The cookie that carries it, for type `web`. */
+  readonly cookie?: string;
+}
+
 /** MonthlyActiveUsers in answers. */
 export interface MonthlyActiveUsers {
   /** The latest month first. */
@@ -771,6 +924,147 @@ export interface ResolvableAlias {
   readonly value?: string;
   readonly destination_id?: string;
   readonly type?: string;
+}
+
+/** RevokeAllAuthTokens in requests; null clears a field. */
+export interface RevokeAllAuthTokens {
+  /** Whose; `*` for everybody. Absent: the caller. */
+  readonly user_id?: string | null;
+  /** Default: login, web and one-time. */
+  readonly types?: readonly string[] | null;
+  /** The token of this request stays. */
+  readonly except_current?: boolean | null;
+}
+
+/** RevokedAuthToken in answers. */
+export interface RevokedAuthToken {
+  /** The id of the resource. */
+  readonly id?: string;
+  readonly scope_id?: string;
+  /** The scope of the resource. */
+  readonly scope?: {
+    readonly id?: string;
+    readonly type?: string;
+    readonly name?: string;
+    readonly description?: string;
+    readonly parent_scope_id?: string;
+  };
+  readonly user_id?: string;
+  readonly auth_method_id?: string;
+  readonly account_id?: string;
+  readonly created_time?: string;
+  readonly updated_time?: string;
+  readonly approximate_last_used_time?: string;
+  readonly expiration_time?: string;
+  /** Actions that the caller may do on the resource, sorted. */
+  readonly authorized_actions?: readonly string[];
+  /** `login`, `web`, `api` or `one-time`. */
+  readonly type?: string;
+  /** Of API tokens; unique among those of the user that have not ended. */
+  readonly name?: string;
+  readonly description?: string;
+  /** Of the user, at the primary auth method. */
+  readonly login_name?: string;
+  /** Who minted it; another than the user acts for the user. */
+  readonly created_by_user_id?: string;
+  /** The auth token that minted it. */
+  readonly parent_auth_token_id?: string;
+  /** `active`, `stale`, `expired`, `revoked` or `consumed`. */
+  readonly status?: string;
+  /** What it is cut down to; absent = all that its user may do. */
+  readonly token_scopes?: readonly string[];
+  /** Resources that it may touch; absent = all. */
+  readonly allow_list?: readonly string[];
+  readonly time_to_live_seconds?: number;
+  readonly time_to_stale_seconds?: number;
+  /** When it ends for want of use. */
+  readonly idle_expiration_time?: string;
+  readonly revoked_time?: string;
+  readonly revoked_by_user_id?: string;
+  readonly revoked_reason?: string;
+  /** Address that it was made from. */
+  readonly origin?: string;
+  readonly user_agent?: string;
+  /** Address of its last use. */
+  readonly last_origin?: string;
+  readonly last_user_agent?: string;
+  /** It works from the address of `origin` only. */
+  readonly match_origin?: boolean;
+  readonly single_use?: boolean;
+  /** A second factor was checked on the way to it. */
+  readonly second_factor?: boolean;
+  /** Free notes; never consulted for a decision. */
+  readonly attributes?: Readonly<Record<string, unknown>>;
+  /** Of API tokens; a PATCH names the one it saw. */
+  readonly version?: number;
+  /** What ended with it, and what workers have confirmed. */
+  readonly revocation?: Readonly<Record<string, unknown>>;
+}
+
+/** RevokedAuthTokens in answers. */
+export interface RevokedAuthTokens {
+  readonly items?: readonly {
+    /** The id of the resource. */
+    readonly id?: string;
+    readonly scope_id?: string;
+    /** The scope of the resource. */
+    readonly scope?: {
+      readonly id?: string;
+      readonly type?: string;
+      readonly name?: string;
+      readonly description?: string;
+      readonly parent_scope_id?: string;
+    };
+    readonly user_id?: string;
+    readonly auth_method_id?: string;
+    readonly account_id?: string;
+    readonly created_time?: string;
+    readonly updated_time?: string;
+    readonly approximate_last_used_time?: string;
+    readonly expiration_time?: string;
+    /** Actions that the caller may do on the resource, sorted. */
+    readonly authorized_actions?: readonly string[];
+    /** `login`, `web`, `api` or `one-time`. */
+    readonly type?: string;
+    /** Of API tokens; unique among those of the user that have not ended. */
+    readonly name?: string;
+    readonly description?: string;
+    /** Of the user, at the primary auth method. */
+    readonly login_name?: string;
+    /** Who minted it; another than the user acts for the user. */
+    readonly created_by_user_id?: string;
+    /** The auth token that minted it. */
+    readonly parent_auth_token_id?: string;
+    /** `active`, `stale`, `expired`, `revoked` or `consumed`. */
+    readonly status?: string;
+    /** What it is cut down to; absent = all that its user may do. */
+    readonly token_scopes?: readonly string[];
+    /** Resources that it may touch; absent = all. */
+    readonly allow_list?: readonly string[];
+    readonly time_to_live_seconds?: number;
+    readonly time_to_stale_seconds?: number;
+    /** When it ends for want of use. */
+    readonly idle_expiration_time?: string;
+    readonly revoked_time?: string;
+    readonly revoked_by_user_id?: string;
+    readonly revoked_reason?: string;
+    /** Address that it was made from. */
+    readonly origin?: string;
+    readonly user_agent?: string;
+    /** Address of its last use. */
+    readonly last_origin?: string;
+    readonly last_user_agent?: string;
+    /** It works from the address of `origin` only. */
+    readonly match_origin?: boolean;
+    readonly single_use?: boolean;
+    /** A second factor was checked on the way to it. */
+    readonly second_factor?: boolean;
+    /** Free notes; never consulted for a decision. */
+    readonly attributes?: Readonly<Record<string, unknown>>;
+    /** Of API tokens; a PATCH names the one it saw. */
+    readonly version?: number;
+  }[];
+  readonly revocation?: Readonly<Record<string, unknown>>;
 }
 
 /** Role in answers. */
@@ -902,6 +1196,11 @@ export interface RolePrincipals {
   readonly version?: number | null;
   /** Ids of users and groups. */
   readonly principal_ids?: readonly string[] | null;
+}
+
+/** RotateAuthToken in requests; null clears a field. */
+export interface RotateAuthToken {
+  readonly version?: number | null;
 }
 
 /** RotateKeys in requests; null clears a field. */
@@ -1081,6 +1380,14 @@ export interface SetPasswordRequest {
   readonly password?: string | null;
 }
 
+/** SetUserAttribute in requests; null clears a field. */
+export interface SetUserAttribute {
+  /** a-z, then up to 63 of a-z 0-9 _ . - */
+  readonly key?: string | null;
+  /** Any JSON of at most 4 KiB; null takes the attribute away. */
+  readonly value?: Readonly<Record<string, unknown>> | null;
+}
+
 /** Target in answers. */
 export interface Target {
   /** The id of the resource. */
@@ -1213,6 +1520,35 @@ export interface TargetHostSources {
   readonly host_source_ids?: readonly string[] | null;
 }
 
+/** TokenConfig in answers. */
+export interface TokenConfig {
+  readonly default_token_lifetime_seconds?: number;
+  readonly max_token_lifetime_seconds?: number;
+  readonly api_token_policy?: string;
+  readonly max_tokens_per_user?: number;
+}
+
+/** TokenScopes in answers. */
+export interface TokenScopes {
+  readonly items?: readonly {
+    readonly name?: string;
+    readonly summary?: string;
+  }[];
+}
+
+/** UpdateAuthToken in requests; null clears a field. */
+export interface UpdateAuthToken {
+  readonly version?: number | null;
+  readonly name?: string | null;
+  readonly description?: string | null;
+  /** Narrower than they are. */
+  readonly token_scopes?: readonly string[] | null;
+  /** Narrower than it is. */
+  readonly allow_list?: readonly string[] | null;
+  /** RFC 3339; earlier than it is. */
+  readonly expiration_time?: string | null;
+}
+
 /** User in answers. */
 export interface User {
   /** The id of the resource. */
@@ -1270,6 +1606,11 @@ export interface UserAccounts {
   readonly version?: number | null;
   /** Ids of accounts. */
   readonly account_ids?: readonly string[] | null;
+}
+
+/** UserAttributes in answers. */
+export interface UserAttributes {
+  readonly attributes?: Readonly<Record<string, unknown>>;
 }
 
 /** UserState in requests; null clears a field. */
@@ -1470,11 +1811,23 @@ export interface ApiOperations {
     readonly request: AuthMethodInput;
     readonly response: AuthMethod;
   };
+  readonly 'auth-tokens:create': {
+    readonly on: 'collection';
+    readonly method: 'POST';
+    readonly request: CreateAuthToken;
+    readonly response: MintedAuthToken;
+  };
   readonly 'auth-tokens:delete': {
     readonly on: 'item';
     readonly method: 'DELETE';
     readonly request: undefined;
     readonly response: undefined;
+  };
+  readonly 'auth-tokens:exchange': {
+    readonly on: 'collection';
+    readonly method: 'POST';
+    readonly request: ExchangeAuthToken;
+    readonly response: AuthenticateResponse;
   };
   readonly 'auth-tokens:list': {
     readonly on: 'collection';
@@ -1486,6 +1839,42 @@ export interface ApiOperations {
     readonly on: 'item';
     readonly method: 'GET';
     readonly request: undefined;
+    readonly response: AuthToken;
+  };
+  readonly 'auth-tokens:revoke': {
+    readonly on: 'item';
+    readonly method: 'POST';
+    readonly request: undefined;
+    readonly response: RevokedAuthToken;
+  };
+  readonly 'auth-tokens:revoke-all': {
+    readonly on: 'collection';
+    readonly method: 'POST';
+    readonly request: RevokeAllAuthTokens;
+    readonly response: RevokedAuthTokens;
+  };
+  readonly 'auth-tokens:rotate': {
+    readonly on: 'item';
+    readonly method: 'POST';
+    readonly request: RotateAuthToken;
+    readonly response: MintedAuthToken;
+  };
+  readonly 'auth-tokens:token-config': {
+    readonly on: 'collection';
+    readonly method: 'GET';
+    readonly request: undefined;
+    readonly response: TokenConfig;
+  };
+  readonly 'auth-tokens:token-scopes': {
+    readonly on: 'collection';
+    readonly method: 'GET';
+    readonly request: undefined;
+    readonly response: TokenScopes;
+  };
+  readonly 'auth-tokens:update': {
+    readonly on: 'item';
+    readonly method: 'PATCH';
+    readonly request: UpdateAuthToken;
     readonly response: AuthToken;
   };
   readonly 'billing:monthly-active-users': {
@@ -2166,6 +2555,12 @@ export interface ApiOperations {
     readonly request: undefined;
     readonly response: ListPage<ResolvableAlias>;
   };
+  readonly 'users:me': {
+    readonly on: 'collection';
+    readonly method: 'GET';
+    readonly request: undefined;
+    readonly response: Me;
+  };
   readonly 'users:read': {
     readonly on: 'item';
     readonly method: 'GET';
@@ -2183,6 +2578,12 @@ export interface ApiOperations {
     readonly method: 'POST';
     readonly request: UserAccounts;
     readonly response: User;
+  };
+  readonly 'users:set-attribute': {
+    readonly on: 'item';
+    readonly method: 'POST';
+    readonly request: SetUserAttribute;
+    readonly response: UserAttributes;
   };
   readonly 'users:update': {
     readonly on: 'item';

@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import type { Connection } from '../store/database.ts';
 import { pageOf, type PageRequest } from '../store/page.ts';
-import { permittedRows, type ListPermissions } from '../store/permitted-rows.ts';
+import { permittedRows, type ListPermissions } from '../store/list/permitted-rows.ts';
 import { aliasKey, type Alias } from './alias.ts';
 
 /** The alias of that id, or undefined. */

@@ -69,13 +69,16 @@ describe('auth methods, accounts and auth tokens over HTTP', () => {
     const { id, token } = await newAccount('leaver');
     const sessionId = await authorize(token);
     expect(await send('GET', `/v1/auth-tokens/${idOf(token)}`, undefined, token)).toMatchObject({
-      status: 200,
+      id: idOf(token),
     });
     expect(await send('DELETE', `/v1/accounts/${id}`, undefined, token)).toMatchObject({ status: 403 });
     expect(await send('DELETE', `/v1/accounts/${id}`)).toMatchObject({ status: 204 });
     expect(await send('GET', '/v1/targets/ttcp_1234567890', undefined, token)).toMatchObject({ status: 401 });
     expect(await statusOf(sessionId)).toBe('terminated');
-    expect(await send('GET', `/v1/auth-tokens/${idOf(token)}`)).toMatchObject({ status: 404 });
+    expect(await send('GET', `/v1/auth-tokens/${idOf(token)}`)).toMatchObject({
+      status: 'revoked',
+      revoked_reason: 'account deleted',
+    });
     await expect(stile.login('leaver', 'a good password')).rejects.toThrow('401');
   });
 

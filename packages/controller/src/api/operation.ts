@@ -3,10 +3,12 @@
  * OpenAPI document and the permission tests are made from these rows; nothing is served that is not one of them.
  */
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import { StileError } from '@stile/protocol/errors';
 import type { ResourceType } from '@stile/protocol/grant';
-import type { Caller } from '../auth/auth-token-service.ts';
+import type { Caller } from '../auth/token/auth-token-service.ts';
 import type { Acl } from '../iam/acl.ts';
-import { Access, type ActionPermission, type Located, type Permission } from './access.ts';
+import type { ClientOrigin } from '../auth/token/origin.ts';
+import { Access, type ActionPermission, type Located, type Permission, type TokenRule } from './access.ts';
 import type { JsonObject } from './http/body.ts';
 import type { Query } from './http/query.ts';
 import type { FieldTable, Schema } from './schema/field.ts';
@@ -21,10 +23,18 @@ export interface Call {
   readonly body: JsonObject;
   readonly caller: Caller;
   readonly headers: IncomingHttpHeaders;
-  /** Address of the peer's socket. */
+  /** Address of the client: that of the socket's peer, or what a trusted proxy says. */
   readonly address: string;
+  /** The same with port and user agent. */
+  readonly client: ClientOrigin;
+  /** Values of the placeholders of a `path`, by name. */
+  readonly params: Readonly<Record<string, string>>;
+  /** Fields of a body of type `application/x-www-form-urlencoded`, for operations that take one. */
+  readonly form?: URLSearchParams | undefined;
   /** Whether the listener speaks TLS. */
   readonly isTls: boolean;
+  /** Cookies without TLS are allowed. */
+  readonly insecureCookies: boolean;
 }
 
 /** What an operation answers. */
@@ -33,7 +43,9 @@ export interface Answer {
   /** Shown as JSON; absent = an empty body. */
   readonly body?: object;
   readonly headers?: Readonly<Record<string, string | string[]>>;
-  /** In place of a body: takes the answer over when its head has been written, and ends it one day. */
+  /**
+   * Writes the body as long as it wants to: called once, after the head was written. It ends the response, and owns everything it starts.
+   */
   readonly stream?: (response: ServerResponse) => void;
 }
 
@@ -70,11 +82,27 @@ export interface OperationFacts {
   readonly isNotOffered?: true;
   /** Success status. Default 200. */
   readonly status?: number;
+  /** The whole path, with `{name}` for what a request fills in, where it is not that of a resource of `/v1`. */
+  readonly path?: string;
+  /** Which rules and error bodies apply: `/api/v2` answers 401 to whoever has no good token. Default `v1`. */
+  readonly surface?: 'v1' | 'v2';
+  /** The body is a form, and nothing else. */
+  readonly takesForm?: true;
+  /** A token whose user must enroll a second factor first may call it all the same, about itself. */
+  readonly beforeEnrolment?: true;
+  /** Whoever calls, no token is consulted (tokens.md §2.3). */
+  readonly ignoresToken?: true;
+  /** The answer stays open: cookies of foreign pages are refused, though it changes nothing. */
+  readonly isStream?: true;
+  /** It does not count as a use of the token (tokens.md §1.6). */
+  readonly isNoUse?: true;
 }
 
 /** A row of the table. */
 export interface Operation extends OperationFacts {
   readonly permission: Permission;
+  /** What the token must be, beside what it lets through. */
+  readonly token?: TokenRule;
   /**
    * Format checks, lookup, permission, action: in this order (http-api.md §1.6).
    * @throws {StileError} what the answer then says
@@ -97,6 +125,7 @@ export interface Step<I, F> {
 /** An operation in its three steps. */
 export interface OperationSpec<I, F extends Located> extends OperationFacts {
   readonly permission: ActionPermission;
+  readonly token?: TokenRule;
   /** 400 for what is not legal. Looks at nothing but the request. */
   readonly parse: (call: Call) => I;
   /** 404 for what is not there. Changes nothing. */
@@ -112,12 +141,31 @@ export function operation<I, F extends Located>(spec: OperationSpec<I, F>): Oper
     ...facts,
     run: async (call, gate) => {
       const input = parse(call);
-      const [acl, found] = await Promise.all([gate.aclFor(call.caller), locate(input, call)]);
-      const access = new Access(acl, call.caller);
+      const caller = spec.ignoresToken === true ? withoutToken(call.caller) : call.caller;
+      const [acl, found] = await Promise.all([gate.aclFor(caller), locate(input, call)]);
+      const access = new Access(acl, caller);
       const visible = access.require(spec.permission, found);
+      if (caller.token?.mustEnroll === true && !isOfCaller(found, caller)) throw mustEnroll();
+      if (spec.token !== undefined) access.requireToken(spec.token);
+      if (spec.method !== 'GET') access.requireNamedIds(call.body);
       return act({ call, input, found, access, visible, gate });
     },
   };
+}
+
+function withoutToken(caller: Caller): Caller {
+  const { userId, accountId } = caller;
+  return { userId, ...(accountId === undefined ? {} : { accountId }) };
+}
+
+/** Whether what was found is the caller's token, or the caller. */
+function isOfCaller({ resource }: Located, caller: Caller): boolean {
+  return resource.id !== undefined && (resource.id === caller.authTokenId || resource.id === caller.userId);
+}
+
+/** The answer to a token whose user must enroll a second factor (tokens.md §5.1). */
+export function mustEnroll(): StileError {
+  return new StileError('permissionDenied', 'Enroll a second factor first.');
 }
 
 /** A row for everybody, such as the answer of a feature that Stile does not offer. */
@@ -127,6 +175,15 @@ export function publicOperation(
   run: (call: Call) => Promise<Answer>,
 ): Operation {
   return { ...facts, permission: { public: true, why }, run: (call) => run(call) };
+}
+
+/** A row for everybody with a good auth token: about the caller itself, or about nobody. */
+export function tokenOperation(
+  facts: OperationFacts,
+  why: string,
+  run: (call: Call, gate: Gate) => Promise<Answer>,
+): Operation {
+  return { ...facts, permission: { public: true, needsToken: true, why }, run };
 }
 
 /** Whether a permission is the public one. */

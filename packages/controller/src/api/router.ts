@@ -28,6 +28,7 @@ export function customVerb(operation: Operation): string | undefined {
 
 /** Path with `{id}`, as people and OpenAPI write it. */
 export function pathOf(operation: Operation): string {
+  if (operation.path !== undefined) return operation.path;
   const verb = customVerb(operation);
   const base = operation.on === 'item' ? `/v1/${operation.resource}/{id}` : `/v1/${operation.resource}`;
   return verb === undefined ? base : `${base}:${verb}`;
@@ -35,6 +36,11 @@ export function pathOf(operation: Operation): string {
 
 /** Patterns of fastify's router: a colon is written twice, the id of a custom verb ends at its colon. */
 export function patternsOf(operation: Operation): readonly string[] {
+  if (operation.path !== undefined) {
+    const pattern = operation.path.replaceAll(/\{(\w+)\}/g, ':$1');
+    // With and without the last slash: the same answer, never a redirect.
+    return pattern.endsWith('/') ? [pattern, pattern.slice(0, -1)] : [pattern];
+  }
   const verb = customVerb(operation);
   const base = `/v1/${operation.resource}`;
   const suffix = verb === undefined ? '' : `::${verb.replaceAll(':', '::')}`;
@@ -83,6 +89,7 @@ function methodsOf(operations: readonly Operation[]): string {
 export function judgeUnknown(method: string, path: string, operations: readonly Operation[]): UnknownRoute {
   const notFound: UnknownRoute = { status: 404, error: new StileError('notFound', 'Resource not found.') };
   if (path === '/v1' || path === '/v1/') return method === 'GET' ? notFound : { status: 405, allow: 'GET' };
+  if (path.startsWith('/api/v2/')) return judgeClusterPath(method, path, operations);
   if (!path.startsWith('/v1/')) return method === 'GET' ? { status: 404 } : { status: 405, allow: 'GET' };
   const [first = '', second, ...deeper] = path.slice('/v1/'.length).split('/');
   const cut = first.indexOf(':');
@@ -90,11 +97,37 @@ export function judgeUnknown(method: string, path: string, operations: readonly 
   const ofResource = operations.filter((each) => each.resource === name);
   if (ofResource.length === 0) return { status: 404 };
   if (deeper.length > 0 || second === '' || (cut >= 0 && second !== undefined)) return notFound;
-  const on = second === undefined ? 'collection' : 'item';
-  const part = second ?? first;
+  return judgeVerb(second ?? first, second === undefined ? 'collection' : 'item', ofResource);
+}
+
+/** A verb or method that the resource lacks: known words are 405, others 400. */
+function judgeVerb(part: string, on: Operation['on'], ofResource: readonly Operation[]): UnknownRoute {
   const colon = part.indexOf(':');
   const word = colon < 0 ? undefined : part.slice(colon + 1);
-  if (word !== undefined && !knownActionWords.has(word)) return { status: 400 };
+  const isKnown =
+    word === undefined || knownActionWords.has(word) || ofResource.some((each) => customVerb(each) === word);
+  if (!isKnown) return { status: 400 };
   const allow = methodsOf(ofResource.filter((each) => each.on === on && customVerb(each) === word));
   return { status: 405, ...(allow === '' ? {} : { allow }) };
+}
+
+/** A path of the Cluster API: every error has a body there (tokens.md §4.2). */
+function judgeClusterPath(method: string, path: string, operations: readonly Operation[]): UnknownRoute {
+  const given = path.replace(/\/$/, '').split('/');
+  const matching = operations.filter((each) => {
+    const parts = (each.path ?? '').replace(/\/$/, '').split('/');
+    return (
+      parts.length === given.length &&
+      parts.every((part, index) => part === given[index] || /^\{\w+\}$/.test(part))
+    );
+  });
+  if (matching.length === 0) {
+    return { status: 404, error: new StileError('notFound', 'Resource not found.') };
+  }
+  const allow = methodsOf(matching);
+  return {
+    status: 405,
+    allow,
+    error: new StileError('methodNotAllowed', `${method} is not allowed here, but ${allow}.`),
+  };
 }

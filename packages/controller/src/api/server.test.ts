@@ -100,7 +100,7 @@ function makeServer(more: Partial<ApiServerOptions> = {}): ApiServer {
   return new ApiServer({
     operations: notes,
     gate: { aclFor: (caller) => Promise.resolve(aclOf(caller.userId)) },
-    authenticate: (text) =>
+    authenticate: ({ text }) =>
       Promise.resolve({
         userId: text === 'good' || text === 'goodtoken' ? 'u_1' : text === 'poor' ? 'u_2' : 'u_anon',
       }),

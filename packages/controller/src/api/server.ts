@@ -8,13 +8,17 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { StileError } from '@stile/protocol/errors';
 import { anonymousUserId } from '@stile/protocol/ids';
 import { listen, withDeadline, type HostPort, type Logger } from '@stile/runtime';
-import type { Caller } from '../auth/auth-token-service.ts';
-import { anonymousBodyLimitBytes, parseBody, readBody, type JsonObject } from './http/body.ts';
-import { credentialOf, refuseForeignCookieUse, refuseRepeatedHeaders } from './http/credential.ts';
+import type { Caller, Presented } from '../auth/token/auth-token-service.ts';
+import type { ClientOrigin } from '../auth/token/origin.ts';
+import { anonymousBodyLimitBytes, parseBody, parseForm, readBody, type JsonObject } from './http/body.ts';
+import { clientOf, TrustedProxies } from './http/client-address.ts';
+import { credentialOf, refuseRepeatedHeaders, type CredentialRules } from './http/credential.ts';
 import { crossOriginAnswer, type CrossOriginOptions } from './http/cross-origin.ts';
+import { exposedToken } from './http/exposed-token.ts';
+import { refuseForeignCookieUse } from './http/same-origin.ts';
 import { Query, type RawQuery } from './http/query.ts';
 import type { RateLimiter, Verdict } from './limits/rate-limiter.ts';
-import { limitedNameOf, type Answer, type Gate, type Operation } from './operation.ts';
+import { isPublic, limitedNameOf, mustEnroll, type Answer, type Gate, type Operation } from './operation.ts';
 import { renderError } from './render-error.ts';
 import { checkTable, customVerb, judgeUnknown, patternsOf, type UnknownRoute } from './router.ts';
 
@@ -23,11 +27,19 @@ export interface ApiServerOptions {
   readonly operations: readonly Operation[];
   readonly gate: Gate;
   /** Who presents this token: anonymous when there is none or it is bad. */
-  readonly authenticate: (text: string | undefined) => Promise<Caller>;
+  readonly authenticate: (presented: Presented) => Promise<Caller>;
+  /** Called when a request of this caller was answered with success. */
+  readonly noteUse?: (caller: Caller, client: ClientOrigin) => void;
+  /** Called when an address holds a token; the id is public, and absent where it cannot be told. */
+  readonly noteExposed?: (authTokenId: string | undefined, client: ClientOrigin) => void;
   readonly address: HostPort;
   /** PEM; absent = plain HTTP. */
   readonly tls?: { readonly certificate: string; readonly privateKey: string } | undefined;
   readonly crossOrigin: CrossOriginOptions;
+  /** Addresses and networks of proxies whose `X-Forwarded-For` counts. Default none. */
+  readonly trustedProxies?: readonly string[];
+  /** Cookies are given and taken without TLS. Default: no. */
+  readonly insecureCookies?: boolean;
   /** Largest body, bytes. Default 4 MiB; callers without a valid token have 64 KiB. */
   readonly maxRequestBytes?: number;
   /** Largest body of a caller without a valid token, bytes. Default 64 KiB. */
@@ -84,6 +96,10 @@ declare module 'fastify' {
     stileCaller: Caller | null;
     /** CORS and rate headers of the answer; set by the first hook. */
     stileHeaders: Readonly<Record<string, string>> | null;
+    /** Where the request comes from; set by the first hook. */
+    stileClient: ClientOrigin | null;
+    /** Content type as sent; the pipeline takes it from the headers. */
+    stileContentType: string;
   }
 }
 
@@ -95,10 +111,11 @@ export class ApiServer {
   readonly #maxRequestBytes: number;
   readonly #maxAnonymousRequestBytes: number;
   readonly #maxRequestMs: number;
+  readonly #proxies: TrustedProxies;
   #running = 0;
   #onIdle: () => void = () => undefined;
 
-  /** @throws {Error} when the table is not complete */
+  /** @throws {Error} when the table is not complete. @throws {StileError} invalidConfig (trusted proxies) */
   constructor(options: ApiServerOptions) {
     checkTable(options.operations);
     this.#options = options;
@@ -108,6 +125,7 @@ export class ApiServer {
       this.#maxRequestBytes,
     );
     this.#maxRequestMs = options.maxRequestMs ?? defaultMaxRequestMs;
+    this.#proxies = new TrustedProxies(options.trustedProxies ?? []);
     const server = createServer(options);
     server.on('error', (error) => options.log.error({ err: error }, 'API listener failed'));
     this.#server = server;
@@ -168,6 +186,8 @@ export class ApiServer {
     app.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined));
     app.decorateRequest('stileCaller', null);
     app.decorateRequest('stileHeaders', null);
+    app.decorateRequest('stileClient', null);
+    app.decorateRequest('stileContentType', '');
     app.addHook('onRequest', (request, reply) => this.#admit(request, reply));
     app.setErrorHandler((error, request, reply) => this.#fail(error, request, reply));
     app.setNotFoundHandler((request, reply) => this.#unknown(request, reply));
@@ -187,12 +207,20 @@ export class ApiServer {
   async #admit(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
     const { headers, method } = request;
     this.#count(reply);
+    const client = clientOf(request.raw.socket, headers, this.#proxies);
+    request.stileClient = client;
+    const exposed = exposedToken(request.url);
+    if (exposed !== undefined) {
+      this.#options.noteExposed?.(exposed.authTokenId, client);
+      throw exposed.error;
+    }
     if (headers.origin !== undefined && request.url.startsWith('/v1/')) {
       const cors = crossOriginAnswer(method, headers, this.#options.crossOrigin);
       request.stileHeaders = cors.headers;
       if (cors.isPreflight) return send(request, reply, { status: 204 });
     }
     // Content types are ignored (http-api.md §1.1); fastify would refuse malformed ones.
+    request.stileContentType = headers['content-type'] ?? '';
     delete headers['content-type'];
     const judged = this.#judged(request);
     // What the limiter itself refuses costs nothing more (http-api.md §1.12).
@@ -218,7 +246,8 @@ export class ApiServer {
   }
 
   /** Who calls. @throws {StileError} invalidArgument (headers), permissionDenied (a cookie of another site), deadlineExceeded, unavailable */
-  async #callerOf({ headers, method, raw }: FastifyRequest): Promise<Caller> {
+  async #callerOf(request: FastifyRequest): Promise<Caller> {
+    const { headers, method, raw } = request;
     refuseRepeatedHeaders(raw.rawHeaders);
     const correlationId = headers['x-correlation-id'];
     if (
@@ -231,10 +260,23 @@ export class ApiServer {
         },
       });
     }
-    const credential = credentialOf(headers);
-    refuseForeignCookieUse(method, credential.source, headers);
+    const credential = credentialOf(headers, this.#rulesOf(request));
+    const staysOpen =
+      headers.upgrade !== undefined || request.routeOptions.config.operation?.isStream === true;
+    refuseForeignCookieUse({ method, staysOpen }, credential.source, headers);
     if (credential.text === undefined) return anonymous;
-    return this.#inTime(this.#options.authenticate(credential.text));
+    return this.#inTime(
+      this.#options.authenticate({
+        text: credential.text,
+        isCookie: credential.source === 'cookie',
+        client: request.stileClient ?? undefined,
+      }),
+    );
+  }
+
+  #rulesOf(request: FastifyRequest): CredentialRules {
+    const surface = request.routeOptions.config.operation?.surface ?? 'v1';
+    return { surface, insecureCookies: this.#options.insecureCookies === true };
   }
 
   /** The judgement on a request that matched no operation; undefined when it did. */
@@ -255,8 +297,8 @@ export class ApiServer {
     if (name === undefined) return undefined;
     return rateLimiter.take({
       ...name,
-      address: request.raw.socket.remoteAddress ?? '',
-      token: presentedToken(request.headers),
+      address: request.stileClient?.address ?? '',
+      token: presentedToken(request.headers, this.#rulesOf(request)),
     });
   }
 
@@ -279,26 +321,40 @@ export class ApiServer {
     const id = pathId(operation, request);
     if (id === undefined) return this.#unknown(request, reply);
     const caller = request.stileCaller ?? anonymous;
-    const body = await this.#bodyOf(request, caller);
+    const client = request.stileClient ?? { address: '' };
+    requireCaller(operation, caller);
+    const { body, form } = await this.#bodyOf(operation, request, caller);
     const call = {
       id,
       query: new Query(request.query as RawQuery),
       body,
+      form,
+      params: request.params as Readonly<Record<string, string>>,
       caller,
       headers: request.headers,
-      address: request.raw.socket.remoteAddress ?? '',
+      address: client.address,
+      client,
       isTls: this.#options.tls !== undefined,
+      insecureCookies: this.#options.insecureCookies === true,
     };
-    return send(request, reply, await this.#inTime(operation.run(call, this.#options.gate)));
+    const answer = await this.#inTime(operation.run(call, this.#options.gate));
+    if (answer.status < 400 && operation.isNoUse !== true) this.#options.noteUse?.(caller, client);
+    return send(request, reply, answer);
   }
 
-  async #bodyOf(request: FastifyRequest, caller: Caller): Promise<JsonObject> {
+  async #bodyOf(
+    operation: Operation,
+    request: FastifyRequest,
+    caller: Caller,
+  ): Promise<{ readonly body: JsonObject; readonly form?: URLSearchParams }> {
     const { headers, method } = request;
     const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
-    if (!hasBody || method === 'GET' || method === 'DELETE') return {};
+    if (!hasBody || method === 'GET' || method === 'DELETE') return { body: {} };
     const isKnown = caller.userId !== anonymousUserId;
     const limit = isKnown ? this.#maxRequestBytes : this.#maxAnonymousRequestBytes;
-    return parseBody(await readBody(request.raw, limit));
+    const bytes = await readBody(request.raw, limit);
+    if (operation.takesForm !== true) return { body: parseBody(bytes) };
+    return { body: {}, form: parseForm(bytes, request.stileContentType) };
   }
 
   #fail(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -348,15 +404,30 @@ function createServer(options: ApiServerOptions): Server {
   });
 }
 
+/**
+ * Refuses who may not even ask: on `/api/v2` whoever has no good token (tokens.md §0 row 11), and anywhere a token whose user must enroll a
+ * second factor first.
+ * @throws {StileError} unauthenticated, permissionDenied
+ */
+function requireCaller(operation: Operation, caller: Caller): void {
+  const { permission } = operation;
+  const isOpen = isPublic(permission);
+  if (isOpen && permission.needsToken !== true) return;
+  if ((isOpen || operation.surface === 'v2') && caller.userId === anonymousUserId) {
+    throw new StileError('unauthenticated', 'Unauthenticated, or invalid token.');
+  }
+  if (caller.token?.mustEnroll === true && operation.beforeEnrolment !== true) throw mustEnroll();
+}
+
 /** The path without the query. */
 function pathOfUrl(request: FastifyRequest): string {
   return request.url.split('?', 1)[0] ?? '';
 }
 
 /** The token as presented; cookies that contradict each other are refused later, and count as none here. */
-function presentedToken(headers: IncomingHttpHeaders): string | undefined {
+function presentedToken(headers: IncomingHttpHeaders, rules: CredentialRules): string | undefined {
   try {
-    return credentialOf(headers).text;
+    return credentialOf(headers, rules).text;
   } catch (error) {
     if (error instanceof StileError) return undefined;
     throw error;
@@ -365,7 +436,7 @@ function presentedToken(headers: IncomingHttpHeaders): string | undefined {
 
 /** The id that the path names; undefined when a greedy pattern caught a path that is not this operation's. */
 function pathId(operation: Operation, request: FastifyRequest): string | undefined {
-  if (operation.on === 'collection') return '';
+  if (operation.on === 'collection' || operation.path !== undefined) return '';
   const params = request.params as Readonly<Record<string, string | undefined>>;
   const exact = params['id'];
   if (exact !== undefined) return exact === '' ? undefined : exact;
@@ -384,17 +455,17 @@ function send(request: FastifyRequest, reply: FastifyReply, answer: Answer): Fas
   const { raw } = reply;
   // The answer of a call that took too long comes after the 504; the client has its answer.
   if (raw.headersSent) return reply;
-  if (answer.stream !== undefined) {
-    raw.writeHead(answer.status, { ...securityHeaders, ...request.stileHeaders, ...answer.headers });
-    answer.stream(raw);
-    return reply;
-  }
   const body = answer.body === undefined ? '' : JSON.stringify(answer.body);
   const headers: Record<string, string | number | string[]> = {
     ...securityHeaders,
     ...request.stileHeaders,
     ...answer.headers,
   };
+  if (answer.stream !== undefined) {
+    raw.writeHead(answer.status, headers);
+    answer.stream(raw);
+    return reply;
+  }
   if (answer.body !== undefined) headers['Content-Type'] = 'application/json';
   if (answer.status !== 204) headers['Content-Length'] = Buffer.byteLength(body);
   raw.writeHead(answer.status, headers);

@@ -3,7 +3,10 @@ import type { Clock } from '@stile/runtime';
 import type { Alias } from '../alias/alias.ts';
 import type { AliasService } from '../alias/alias-service.ts';
 import type { AuthMethodService } from '../auth/auth-method-service.ts';
-import type { AuthTokenService } from '../auth/auth-token-service.ts';
+import type { AuthTokenChanges } from '../auth/minting/auth-token-changes.ts';
+import type { AuthTokenExchange } from '../auth/minting/auth-token-exchange.ts';
+import type { AuthTokenMinting } from '../auth/minting/auth-token-minting.ts';
+import type { AuthTokenService } from '../auth/token/auth-token-service.ts';
 import type { PasswordService } from '../auth/password/password-service.ts';
 import type { AccountRow } from '../auth/account-repository.ts';
 import type { AuthMethodRow } from '../auth/auth-method-repository.ts';
@@ -16,8 +19,11 @@ import type { RoleService } from '../iam/role/role-service.ts';
 import type { ScopeInfo } from '../iam/scope.ts';
 import type { ScopeRow } from '../iam/scope-repository.ts';
 import type { ScopeService } from '../iam/scope-service.ts';
+import type { UserIdentity } from '../iam/user/user-identity.ts';
 import type { UserService } from '../iam/user/user-service.ts';
 import type { UserRow } from '../iam/user-repository.ts';
+import type { AccountEnding } from '../session/ending/account-ending.ts';
+import type { AuthTokenEnding } from '../session/ending/auth-token-ending.ts';
 import type { KeyRing } from '../session/ending/key-ring.ts';
 import type { ScopeEnding } from '../session/ending/scope-ending.ts';
 import type { UserEnding } from '../session/ending/user-ending.ts';
@@ -79,13 +85,20 @@ export interface ApiServices {
   readonly keyRing: KeyRing;
   readonly users: UserReader;
   readonly userService: UserService;
+  readonly userIdentity: UserIdentity;
+  /** What `users:me` tells of a user's second factor. */
+  readonly twoFactorOf: (userId: string) => Promise<object>;
   readonly userEndings: UserEnding;
   readonly groups: GroupService;
   readonly roles: RoleService;
   readonly explanation: RoleExplanation;
   readonly authMethods: AuthMethodReader;
   readonly accounts: AccountReader;
-  readonly authTokens: Pick<AuthTokenService, 'issue' | 'read' | 'list'>;
+  readonly authTokens: AuthTokenService;
+  readonly minting: AuthTokenMinting;
+  readonly tokenChanges: AuthTokenChanges;
+  readonly exchange: AuthTokenExchange;
+  readonly tokenEndings: AuthTokenEnding;
   readonly passwords: Pick<PasswordService, 'login' | 'setPassword' | 'changePassword'>;
   /** Creates and changes auth methods and accounts. */
   readonly authMethodChanges: AuthMethodService;
@@ -95,8 +108,7 @@ export interface ApiServices {
   readonly targets: TargetService;
   readonly sessions: SessionService;
   readonly endings: SessionEnding;
-  /** Deletes an auth token and ends its sessions. `by` is the id of the user who did it. */
-  readonly deleteAuthToken: (id: string, by: string) => Promise<void>;
+  readonly accountEndings: AccountEnding;
   readonly workers: WorkerRegistry;
   readonly eventStreams: Pick<EventStreams, 'admit'>;
   readonly lists: ListServices;

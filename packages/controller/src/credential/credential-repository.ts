@@ -1,7 +1,7 @@
 /** SQL of static credential stores and credentials. */
 import type { Connection } from '../store/database.ts';
 import { pageOf, type PageRequest } from '../store/page.ts';
-import { permittedRows, type ListPermissions } from '../store/permitted-rows.ts';
+import { permittedRows, type ListPermissions } from '../store/list/permitted-rows.ts';
 import type { CredentialTable } from '../store/schema.ts';
 import type { Credential, CredentialStore } from './credential.ts';
 

@@ -9,7 +9,7 @@ import type { KeyService } from '../keys/key-service.ts';
 import type { Database } from '../store/database.ts';
 import { record } from '../store/deleted-resource-repository.ts';
 import type { PageRequest } from '../store/page.ts';
-import type { ListPermissions } from '../store/permitted-rows.ts';
+import type { ListPermissions } from '../store/list/permitted-rows.ts';
 import type { CredentialTable } from '../store/schema.ts';
 import { notFound, wrongVersion } from '../store/store-error.ts';
 import { updateVersioned } from '../store/versioned-update.ts';

@@ -6,7 +6,7 @@ import { startTestController, type TestController } from '../../../../test/suppo
 import { EventViewer } from '../../../../test/support/event-viewer.ts';
 import { ManualClock } from '../../../../test/support/manual-clock.ts';
 import { sessionRow } from '../../../../test/support/session-rows.ts';
-import type { TokenStanding } from '../auth/auth-token-service.ts';
+import type { TokenStanding } from '../auth/token/auth-token-service.ts';
 import type { Database } from '../store/database.ts';
 import { countStreams } from './stream/event-stream-repository.ts';
 import { EventStreams } from './stream/event-streams.ts';
@@ -56,6 +56,7 @@ const view: StreamView = {
     permissions: new Map(),
     ownerId: 'u_1',
     includeTerminated: false,
+    mayHearGone: () => true,
     show: (row) => ({ json: JSON.stringify({ id: row.id, version: row.version }) }),
   },
 };

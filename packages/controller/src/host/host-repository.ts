@@ -5,8 +5,8 @@ import type { Connection } from '../store/database.ts';
 import { pageOf } from '../store/page.ts';
 import type { PageRequest } from '../store/page.ts';
 import { PreparedQuery } from '../store/prepared-query.ts';
-import { permittedRows } from '../store/permitted-rows.ts';
-import type { ListPermission, ListPermissions } from '../store/permitted-rows.ts';
+import { permittedRows } from '../store/list/permitted-rows.ts';
+import type { ListPermission, ListPermissions } from '../store/list/permitted-rows.ts';
 import type { HostSetTable, HostTable } from '../store/schema.ts';
 import type { Host, HostCatalog, HostSet } from './host.ts';
 

@@ -7,7 +7,7 @@ import type { Clock } from '@stile/runtime';
 import type { MembershipAction } from '../iam/membership.ts';
 import type { Database } from '../store/database.ts';
 import type { PageRequest } from '../store/page.ts';
-import type { ListPermission, ListPermissions } from '../store/permitted-rows.ts';
+import type { ListPermission, ListPermissions } from '../store/list/permitted-rows.ts';
 import { bumpVersion, updateVersioned } from '../store/versioned-update.ts';
 import { notFound, wrongVersion } from '../store/store-error.ts';
 import { differenceOf, idsRefused, requireHostAddress } from './host.ts';

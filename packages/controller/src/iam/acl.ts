@@ -10,8 +10,10 @@ import {
   parentAction,
   recoveryUserId,
   resourceTypeOfId,
+  type MaskRefusal,
   type ParsedGrant,
   type ResourceType,
+  type TokenMask,
 } from '@stile/protocol';
 import { OutputFields } from './acl-fields.ts';
 import { ScopeTable, type AclCaller, type AclTarget, type ActionSum, type Verdict } from './acl-index.ts';
@@ -45,6 +47,8 @@ export interface AclDecision {
   readonly authorized: boolean;
   /** What may be seen; also told when not authorized, as the fields a list or another action would show. */
   readonly outputFields: OutputFields;
+  /** What the auth token lacks, where the grants would have allowed it. */
+  readonly lacks?: MaskRefusal;
 }
 
 /** Which items of one scope a caller may see in a list: any of the four that applies. */
@@ -63,6 +67,7 @@ export interface ListPermission {
 export class Acl {
   readonly #caller: AclCaller;
   readonly #isRecovery: boolean;
+  readonly #mask: TokenMask | undefined;
   readonly #grants: readonly AclGrant[];
   /** Grants for a scope of this id. */
   readonly #byScope = new Map<string, ScopeTable>();
@@ -76,8 +81,11 @@ export class Acl {
     readonly grants: readonly AclGrant[];
     readonly userId: string;
     readonly accountId?: string | undefined;
+    /** What the caller's auth token takes away (tokens.md §2). */
+    readonly mask?: TokenMask | undefined;
   }) {
     const { userId, accountId } = options;
+    this.#mask = options.mask?.isRestricted === true ? options.mask : undefined;
     this.#caller = { userId, accountId, isNobody: userId === '' || userId === anonymousUserId };
     this.#isRecovery = userId === recoveryUserId;
     this.#grants = options.grants;
@@ -86,6 +94,13 @@ export class Acl {
 
   /** Whether the caller may do `action`, and the fields they may see of the result. */
   decide(resource: AclResource, action: string): AclDecision {
+    const decision = this.decideByGrants(resource, action);
+    const lacks = decision.authorized ? this.#mask?.refusalOf(resource, action) : undefined;
+    return lacks === undefined ? decision : { ...decision, authorized: false, lacks };
+  }
+
+  /** The same for the few things that no token is too narrow for (tokens.md §2.3): what the grants say, whatever the token. */
+  decideByGrants(resource: AclResource, action: string): AclDecision {
     if (this.#isRecovery) return { authorized: true, outputFields: OutputFields.all };
     const verdict: Verdict = { authorized: false, fields: undefined };
     const parent = parentAction(action);
@@ -98,6 +113,20 @@ export class Acl {
       authorized: verdict.authorized,
       outputFields: verdict.fields ? OutputFields.of(verdict.fields) : this.#defaultFields(),
     };
+  }
+
+  /** For what needs no grant (one's own things): whether the caller's auth token lets it through. */
+  decideAsGranted(resource: AclResource, action: string): AclDecision {
+    const lacks = this.#mask?.refusalOf(resource, action);
+    const outputFields = OutputFields.all;
+    return lacks === undefined
+      ? { authorized: true, outputFields }
+      : { authorized: false, outputFields, lacks };
+  }
+
+  /** The ids of a type that the caller's auth token may touch at all; undefined when its allow list does not limit them. */
+  allowedIds(type: ResourceType): ReadonlySet<string> | undefined {
+    return this.#mask?.idsOf(type);
   }
 
   /** Those of `candidates` that the caller may do, sorted, each once. */
@@ -119,7 +148,7 @@ export class Acl {
     for (const { id, parentId } of scopes) {
       const permission = this.#isRecovery
         ? { all: true, own: false, ids: [], ownIds: [] }
-        : this.#listPermission(type, this.#tablesOf(id, parentId));
+        : this.#maskedPermission(type, this.#listPermission(type, this.#tablesOf(id, parentId)));
       const { all, own, ids, ownIds } = permission;
       if (all || own || ids.length > 0 || ownIds.length > 0) permissions.set(id, permission);
     }
@@ -139,12 +168,16 @@ export class Acl {
     const lines = bearing.map(
       ({ grant, roleScopeId, grantScope }) => `${roleScopeId}\t${grantScope}\t${grant.canonical}`,
     );
-    return [...new Set(lines)].toSorted().join('\n');
+    const key = [...new Set(lines)].toSorted().join('\n');
+    return this.#mask === undefined ? key : `${key}\n\n${this.#mask.key}`;
   }
 
   #listPermission(type: ResourceType, tables: readonly ScopeTable[]): ListPermission {
     const { isNobody } = this.#caller;
-    const actions = actionsOf(type).id.filter((action) => !isNobody || isAnonymousAction(type, action));
+    const actions = actionsOf(type).id.filter(
+      (action) =>
+        (!isNobody || isAnonymousAction(type, action)) && (this.#mask?.coversAction(type, action) ?? true),
+    );
     const rights = new Set<'all' | 'own' | 'none'>();
     const ids = new Set<string>();
     const ownIds = new Set<string>();
@@ -168,6 +201,20 @@ export class Acl {
       own,
       ids: all ? [] : [...ids].toSorted(),
       ownIds: all || own ? [] : [...ownIds].filter((id) => !ids.has(id)).toSorted(),
+    };
+  }
+
+  /** A permission, cut to the ids of the allow list. */
+  #maskedPermission(type: ResourceType, permission: ListPermission): ListPermission {
+    const allowed = this.#mask?.idsOf(type);
+    if (allowed === undefined) return permission;
+    const { all, own, ids, ownIds } = permission;
+    const named = [...allowed].toSorted();
+    return {
+      all: false,
+      own: false,
+      ids: all ? named : ids.filter((id) => allowed.has(id)),
+      ownIds: own ? named : ownIds.filter((id) => allowed.has(id)),
     };
   }
 

@@ -1,5 +1,11 @@
 /** Who may do what, for the rest of the controller: the ACL of a caller, and the tree of scopes. */
-import { parseGrantForEvaluation, StileError, toStileError, type ParsedGrant } from '@stile/protocol';
+import {
+  parseGrantForEvaluation,
+  StileError,
+  toStileError,
+  type ParsedGrant,
+  type TokenMask,
+} from '@stile/protocol';
 import { type Logger, othersTurn, silentLogger } from '@stile/runtime';
 import type { Connection, Database } from '../store/database.ts';
 import { notFound } from '../store/store-error.ts';
@@ -14,6 +20,8 @@ export interface AclCallerIds {
   readonly userId: string;
   /** Account of the auth token. */
   readonly accountId?: string | undefined;
+  /** The auth token; absent = no mask over the user's rights. */
+  readonly token?: { readonly mask: TokenMask } | undefined;
 }
 
 /** What the service stands on. */
@@ -61,7 +69,12 @@ export class IamService {
         }
       }
     }
-    return new Acl({ grants, userId: caller.userId, accountId: caller.accountId });
+    return new Acl({
+      grants,
+      userId: caller.userId,
+      accountId: caller.accountId,
+      mask: caller.token?.mask,
+    });
   }
 
   /** The scope, or undefined. */

@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { newId } from '@stile/protocol';
 import { systemClock } from '@stile/runtime';
 import { expect, test } from 'vitest';
+import { authTokenRow } from '../../../../test/support/auth-token-row.ts';
 import { describeBothEngines, type EngineTest } from '../../../../test/support/engines.ts';
 import {
   addCaller,
@@ -16,7 +15,7 @@ import {
 } from '../../../../test/support/session-world.ts';
 import { createAccount } from '../auth/account-repository.ts';
 import { createPasswordAuthMethod } from '../auth/auth-method-repository.ts';
-import type { Caller } from '../auth/auth-token-service.ts';
+import type { Caller } from '../auth/token/auth-token-service.ts';
 import { setPrimaryAuthMethod } from '../iam/scope-repository.ts';
 import { listSince } from '../store/deleted-resource-repository.ts';
 
@@ -50,30 +49,12 @@ async function addAccount(world: SessionWorld, methodId: string, loginName: stri
 }
 
 async function addToken(world: SessionWorld, methodId: string, accountId: string): Promise<Caller> {
-  const id = newId('authToken');
-  const nowUs = world.clock.nowUs();
-  await world.database.write((tx) =>
-    tx
-      .insertInto('auth_token')
-      .values({
-        id,
-        scope_id: 'global',
-        user_id: worldIds.user,
-        account_id: accountId,
-        auth_method_id: methodId,
-        type: 'login',
-        secret_mac: randomBytes(32),
-        secret_key_version: 1,
-        expires_at: nowUs + 604_800_000_000,
-        last_used_at: nowUs,
-        time_to_stale_seconds: 0,
-        revoked_at: null,
-        revoked_reason: null,
-        created_at: nowUs,
-        updated_at: nowUs,
-      })
-      .execute(),
-  );
+  const row = authTokenRow(worldIds.user, world.clock.nowUs(), {
+    account_id: accountId,
+    auth_method_id: methodId,
+  });
+  await world.database.write((tx) => tx.insertInto('auth_token').values(row).execute());
+  const { id } = row;
   return { userId: worldIds.user, userScopeId: 'global', authTokenId: id, accountId };
 }
 
@@ -145,18 +126,24 @@ describeBothEngines('what ends along with accounts and auth methods', (engineTes
   test('deleting an account ends its tokens and their sessions, and nothing of another', async () => {
     const scene = await newScene(engineTest);
     const { world, accountId, caller } = scene;
-    await world.domain.ending.deleteAccount(accountId, 'u_admin');
+    await world.domain.accountEnding.deleteAccount(accountId, 'u_admin');
     expect(await sessionOf(world, scene.busyId)).toMatchObject({ status: 'canceling', ...ended });
     expect(await sessionOf(world, scene.idleId)).toMatchObject({ status: 'terminated', ...ended });
     expect(await sessionOf(world, scene.otherId)).toMatchObject({ status: 'pending' });
     expect(await sessionOf(world, scene.bystanderId)).toMatchObject({ status: 'pending' });
     const { reader } = world.database;
     expect((await listSince(reader, 'account', 0)).ids).toEqual([accountId]);
-    expect((await listSince(reader, 'auth-token', 0)).ids).toEqual([caller.authTokenId]);
+    expect(
+      await reader
+        .selectFrom('auth_token')
+        .select('revoked_reason')
+        .where('id', '=', caller.authTokenId ?? '')
+        .execute(),
+    ).toEqual([{ revoked_reason: 'account deleted' }]);
     const users = await reader.selectFrom('iam_user').select('id').where('id', '=', worldIds.user).execute();
     expect(users).toHaveLength(1);
     expect(await orphans(world)).toEqual([]);
-    await expect(world.domain.ending.deleteAccount(accountId, 'u_admin')).rejects.toMatchObject({
+    await expect(world.domain.accountEnding.deleteAccount(accountId, 'u_admin')).rejects.toMatchObject({
       code: 'notFound',
     });
     await world.close();
@@ -165,7 +152,7 @@ describeBothEngines('what ends along with accounts and auth methods', (engineTes
   test('deleting an auth method ends all of its accounts, tokens and sessions, and the scope has no primary one', async () => {
     const scene = await newScene(engineTest);
     const { world, methodId } = scene;
-    await world.domain.ending.deleteAuthMethod(methodId, 'u_admin');
+    await world.domain.accountEnding.deleteAuthMethod(methodId, 'u_admin');
     for (const id of [scene.busyId, scene.idleId, scene.otherId]) {
       expect(await sessionOf(world, id)).toMatchObject(ended);
     }
@@ -184,7 +171,7 @@ describeBothEngines('what ends along with accounts and auth methods', (engineTes
     );
     expect(await reader.selectFrom('account').select('id').execute()).toEqual([]);
     expect(await orphans(world)).toEqual([]);
-    await expect(world.domain.ending.deleteAuthMethod(methodId, 'u_admin')).rejects.toMatchObject({
+    await expect(world.domain.accountEnding.deleteAuthMethod(methodId, 'u_admin')).rejects.toMatchObject({
       code: 'notFound',
     });
     await world.close();
@@ -195,8 +182,8 @@ describeBothEngines('what ends along with accounts and auth methods', (engineTes
     const { world, methodId, accountId, other, otherAccountId } = scene;
     const target = await addTarget(world);
     const attempts = Array.from({ length: 8 }, async (_each, at) => {
-      if (at === 4) await world.domain.ending.deleteAuthMethod(methodId, 'u_admin');
-      else if (at === 6) await world.domain.ending.deleteAccount(accountId, 'u_admin');
+      if (at === 4) await world.domain.accountEnding.deleteAuthMethod(methodId, 'u_admin');
+      else if (at === 6) await world.domain.accountEnding.deleteAccount(accountId, 'u_admin');
       else if (at % 2 === 0) {
         await addSession(world, target, { caller: await addToken(world, methodId, otherAccountId) });
       } else if (at === 7) await addAccount(world, methodId, 'late');

@@ -17,8 +17,8 @@ import {
 import type { SessionWorld } from '../../../../test/support/session-world.ts';
 import { waitingStatement } from '../../../../test/support/waiting-statement.ts';
 import { lookupAlias } from '../alias/alias-repository.ts';
-import { revokeAuthTokens } from '../auth/auth-token-repository.ts';
-import type { Caller } from '../auth/auth-token-service.ts';
+import { revokeAuthTokens } from '../auth/token/auth-token-change-repository.ts';
+import type { Caller } from '../auth/token/auth-token-service.ts';
 import type { Connection } from '../store/database.ts';
 import { listSince } from '../store/deleted-resource-repository.ts';
 import { bumpVersion } from '../store/versioned-update.ts';
@@ -196,7 +196,7 @@ describeBothEngines('what ends sessions along with something else', (engineTest)
     const [first, second] = [await addCaller(world), await addCaller(world)];
     const mine = await addSession(world, target, { caller: first });
     const other = await addSession(world, target, { caller: second });
-    await world.domain.ending.deleteAuthToken(first.authTokenId ?? '', worldIds.user);
+    await world.domain.tokenEnding.delete(first.authTokenId ?? '', worldIds.user);
     expect(await sessionOf(world, mine)).toMatchObject({ status: 'terminated', end_reason: 'token revoked' });
     expect(await sessionOf(world, other)).toMatchObject({ status: 'pending' });
     await world.close();
@@ -243,7 +243,7 @@ describeBothEngines('what ends sessions along with something else', (engineTest)
 
     const target = await addTarget(world);
     const loggedOut = await addCaller(world);
-    await world.domain.ending.deleteAuthToken(loggedOut.authTokenId ?? '', loggedOut.userId);
+    await world.domain.tokenEnding.delete(loggedOut.authTokenId ?? '', loggedOut.userId);
     await expect(authorize(target, loggedOut)).rejects.toEqual(conflict);
 
     const caller = await addCaller(world);

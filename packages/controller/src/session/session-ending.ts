@@ -4,9 +4,6 @@
  */
 import type { Clock } from '@stile/runtime';
 import { clearAliasDestination } from '../alias/alias-repository.ts';
-import { deleteAccountRows, lockAccounts } from '../auth/account-repository.ts';
-import { deleteAuthMethodRow, lockAuthMethod } from '../auth/auth-method-repository.ts';
-import { endAuthToken, endAuthTokensOf } from '../auth/auth-token-repository.ts';
 import * as hosts from '../host/host-repository.ts';
 import type { Connection, Database } from '../store/database.ts';
 import { record } from '../store/deleted-resource-repository.ts';
@@ -87,48 +84,9 @@ export class SessionEnding {
     return this.#targets.detailOf(target);
   }
 
-  /** Deletes an auth token: logout, or an administrator's doing. @throws {StileError} notFound */
-  async deleteAuthToken(id: string, by: string): Promise<void> {
-    await this.#database.write(async (tx) => {
-      const nowUs = this.#clock.nowUs();
-      if (!(await endAuthToken(tx, id, nowUs))) throw notFound();
-      await this.#end(tx, { column: 'auth_token_id', values: [id] }, { reason: 'token revoked', by, nowUs });
-    });
-  }
-
-  /** Deletes an account with its auth tokens; its user stays. @throws {StileError} notFound */
-  async deleteAccount(id: string, by: string): Promise<void> {
-    await this.#database.write(async (tx) => {
-      const nowUs = this.#clock.nowUs();
-      // Held first: a token that is issued now would be deleted along, but not its sessions.
-      if (!(await lockAccounts(tx, this.#database.engine, { id }))) throw notFound();
-      const tokenIds = await endAuthTokensOf(tx, { accountId: id }, nowUs);
-      await this.#endAll(tx, 'auth_token_id', tokenIds, { reason: 'account deleted', by, nowUs });
-      await record(tx, 'account', await deleteAccountRows(tx, { id }), nowUs);
-    });
-  }
-
-  /**
-   * Deletes an auth method with its accounts and their auth tokens; a scope loses its primary method, the users stay.
-   * @throws {StileError} notFound
-   */
-  async deleteAuthMethod(id: string, by: string): Promise<void> {
-    await this.#database.write(async (tx) => {
-      const nowUs = this.#clock.nowUs();
-      if (!(await lockAuthMethod(tx, this.#database.engine, id))) throw notFound();
-      // In the order in which the deletion of a single account takes its rows, or the two could wait for each other.
-      await lockAccounts(tx, this.#database.engine, { authMethodId: id });
-      const tokenIds = await endAuthTokensOf(tx, { authMethodId: id }, nowUs);
-      await this.#endAll(tx, 'auth_token_id', tokenIds, { reason: 'account deleted', by, nowUs });
-      await record(tx, 'account', await deleteAccountRows(tx, { authMethodId: id }), nowUs);
-      await deleteAuthMethodRow(tx, id, nowUs);
-      await record(tx, 'auth-method', [id], nowUs);
-    });
-  }
-
   async #endAll(
     tx: Connection,
-    column: 'auth_token_id' | 'host_id' | 'host_set_id',
+    column: 'host_id' | 'host_set_id',
     ids: readonly string[],
     cause: EndingCause,
   ): Promise<void> {

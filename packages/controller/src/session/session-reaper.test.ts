@@ -1,3 +1,5 @@
+import type { RevokedReason } from '../auth/token/auth-token.ts';
+import { revokeAuthTokens } from '../auth/token/auth-token-change-repository.ts';
 import { expect, test } from 'vitest';
 import { describeBothEngines } from '../../../../test/support/engines.ts';
 import type { EngineTest } from '../../../../test/support/engines.ts';
@@ -170,22 +172,28 @@ describeBothEngines('session reaper', (engineTest) => {
     await world.close();
   });
 
-  test('sessions of a token that was revoked because it had grown old end too', async () => {
+  test('sessions of a token that was revoked end, those of one whose time was up go on', async () => {
     const { world, clock } = await newWorld(engineTest);
-    const caller = await addCaller(world);
-    const sessionId = await addSession(world, await addTarget(world), { caller });
-    await world.database.write(async (tx) => {
-      await tx
-        .updateTable('auth_token')
-        .set({ revoked_at: clock.nowUs(), revoked_reason: 'expired' })
-        .where('id', '=', caller.authTokenId ?? '')
-        .execute();
-    });
+    const target = await addTarget(world);
+    const sessionOf = async (reason: RevokedReason): Promise<string> => {
+      const caller = await addCaller(world);
+      const sessionId = await addSession(world, target, { caller });
+      await world.database.write((tx) =>
+        revokeAuthTokens(tx, [caller.authTokenId ?? ''], { reason, nowUs: clock.nowUs() }),
+      );
+      return sessionId;
+    };
+    const revoked = await sessionOf('user request');
+    const expired = await sessionOf('expired');
+    const idle = await sessionOf('idle');
     await world.domain.reaper.runOnce();
-    expect((await detailOf(world, sessionId))?.session).toMatchObject({
+    expect((await detailOf(world, revoked))?.session).toMatchObject({
       status: 'terminated',
       end_reason: 'token revoked',
     });
+    for (const id of [expired, idle]) {
+      expect((await detailOf(world, id))?.session).toMatchObject({ status: 'pending' });
+    }
     await world.close();
   });
 

@@ -51,8 +51,11 @@ export function lookupSealedSession(db: Connection, id: string): Promise<Session
   return db.selectFrom('session').selectAll().where('id', '=', id).executeTakeFirst();
 }
 
-/** Where a session stands, and where it lies. */
-export type SessionStanding = Pick<SessionRow, 'id' | 'scope_id' | 'status' | 'end_reason' | 'expires_at'>;
+/** Where a session stands. */
+export type SessionStanding = Pick<
+  SessionRow,
+  'id' | 'scope_id' | 'status' | 'end_reason' | 'expires_at' | 'lease_seconds'
+>;
 
 /** Where the sessions of these ids stand; unknown ones are absent. */
 export async function listStandings(
@@ -63,7 +66,7 @@ export async function listStandings(
   for (const chunk of chunksOf(ids)) {
     const rows = await db
       .selectFrom('session')
-      .select(['id', 'scope_id', 'status', 'end_reason', 'expires_at'])
+      .select(['id', 'scope_id', 'status', 'end_reason', 'expires_at', 'lease_seconds'])
       .where('id', 'in', chunk)
       .execute();
     for (const row of rows) found.set(row.id, row);
@@ -225,6 +228,9 @@ export async function listDueSessions(db: Connection, nowUs: number): Promise<st
   return [...new Set([...expired, ...canceling].map((row) => row.id))];
 }
 
+/** Reasons of tokens whose sessions go on: a session has its own end (tokens.md §0 row 17). */
+const naturalEnds: readonly string[] = ['idle', 'expired', 'lifetime lowered', 'consumed'];
+
 /** Ids of living sessions whose auth token was revoked since that time; deleted tokens end theirs by themselves. */
 export async function listSessionsOfRevokedTokens(db: Connection, sinceUs: number): Promise<string[]> {
   const rows = await db
@@ -233,6 +239,7 @@ export async function listSessionsOfRevokedTokens(db: Connection, sinceUs: numbe
     .select('session.id')
     .where(sql<SqlBool>`auth_token.revoked_at is not null`)
     .where('auth_token.revoked_at', '>', sinceUs)
+    .where('auth_token.revoked_reason', 'not in', naturalEnds)
     .where(isLivingSession)
     .where('session.status', '<>', 'canceling')
     .limit(chunkSize)
@@ -301,8 +308,11 @@ export interface ConnectionSubject {
   readonly parentScopeId: string | null;
   readonly userId: string;
   readonly accountId: string | null;
-  /** User and auth token exist, neither is disabled or revoked, and the token's account is the user's still. */
+  /** User and auth token exist, neither is disabled or revoked, and a login's account is the user's still. */
   readonly isCallerGood: boolean;
+  /** Scopes and allow list of the auth token as they are now, JSON; null = unrestricted. */
+  readonly tokenScopes: string | null;
+  readonly allowList: string | null;
 }
 
 /** Runs at every new connection. */
@@ -324,7 +334,11 @@ const connectionSubject = new PreparedQuery((db, input: { id: string }) =>
       'iam_user.id as found_user_id',
       'iam_user.disabled_at',
       'auth_token.id as found_token_id',
+      'auth_token.type as token_type',
       'auth_token.revoked_at',
+      'auth_token.revoked_reason',
+      'auth_token.token_scopes',
+      'auth_token.allow_list',
       'auth_token.account_id',
       'account.user_id as account_user_id',
     ])
@@ -350,7 +364,9 @@ export async function lookupConnectionSubject(
       row.found_user_id !== null &&
       row.disabled_at === null &&
       row.found_token_id !== null &&
-      row.revoked_at === null &&
-      (row.account_id === null || row.account_user_id === row.user_id),
+      (row.revoked_at === null || naturalEnds.includes(row.revoked_reason ?? '')) &&
+      (row.token_type !== 'login' || row.account_id === null || row.account_user_id === row.user_id),
+    tokenScopes: row.token_scopes,
+    allowList: row.allow_list,
   };
 }

@@ -6,7 +6,7 @@ import { StileError, encodeAuthorizationToken, newId } from '@stile/protocol';
 import type { SessionAuthorizationScope, SessionEndReason } from '@stile/protocol';
 import { Secret, parseHostPort } from '@stile/runtime';
 import type { Clock } from '@stile/runtime';
-import type { Caller } from '../auth/auth-token-service.ts';
+import type { Caller } from '../auth/token/auth-token-service.ts';
 import { listEndpointCandidates } from '../host/host-repository.ts';
 import type { KeyService } from '../keys/key-service.ts';
 import { issueSessionCertificate } from '../pki/session-certificate.ts';

@@ -4,7 +4,7 @@
  * connections and on sessions that it may serve, nothing else.
  */
 import { timingSafeEqual } from 'node:crypto';
-import { StileError, newId, tofuTokenLength } from '@stile/protocol';
+import { StileError, TokenMask, newId, tofuTokenLength } from '@stile/protocol';
 import type { SessionStatus } from '@stile/protocol';
 import type {
   AuthorizeConnectionRequest,
@@ -14,6 +14,7 @@ import type {
   LookupSessionResponse,
 } from '@stile/protocol/rpc';
 import type { Clock } from '@stile/runtime';
+import { storedList } from '../auth/token/auth-token.ts';
 import type { Acl } from '../iam/acl.ts';
 import type { IamService } from '../iam/iam-service.ts';
 import type { KeyService } from '../keys/key-service.ts';
@@ -133,8 +134,8 @@ export class SessionServing {
     if (subject === undefined || !this.#filters.matches(subject.workerFilter, worker)) {
       throw sessionUnknown(sessionId);
     }
-    if (subject.status !== 'active' || !(await this.#isStillAllowed(subject)))
-      throw connectionRefused(sessionId);
+    if (subject.status !== 'active') throw connectionRefused(sessionId);
+    await this.#requireStillAllowed(sessionId, subject);
     const connectionId = newId('sessionConnection');
     const taken = await this.#database.write(async (tx) => {
       const nowUs = this.#clock.nowUs();
@@ -221,24 +222,27 @@ export class SessionServing {
     return Buffer.from(opened).toString();
   }
 
-  async #isStillAllowed(subject: sessions.ConnectionSubject): Promise<boolean> {
-    if (!subject.isCallerGood || subject.targetScopeId === null) return false;
+  /** @throws {StileError} connectionNotAuthorized; it says so when the auth token was narrowed meanwhile */
+  async #requireStillAllowed(sessionId: string, subject: sessions.ConnectionSubject): Promise<void> {
+    if (!subject.isCallerGood || subject.targetScopeId === null) throw connectionRefused(sessionId);
     const acl = await this.#aclOf(subject);
-    if (acl === undefined) return false;
     const target = {
       scopeId: subject.targetScopeId,
       parentScopeId: subject.parentScopeId,
       type: 'target',
       id: subject.targetId,
     } as const;
-    return acl.decide(target, 'authorize-session').authorized;
+    const decision = acl?.decide(target, 'authorize-session');
+    if (decision?.authorized === true) return;
+    throw connectionRefused(sessionId, decision?.lacks);
   }
 
   /** Undefined for a caller whose grants cannot be read: such a caller has no rights (grants.md §1.2). */
   async #aclOf(subject: sessions.ConnectionSubject): Promise<Acl | undefined> {
     const accountId = subject.accountId ?? undefined;
     try {
-      return await this.#iam.aclFor({ userId: subject.userId, accountId });
+      const mask = new TokenMask(storedList(subject.tokenScopes), storedList(subject.allowList));
+      return await this.#iam.aclFor({ userId: subject.userId, accountId, token: { mask } });
     } catch (error) {
       if (error instanceof StileError && error.code === 'permissionDenied') return undefined;
       throw error;

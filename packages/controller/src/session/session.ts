@@ -4,7 +4,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { StileError } from '@stile/protocol';
-import type { SessionEndReason, SessionStatus } from '@stile/protocol';
+import type { MaskRefusal, SessionEndReason, SessionStatus } from '@stile/protocol';
 import { formatHostPort } from '@stile/runtime';
 import { addressProblem, bareAddress } from '../host/host.ts';
 import type { EndpointCandidate } from '../host/host-repository.ts';
@@ -126,11 +126,12 @@ export function revocationReason(
 }
 
 /** The refusal of a connection, whatever the cause: the client must not learn more (session-protocol.md §5.4). */
-export function connectionRefused(sessionId: string): StileError {
-  return new StileError(
-    'connectionNotAuthorized',
-    `session ${sessionId} is not authorized (not active, expired or connection limit reached)`,
-  );
+export function connectionRefused(sessionId: string, lacks?: MaskRefusal): StileError {
+  const why =
+    lacks === undefined
+      ? 'not active, expired or connection limit reached'
+      : `the ${lacks} of its auth token no longer allows the target`;
+  return new StileError('connectionNotAuthorized', `session ${sessionId} is not authorized (${why})`);
 }
 
 /** The answer for a session that the worker may not know. */

@@ -11,6 +11,7 @@ import { scopeSettingsStep } from './migrations/0006-scope-settings.ts';
 import { credentialsStep } from './migrations/0007-credentials.ts';
 import { workersStep } from './migrations/0008-workers.ts';
 import { workerEventsStep } from './migrations/0009-worker-events.ts';
+import { authTokenKindsStep } from './migrations/0010-auth-token-kinds.ts';
 import { eventsStep } from './migrations/0012-events.ts';
 import { ddlOf, runAll, type Step } from './migrations/ddl.ts';
 
@@ -25,6 +26,7 @@ const steps: readonly Step[] = [
   credentialsStep,
   workersStep,
   workerEventsStep,
+  authTokenKindsStep,
   eventsStep,
 ];
 

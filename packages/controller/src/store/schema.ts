@@ -116,25 +116,79 @@ export interface AccountTable {
   updated_at: Microseconds;
 }
 
-/** Proof of who calls the API (tokens.md §1.2, 1.3). The secret itself is never stored. */
+/** Kinds of auth tokens (tokens.md §1.1). */
+export type AuthTokenType = 'login' | 'web' | 'api' | 'one-time';
+
+/** Proves who calls; a row stays when its token has ended, until the garbage collection takes it. */
 export interface AuthTokenTable {
   id: string;
   scope_id: string;
   user_id: string;
   account_id: string | null;
   auth_method_id: string | null;
-  type: 'login';
+  type: AuthTokenType;
+  /** Of `api` tokens; unique among the living ones of a user. */
+  name: string | null;
+  description: string | null;
+  /** Who minted it: another than `user_id` acts for that user. */
+  created_by_user_id: string;
+  /** The token that minted it. */
+  parent_auth_token_id: string | null;
+  /** Whether it is revoked along with the one that minted it. */
+  ends_with_parent: Flag;
+  /** JSON, sorted; null = unrestricted. */
+  token_scopes: string | null;
+  /** JSON, sorted; null = unrestricted. */
+  allow_list: string | null;
   /** HMAC-SHA-256, 32 bytes. */
   secret_mac: Uint8Array;
   secret_key_version: number;
-  expires_at: Microseconds;
-  last_used_at: Microseconds;
+  /** As granted, seconds. */
+  time_to_live_seconds: number;
   /** Idle limit in seconds; 0 = none. */
   time_to_stale_seconds: number;
+  /** Hard end; a setting may bind it earlier. */
+  expires_at: Microseconds;
+  /** From when on the garbage collection counts: the hard end, or when it was revoked. */
+  ends_at: Microseconds;
+  last_used_at: Microseconds;
+  /** Address and user agent at creation. */
+  origin: string | null;
+  user_agent: string | null;
+  /** The same at last use. */
+  last_origin: string | null;
+  last_user_agent: string | null;
+  /** It works from the address of `origin` only. */
+  match_origin: Flag;
+  /** `one-time`: the first exchange consumes it. */
+  single_use: Flag;
+  /** A second factor was checked on the way to it. */
+  second_factor: Flag;
+  /** It may do nothing but enroll a second factor, until that is done. */
+  must_enroll: Flag;
+  /** JSON; free notes, never consulted for a decision. */
+  attributes: string | null;
   revoked_at: Microseconds | null;
   revoked_reason: string | null;
+  revoked_by_user_id: string | null;
+  version: number;
   created_at: Microseconds;
   updated_at: Microseconds;
+}
+
+/** A free note about a user (tokens.md §3.3, `set-attribute`). */
+export interface UserAttributeTable {
+  user_id: string;
+  name: string;
+  /** JSON. */
+  value: string;
+}
+
+/** Which controller does some work that one alone should do. */
+export interface MaintenanceLeaseTable {
+  name: string;
+  holder: string;
+  expires_at: Microseconds;
 }
 
 /** List of hosts. */
@@ -449,6 +503,8 @@ export interface Schema {
   auth_method: AuthMethodTable;
   account: AccountTable;
   auth_token: AuthTokenTable;
+  user_attribute: UserAttributeTable;
+  maintenance_lease: MaintenanceLeaseTable;
   host_catalog: HostCatalogTable;
   host_set: HostSetTable;
   host: HostTable;

@@ -3,8 +3,8 @@ import { chunksOf } from '../store/chunks.ts';
 import type { Connection } from '../store/database.ts';
 import { pageOf } from '../store/page.ts';
 import type { PageRequest } from '../store/page.ts';
-import { permittedRows } from '../store/permitted-rows.ts';
-import type { ListPermissions } from '../store/permitted-rows.ts';
+import { permittedRows } from '../store/list/permitted-rows.ts';
+import type { ListPermissions } from '../store/list/permitted-rows.ts';
 import type { Target } from './target.ts';
 
 /** A host set of a target, with its catalog. */

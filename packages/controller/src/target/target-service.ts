@@ -11,7 +11,7 @@ import { changeOf } from '../host/host-service.ts';
 import type { MembershipAction } from '../host/host-service.ts';
 import type { Connection, Database } from '../store/database.ts';
 import type { PageRequest } from '../store/page.ts';
-import type { ListPermissions } from '../store/permitted-rows.ts';
+import type { ListPermissions } from '../store/list/permitted-rows.ts';
 import { bumpVersion, updateVersioned } from '../store/versioned-update.ts';
 import {
   columnsOf,

@@ -102,12 +102,27 @@ export const deprecatedActions: Readonly<Record<string, string>> = {
   'remove-credential-libraries': 'remove-credential-sources',
 };
 
+/**
+ * Actions that Stile adds: grants and token scopes know them, no list of authorized actions shows them, so that those lists stay equal to
+ * those of other controllers (tokens.md §0 row 10).
+ */
+const unlistedActions: Readonly<Partial<Record<ResourceType, ActionTable>>> = {
+  'auth-token': table('update update:self', 'create create:self'),
+};
+
+/** Every action of a type, those that are never shown included, each once. */
+export function everyActionOf(type: ResourceType): readonly string[] {
+  const { id, collection } = actionTables[type];
+  const unlisted = unlistedActions[type];
+  return [...new Set([...id, ...collection, ...(unlisted?.id ?? []), ...(unlisted?.collection ?? [])])];
+}
+
 const actionNames: ReadonlySet<string> = new Set([
   '*',
   'create',
   'deauthenticate',
   ...Object.keys(deprecatedActions),
-  ...Object.values(actionTables).flatMap(({ id, collection }) => [...id, ...collection]),
+  ...resourceTypes.flatMap((type) => everyActionOf(type)),
 ]);
 
 /** Whether a text names an action, of whatever type; `*` is one. */

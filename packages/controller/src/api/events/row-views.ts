@@ -90,7 +90,9 @@ export function sessionViewOf(parts: SessionViewParts, seen: SeenSessions): Sess
     }
     return { json: rowText(row, { scope, actions, visible }) };
   };
-  return { permissions, ownerId, includeTerminated, show };
+  const allowed = parts.acl.allowedIds('session');
+  const mayHearGone = (id: string): boolean => allowed?.has(id) !== false;
+  return { permissions, ownerId, includeTerminated, show, mayHearGone };
 }
 
 function rowText(

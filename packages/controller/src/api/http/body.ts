@@ -113,3 +113,16 @@ export function parseBody(bytes: Buffer): JsonObject {
     });
   }
 }
+
+/**
+ * The fields of a form. Nothing but a form is taken: a web page can send other types without asking (tokens.md §4.2).
+ * @throws {StileError} invalidArgument
+ */
+export function parseForm(bytes: Buffer, contentType: string): URLSearchParams {
+  const type = contentType.split(';', 1)[0]?.trim().toLowerCase();
+  if (type !== 'application/x-www-form-urlencoded') {
+    throw bodyError('The body must be of type application/x-www-form-urlencoded.');
+  }
+  if (!isUtf8(bytes)) throw bodyError('The body is not UTF-8 text.');
+  return new URLSearchParams(bytes.toString('utf8'));
+}

@@ -1,9 +1,10 @@
 /**
- * Which auth token a request presents (tokens.md §1.9): the first source that is not empty decides alone. Also the rules that
- * keep foreign web pages from riding on a cookie. First step of the request pipeline.
+ * Which auth token a request presents (tokens.md §1.9): the first source that is not empty decides alone. The rules that
+ * keep foreign web pages from riding on a cookie stand in same-origin.ts. First step of the request pipeline.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { StileError } from '@stile/protocol/errors';
+import { cookieOf, sessionCookieName } from './session-cookie.ts';
 
 /** Names of Boundary's two cookies, in the order in which their values join to the token (http-api.md §1.5). */
 export const cookieNames: { readonly script: string; readonly http: string } = {
@@ -11,16 +12,38 @@ export const cookieNames: { readonly script: string; readonly http: string } = {
   http: 'wt-http-token-cookie',
 };
 
+/** Headers of the Cluster API that carry a token; `cookie` as value means "use the cookie". */
+const sessionHeaders = ['x-stile-api-session', 'x-cockroach-api-session'];
+
 /** What a request presents. */
 export interface Credential {
   readonly text: string | undefined;
-  readonly source: 'none' | 'bearer' | 'cookie';
+  readonly source: 'none' | 'bearer' | 'header' | 'cookie';
+}
+
+/** Where a request may present a token. */
+export interface CredentialRules {
+  readonly surface: 'v1' | 'v2';
+  /** The cookie without prefix and `Secure` counts too. */
+  readonly insecureCookies: boolean;
 }
 
 const noCredential: Credential = { text: undefined, source: 'none' };
 
 /** Headers that decide who calls or what is allowed: given twice, a proxy and we might read different ones. */
-const singleHeaders = new Set(['authorization', 'origin', 'x-correlation-id', 'sec-fetch-site']);
+const singleHeaders = new Set([
+  'authorization',
+  'origin',
+  'x-correlation-id',
+  'sec-fetch-site',
+  ...sessionHeaders,
+]);
+
+function refusedHeader(name: string, description: string): StileError {
+  return new StileError('invalidArgument', 'Error in provided request.', {
+    details: { requestFields: [{ name, description }] },
+  });
+}
 
 /**
  * Refuses a request that repeats a header which decides something.
@@ -32,70 +55,61 @@ export function refuseRepeatedHeaders(rawHeaders: readonly string[]): void {
     const name = rawHeaders[at]?.toLowerCase() ?? '';
     if (!singleHeaders.has(name)) continue;
     seen ??= new Set();
-    if (seen.has(name)) {
-      throw new StileError('invalidArgument', 'Error in provided request.', {
-        details: { requestFields: [{ name, description: 'This header was given more than once.' }] },
-      });
-    }
+    if (seen.has(name)) throw refusedHeader(name, 'This header was given more than once.');
     seen.add(name);
   }
 }
 
-/** Value of one cookie; undefined when absent. Two different values of one name are refused. */
-function cookieValue(header: string, name: string): string | undefined {
-  let found: string | undefined;
-  for (const pair of header.split(';')) {
-    const cut = pair.indexOf('=');
-    if (cut < 0 || pair.slice(0, cut).trim() !== name) continue;
-    const value = pair.slice(cut + 1).trim();
-    if (found !== undefined && found !== value) {
-      throw new StileError('invalidArgument', 'Error in provided request.', {
-        details: { requestFields: [{ name: 'cookie', description: `The cookie ${name} was given twice.` }] },
-      });
-    }
-    found = value;
+function bearerOf(headers: IncomingHttpHeaders): string | undefined {
+  return /^bearer +(\S.*)$/i.exec(headers.authorization ?? '')?.[1]?.trim();
+}
+
+/** The token of the Cluster API's headers; `cookie` as it stands. @throws {StileError} invalidArgument when two headers differ */
+function sessionHeaderOf(headers: IncomingHttpHeaders): string | undefined {
+  const given = sessionHeaders.flatMap((name) => {
+    const value = headers[name];
+    return typeof value === 'string' && value.trim() !== '' ? [{ name, value: value.trim() }] : [];
+  });
+  const [first] = given;
+  const other = given.find(({ value }) => value !== first?.value);
+  if (other !== undefined) throw refusedHeader(other.name, 'Two headers present different auth tokens.');
+  return first?.value;
+}
+
+/** Boundary's pair: both halves or none. */
+function cookiePairOf(cookies: string): string | undefined {
+  if (!cookies.includes(cookieNames.script)) return undefined;
+  const script = cookieOf(cookies, cookieNames.script) ?? '';
+  const http = cookieOf(cookies, cookieNames.http) ?? '';
+  return script === '' || http === '' ? undefined : script + http;
+}
+
+function cookieCredential(headers: IncomingHttpHeaders, rules: CredentialRules): Credential {
+  const { cookie: cookies } = headers;
+  if (cookies === undefined) return noCredential;
+  const names = [sessionCookieName(false), ...(rules.insecureCookies ? [sessionCookieName(true)] : [])];
+  for (const name of names) {
+    const text = cookies.includes(name) ? (cookieOf(cookies, name) ?? '') : '';
+    if (text !== '') return { text, source: 'cookie' };
   }
-  return found;
+  const pair = rules.surface === 'v1' ? cookiePairOf(cookies) : undefined;
+  return pair === undefined ? noCredential : { text: pair, source: 'cookie' };
 }
 
 /**
- * What the headers present: `Authorization: Bearer` (scheme in any case), else the cookie pair, both halves of it.
- * @throws {StileError} invalidArgument when one cookie has two values
+ * What the headers present: `Authorization: Bearer` (scheme in any case), the session header of the Cluster API, our cookie, Boundary's pair.
+ * @throws {StileError} invalidArgument when one cookie has two values, or two headers present different tokens
  */
-export function credentialOf(headers: IncomingHttpHeaders): Credential {
-  const bearer = /^bearer +(\S.*)$/i.exec(headers.authorization ?? '')?.[1]?.trim();
-  if (bearer !== undefined && bearer !== '') return { text: bearer, source: 'bearer' };
-  const cookies = headers.cookie;
-  if (cookies === undefined || !cookies.includes(cookieNames.script)) return noCredential;
-  const script = cookieValue(cookies, cookieNames.script) ?? '';
-  const http = cookieValue(cookies, cookieNames.http) ?? '';
-  return script === '' || http === '' ? noCredential : { text: script + http, source: 'cookie' };
-}
-
-/**
- * Whether a request that acts by a cookie, or wants one, comes from our own pages or from no page at all: `Sec-Fetch-Site`
- * same-origin or none; without that header `Origin` equal to `Host`; without both (curl) yes.
- */
-export function isSameOrigin(headers: IncomingHttpHeaders): boolean {
-  const site = headers['sec-fetch-site'];
-  if (site !== undefined) return site === 'same-origin' || site === 'none';
-  const origin = headers.origin;
-  if (origin === undefined) return true;
-  const host = headers.host;
-  return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
-}
-
-/**
- * Refuses a changing request that acts by a cookie and comes from another origin.
- * @throws {StileError} permissionDenied
- */
-export function refuseForeignCookieUse(
-  method: string,
-  source: Credential['source'],
-  headers: IncomingHttpHeaders,
-): void {
-  if (source !== 'cookie' || method === 'GET' || method === 'HEAD' || method === 'OPTIONS') return;
-  if (!isSameOrigin(headers)) throw new StileError('permissionDenied', 'Cross-origin request refused.');
+export function credentialOf(headers: IncomingHttpHeaders, rules: CredentialRules): Credential {
+  const bearer = bearerOf(headers);
+  const header = rules.surface === 'v2' ? sessionHeaderOf(headers) : undefined;
+  const token = header?.toLowerCase() === 'cookie' ? undefined : header;
+  if (bearer !== undefined && token !== undefined && bearer !== token) {
+    throw refusedHeader('authorization', 'Two headers present different auth tokens.');
+  }
+  if (bearer !== undefined) return { text: bearer, source: 'bearer' };
+  if (token !== undefined) return { text: token, source: 'header' };
+  return cookieCredential(headers, rules);
 }
 
 /** The two `Set-Cookie` values that carry a token: its halves, one readable by scripts and one not (http-api.md §1.5). */

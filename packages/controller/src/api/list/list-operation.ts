@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { StileError } from '@stile/protocol/errors';
 import { globalScopeId } from '@stile/protocol/ids';
 import type { Acl, AclResource, ListPermission } from '../../iam/acl.ts';
-import { Access, refusal } from '../access.ts';
+import { Access } from '../access.ts';
 import {
   ok,
   type Call,
@@ -134,7 +134,9 @@ export function scopeListOperation<Row>(spec: ScopeListSpec<Row>, services: ApiS
     const root = all.find((scope) => scope.id === input.scopeId);
     if (root === undefined) throw new StileError('notFound', 'Resource not found.');
     const mayList = (scope: ScopeNode): boolean => access.may(collectionIn(scope, spec.type), 'list');
-    if (!input.isRecursive && !mayList(root)) throw refusal(call.caller);
+    if (!input.isRecursive && !mayList(root)) {
+      throw access.refusalOf(collectionIn(root, spec.type), 'list');
+    }
     const scopes = input.isRecursive ? listableScopes(root, all, spec.levels, mayList) : [root];
     const permissions = acl.listPermissions(spec.type, scopes);
     const known = new Map(all.map((scope) => [scope.id, scope]));
@@ -212,8 +214,8 @@ export function childListOperation<Row>(spec: ChildListSpec<Row>, services: ApiS
     if (parent === undefined) throw new StileError('notFound', 'Resource not found.');
     const access = new Access(acl, call.caller);
     const { scope } = parent;
-    if (!access.may({ ...collectionIn(scope, spec.type), pin: parent.id }, 'list'))
-      throw refusal(call.caller);
+    const collection = { ...collectionIn(scope, spec.type), pin: parent.id };
+    if (!access.may(collection, 'list')) throw access.refusalOf(collection, 'list');
     const source = spec.source({ call, access, parent });
     const context = { resource: spec.type, grantsHash: grantsHash(acl, spec.type, scope) };
     return listPage(source, parameters, context, services.lists);

@@ -27,7 +27,7 @@ export interface PageRequest {
   readonly updatedSince?: number;
 }
 
-/** Which rows of which table a list shows, for the estimate of their number (store/row-estimate.ts). */
+/** Which rows of which table a list shows, for the estimate of their number (store/list/row-estimate.ts). */
 export type CountedRows =
   | {
       readonly table: CountedTable;

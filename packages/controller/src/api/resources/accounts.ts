@@ -2,6 +2,7 @@
 import type { FieldError } from '@stile/protocol/errors';
 import { Secret } from '@stile/runtime';
 import type { AccountRow } from '../../auth/account-repository.ts';
+import type { PasswordChange } from '../../session/ending/account-ending.ts';
 import type { Access, Located } from '../access.ts';
 import { childListOperation } from '../list/list-operation.ts';
 import { listedItems } from '../list/listed-items.ts';
@@ -21,6 +22,7 @@ import {
 import { isId } from '../schema/text-rules.ts';
 import type { ApiServices, ScopeNode } from '../services.ts';
 import { decodeUpdate } from '../update-mask.ts';
+import { revocationValues } from './auth-token-fields.ts';
 import {
   itemActions,
   nameChanges,
@@ -229,6 +231,13 @@ function readAction<Name extends string>(
   return { id: accountId, version: typeof version === 'number' ? version : 0, texts };
 }
 
+/** The sign-ins that another password ended; nothing where there were none. */
+async function endedLogins(services: ApiServices, done: PasswordChange<unknown>): Promise<object> {
+  if (done.ended.authTokenIds.length === 0) return {};
+  const revocation = await services.tokenEndings.settled(done.ended);
+  return { revocation: { ...revocationValues(revocation), api_tokens_kept: done.apiTokensKept } };
+}
+
 function setPasswordOperation(services: ApiServices): Operation {
   return operation({
     ...facts,
@@ -245,9 +254,15 @@ function setPasswordOperation(services: ApiServices): Operation {
       return { id, version, password: password === '' ? undefined : new Secret(password) };
     },
     locate: ({ id }) => locate(services, id),
-    act: async ({ input, found, access, visible }) => {
-      const row = await services.passwords.setPassword(input.id, input.version, input.password);
-      return ok(show(row, found.scope, access, visible));
+    act: async ({ input, found, access, visible, call }) => {
+      const { id, version, password } = input;
+      // One's own password is changed by a sign-in, whatever the token may do to others.
+      if (found.row.user_id === call.caller.userId) access.requireToken('login');
+      const done = await services.accountEndings.changePassword(id, call.caller, (also) =>
+        services.passwords.setPassword(id, version, password, also),
+      );
+      const shown = show(done.result, found.scope, access, visible);
+      return ok({ ...shown, ...(await endedLogins(services, done)) });
     },
   });
 }
@@ -262,6 +277,7 @@ function changePasswordOperation(services: ApiServices): Operation {
     request: changePasswordRequest,
     response: { schema },
     permission: { type: 'account', action: 'change-password' },
+    token: 'login',
     parse: (call) => {
       const names = ['current_password', 'new_password'] as const;
       const { id, version, texts } = readAction(call, changePasswordRequest, names);
@@ -270,8 +286,11 @@ function changePasswordOperation(services: ApiServices): Operation {
     },
     locate: ({ accountId }) => locate(services, accountId),
     act: async ({ input, found, access, visible, call }) => {
-      const row = await services.passwords.changePassword({ ...input, address: call.address });
-      return ok(show(row, found.scope, access, visible));
+      const done = await services.accountEndings.changePassword(input.accountId, call.caller, (also) =>
+        services.passwords.changePassword({ ...input, address: call.address }, also),
+      );
+      const shown = show(done.result, found.scope, access, visible);
+      return ok({ ...shown, ...(await endedLogins(services, done)) });
     },
   });
 }
@@ -330,7 +349,7 @@ export function accountOperations(services: ApiServices): readonly Operation[] {
       parse: ({ id }) => requirePathId(id, 'delete', prefixes),
       locate: (id) => locate(services, id),
       act: async ({ input, call }) => {
-        await services.endings.deleteAccount(input, call.caller.userId);
+        await services.accountEndings.deleteAccount(input, call.caller.userId);
         return noContent;
       },
     }),

@@ -270,7 +270,7 @@ export function authMethodOperations(services: ApiServices): readonly Operation[
       parse: ({ id }) => requirePathId(id, 'delete', prefixes),
       locate: (id) => locate(services, id),
       act: async ({ input, call }) => {
-        await services.endings.deleteAuthMethod(input, call.caller.userId);
+        await services.accountEndings.deleteAuthMethod(input, call.caller.userId);
         // The one delete that answers a body (http-api.md §1.2).
         return ok({});
       },

@@ -1,103 +1,238 @@
-/** `/v1/auth-tokens`: list, read and delete; a token itself is shown at login only (http-api.md §2.5). */
-import type { AuthTokenRow } from '../../auth/auth-token-service.ts';
-import type { Access, Located } from '../access.ts';
+/**
+ * `/v1/auth-tokens`: list, read, delete, revoke (http-api.md §2.5, tokens.md §4.1). A token itself is shown where it is made only:
+ * auth-token-minting.ts.
+ */
+import type { AuthTokenRow } from '../../auth/token/auth-token-service.ts';
+import type { AuthTokenType, RevokedReason } from '../../auth/token/auth-token.ts';
+import { clearedSessionCookie, sessionCookieName } from '../http/session-cookie.ts';
 import { scopeListOperation, type ScopeListStep } from '../list/list-operation.ts';
-import type { PageRequest } from '../list/list-page.ts';
-import { noContent, ok, operation, type Operation } from '../operation.ts';
-import { schemaOf, type Output } from '../schema/field.ts';
+import { noContent, ok, operation, type Answer, type Call, type Operation } from '../operation.ts';
+import { decodeAction, fieldErrors, requestMessage } from '../schema/decode.ts';
+import { schemaOf } from '../schema/field.ts';
 import { renderItem } from '../schema/render.ts';
-import { actionsField, idField, scopeField, shownText, shownTime } from '../schema/shared-fields.ts';
-import type { ApiServices, ScopeNode } from '../services.ts';
-import { itemActions, readScope, requirePathId, resourceIn, scopeInfo } from './item.ts';
+import { isId } from '../schema/text-rules.ts';
+import type { ApiServices } from '../services.ts';
+import {
+  authTokenFacts,
+  authTokenPrefixes,
+  authTokenSchema,
+  authTokenValues,
+  locateToken,
+  revocationValues,
+  revokedSchema,
+} from './auth-token-fields.ts';
+import { authTokenChangeOperations } from './auth-token-changes.ts';
+import { authTokenExchangeOperations } from './auth-token-exchange.ts';
+import { createAuthTokenOperation } from './auth-token-minting.ts';
+import { readScope, required, requirePathId, resourceIn } from './item.ts';
 
-const schema = schemaOf('AuthToken', {
-  id: idField,
-  scope_id: shownText,
-  scope: scopeField,
-  user_id: shownText,
-  auth_method_id: shownText,
-  account_id: shownText,
-  created_time: shownTime,
-  updated_time: shownTime,
-  approximate_last_used_time: shownTime,
-  expiration_time: shownTime,
-  authorized_actions: actionsField,
-});
+const kinds: readonly AuthTokenType[] = ['login', 'web', 'api', 'one-time'];
 
-const prefixes = ['at'];
-const facts = { resource: 'auth-tokens', type: 'auth-token', schema } as const;
-
-interface LocatedToken extends Located {
-  readonly row: AuthTokenRow;
-  readonly scope: ScopeNode;
+/** The kinds that a comma list names. @throws {StileError} invalidArgument */
+function readTypes(text: string, field: string): readonly AuthTokenType[] | undefined {
+  if (text === '') return undefined;
+  return text.split(',').map((name) => {
+    const type = kinds.find((each) => each === name.trim());
+    if (type !== undefined) return type;
+    throw fieldErrors(requestMessage, [
+      { name: field, description: `Names of types, parted by commas: ${kinds.join(', ')}.` },
+    ]);
+  });
 }
 
-async function locate(services: ApiServices, id: string): Promise<LocatedToken> {
-  const row = await services.authTokens.read(id);
-  const scope = await readScope(services.scopes, row.scope_id);
-  return { row, scope, resource: resourceIn(scope, 'auth-token', id), ownerId: row.user_id };
+interface ListOptions {
+  readonly includeExpired: boolean;
+  readonly types: readonly AuthTokenType[] | undefined;
+  readonly userId: string | undefined;
+  readonly name: string | undefined;
 }
 
-function valuesOf(row: AuthTokenRow, scope: ScopeNode, access: Access): Output<(typeof schema)['fields']> {
+function readListOptions({ query }: Call): ListOptions {
+  const userId = query.text('user_id');
+  if (userId !== '' && !isId(userId, ['u'])) {
+    throw fieldErrors(requestMessage, [{ name: 'user_id', description: 'Must be the id of a user.' }]);
+  }
   return {
-    id: row.id,
-    scope_id: row.scope_id,
-    scope: scopeInfo(scope),
-    user_id: row.user_id,
-    auth_method_id: row.auth_method_id,
-    account_id: row.account_id,
-    created_time: row.created_at,
-    updated_time: row.updated_at,
-    approximate_last_used_time: row.last_used_at,
-    expiration_time: row.expires_at,
-    authorized_actions: itemActions(access, resourceIn(scope, 'auth-token', row.id)),
+    includeExpired: query.flag('include_expired'),
+    types: readTypes(query.text('type'), 'type'),
+    userId: userId === '' ? undefined : userId,
+    name: query.text('name') === '' ? undefined : query.text('name'),
   };
 }
 
-/** A page of what may be listed: all tokens of the scopes when one of them is open to more than the own ones. */
-function pageOf(
+async function renderRows(
   services: ApiServices,
   step: ScopeListStep,
-  page: PageRequest,
-): Promise<readonly AuthTokenRow[]> {
-  const { permissions, call } = step;
-  if (permissions.size === 0) return Promise.resolve([]);
-  const isOwnOnly = [...permissions.values()].every((each) => !each.all && each.ids.length === 0);
-  return services.authTokens.list({
-    scopeIds: [...permissions.keys()],
-    ...(isOwnOnly ? { userId: call.caller.userId } : {}),
-    page,
+  rows: readonly AuthTokenRow[],
+): Promise<readonly (object | undefined)[]> {
+  const { access, scopeOf, call } = step;
+  const names = await services.authTokens.loginNames(rows.map((row) => row.user_id));
+  return rows.map((row) => {
+    const scope = scopeOf(row.scope_id);
+    const values = authTokenValues(row, { services, scope, access, loginName: names.get(row.user_id) });
+    const isOwn = row.user_id === call.caller.userId;
+    const actions = values.authorized_actions;
+    if (!actions.some((action) => isOwn || !action.endsWith(':self'))) return undefined;
+    return renderItem(authTokenSchema, values, access.listed(resourceIn(scope, 'auth-token', row.id)));
   });
 }
 
 function listOperation(services: ApiServices): Operation {
   return scopeListOperation<AuthTokenRow>(
     {
-      ...facts,
+      ...authTokenFacts,
       summary: 'Lists auth tokens.',
       levels: ['global', 'org'],
       wrongScope: "This field must be 'global' or a valid org scope id.",
       recursesFromAnywhere: false,
-      source: (step) => ({
-        page: (page) => pageOf(services, step, page),
-        counted: { table: 'auth_token', permissions: step.permissions, ownerId: step.call.caller.userId },
-        stamps: (row) => row,
-        render: (rows) =>
-          Promise.resolve(
-            rows.map((row) => {
-              const { access, scopeOf, call } = step;
-              const scope = scopeOf(row.scope_id);
-              const values = valuesOf(row, scope, access);
-              const isOwn = row.user_id === call.caller.userId;
-              const actions = values.authorized_actions ?? [];
-              if (!actions.some((action) => isOwn || !action.endsWith(':self'))) return undefined;
-              return renderItem(schema, values, access.listed(resourceIn(scope, 'auth-token', row.id)));
-            }),
-          ),
-      }),
+      query: [
+        { name: 'include_expired', type: 'boolean', summary: 'Also those that have ended.' },
+        { name: 'type', type: 'string', summary: 'Only these types, parted by commas.' },
+        { name: 'user_id', type: 'string', summary: 'Only those of this user.' },
+        { name: 'name', type: 'string', summary: 'Only those with exactly this name.' },
+      ],
+      source: (step) => {
+        const { permissions, call } = step;
+        const options = readListOptions(call);
+        const ownerId = call.caller.userId;
+        return {
+          page: (page) => services.authTokens.list({ permissions, ownerId, page, ...options }),
+          counted: { table: 'auth_token', permissions, ownerId },
+          stamps: (row) => row,
+          hasLeft: (row) => !options.includeExpired && services.authTokens.statusOf(row) !== 'active',
+          render: (rows) => renderRows(services, step, rows),
+        };
+      },
     },
     services,
   );
+}
+
+/** Takes the cookie away when it was the one that presented the token which has just ended. */
+function withoutCookie({ headers, insecureCookies }: Call): NonNullable<Answer['headers']> {
+  const isPresented = (isInsecure: boolean): boolean =>
+    headers.authorization === undefined && headers.cookie?.includes(sessionCookieName(isInsecure)) === true;
+  if (isPresented(false)) return { 'Set-Cookie': clearedSessionCookie() };
+  return insecureCookies && isPresented(true) ? { 'Set-Cookie': clearedSessionCookie(true) } : {};
+}
+
+function revokeOperation(services: ApiServices): Operation {
+  return operation({
+    ...authTokenFacts,
+    verb: 'revoke',
+    method: 'POST',
+    on: 'item',
+    summary:
+      'Ends an auth token with all that stands on it. It can be read until the installation forgets it.',
+    response: { schema: revokedSchema },
+    permission: { type: 'auth-token', action: 'delete', hasSelf: true, isOwnTokenFree: true },
+    beforeEnrolment: true,
+    parse: ({ id }) => requirePathId(id, 'action', authTokenPrefixes),
+    locate: (id) => locateToken(services, id),
+    act: async ({ input, found, call, access, visible }) => {
+      const by = call.caller.userId;
+      const reason: RevokedReason = found.row.user_id === by ? 'user request' : 'admin request';
+      const revocation = await services.tokenEndings.revoke(input, by, reason);
+      const row = await services.authTokens.read(input);
+      const values = authTokenValues(row, { services, scope: found.scope, access });
+      return {
+        status: 200,
+        body: renderItem(revokedSchema, { ...values, revocation: revocationValues(revocation) }, visible),
+        ...(input === call.caller.authTokenId ? { headers: withoutCookie(call) } : {}),
+      };
+    },
+  });
+}
+
+const revokeAllRequest = schemaOf('RevokeAllAuthTokens', {
+  user_id: {
+    kind: 'string',
+    access: 'change',
+    summary: 'Whose; `*` for everybody. Absent: the caller.',
+  },
+  types: { kind: 'strings', access: 'change', summary: 'Default: login, web and one-time.' },
+  except_current: { kind: 'bool', access: 'change', summary: 'The token of this request stays.' },
+});
+const revokeAllResponse = schemaOf('RevokedAuthTokens', {
+  items: { kind: 'list', access: 'output', fields: authTokenSchema.fields },
+  revocation: { kind: 'json', access: 'output' },
+});
+
+interface RevokeAll {
+  /** Undefined = everybody. */
+  readonly userId: string | undefined;
+  readonly types: readonly AuthTokenType[];
+  readonly exceptCurrent: boolean;
+}
+
+function readRevokeAll({ body, caller }: Call): RevokeAll {
+  const input = decodeAction(revokeAllRequest.fields, body, requestMessage);
+  const userId = input.user_id ?? caller.userId;
+  if (userId !== '*' && !isId(userId, ['u'])) {
+    throw fieldErrors(requestMessage, [{ name: 'user_id', description: 'Must be the id of a user, or *.' }]);
+  }
+  const types = input.types === undefined ? undefined : readTypes(input.types.join(','), 'types');
+  return {
+    userId: userId === '*' ? undefined : userId,
+    types: types ?? ['login', 'web', 'one-time'],
+    exceptCurrent: input.except_current === true,
+  };
+}
+
+function revokeAllOperation(services: ApiServices): Operation {
+  return operation({
+    ...authTokenFacts,
+    verb: 'revoke-all',
+    method: 'POST',
+    on: 'collection',
+    summary: 'Ends the auth tokens of a user, or of everybody, with all that stands on them.',
+    request: revokeAllRequest,
+    response: { schema: revokeAllResponse },
+    permission: { type: 'auth-token', action: 'delete', hasSelf: true, isOwnFree: true },
+    token: 'unrestricted',
+    parse: readRevokeAll,
+    locate: async ({ userId }) => {
+      if (userId !== undefined) required(await services.users.lookup(userId));
+      const scope = await readScope(services.scopes, 'global');
+      const resource = resourceIn(scope, 'auth-token');
+      return { scope, resource, ...(userId === undefined ? {} : { ownerId: userId }) };
+    },
+    act: async ({ input, call, access }) => {
+      const by = call.caller.userId;
+      const { userId, types, exceptCurrent } = input;
+      const owner = {
+        types,
+        ...(userId === undefined ? {} : { userId }),
+        ...(exceptCurrent ? { exceptId: call.caller.authTokenId } : {}),
+      };
+      const reason: RevokedReason = userId === by ? 'user request' : 'admin request';
+      const revocation = await services.tokenEndings.revokeOf(owner, by, reason);
+      const items = await shownItems(services, access, revocation.authTokenIds);
+      return ok({ items, revocation: revocationValues(revocation) });
+    },
+  });
+}
+
+/** Most tokens that an answer shows one by one. */
+const mostShown = 1000;
+
+async function shownItems(
+  services: ApiServices,
+  access: Parameters<typeof authTokenValues>[1]['access'],
+  ids: readonly string[],
+): Promise<readonly object[]> {
+  const [rows, scopes] = await Promise.all([
+    services.authTokens.lookupAll(ids.slice(0, mostShown)),
+    services.scopes.tree(),
+  ]);
+  const known = new Map(scopes.map((scope) => [scope.id, scope]));
+  const names = await services.authTokens.loginNames(rows.map((row) => row.user_id));
+  return rows.flatMap((row) => {
+    const scope = known.get(row.scope_id);
+    if (scope === undefined) return [];
+    const view = { services, scope, access, loginName: names.get(row.user_id) };
+    return [renderItem(authTokenSchema, authTokenValues(row, view))];
+  });
 }
 
 /** The rows of `/v1/auth-tokens`. */
@@ -105,32 +240,43 @@ export function authTokenOperations(services: ApiServices): readonly Operation[]
   return [
     listOperation(services),
     operation({
-      ...facts,
+      ...authTokenFacts,
       verb: 'read',
       method: 'GET',
       on: 'item',
       summary: 'Reads what is known of an auth token.',
-      response: { schema },
-      permission: { type: 'auth-token', action: 'read', hasSelf: true },
-      parse: ({ id }) => requirePathId(id, 'read', prefixes),
-      locate: (id) => locate(services, id),
-      act: ({ found, access, visible }) =>
-        Promise.resolve(ok(renderItem(schema, valuesOf(found.row, found.scope, access), visible))),
+      response: { schema: authTokenSchema },
+      permission: { type: 'auth-token', action: 'read', hasSelf: true, isOwnTokenFree: true },
+      beforeEnrolment: true,
+      parse: ({ id }) => requirePathId(id, 'read', authTokenPrefixes),
+      locate: (id) => locateToken(services, id),
+      act: async ({ found, access, visible }) => {
+        const names = await services.authTokens.loginNames([found.row.user_id]);
+        const loginName = names.get(found.row.user_id);
+        const values = authTokenValues(found.row, { services, scope: found.scope, access, loginName });
+        return ok(renderItem(authTokenSchema, values, visible));
+      },
     }),
     operation({
-      ...facts,
+      ...authTokenFacts,
       verb: 'delete',
       method: 'DELETE',
       on: 'item',
       summary: 'Deletes an auth token (logs out) and ends the sessions made with it.',
       status: 204,
-      permission: { type: 'auth-token', action: 'delete', hasSelf: true },
-      parse: ({ id }) => requirePathId(id, 'delete', prefixes),
-      locate: (id) => locate(services, id),
+      permission: { type: 'auth-token', action: 'delete', hasSelf: true, isOwnTokenFree: true },
+      beforeEnrolment: true,
+      parse: ({ id }) => requirePathId(id, 'delete', authTokenPrefixes),
+      locate: (id) => locateToken(services, id),
       act: async ({ input, call }) => {
-        await services.deleteAuthToken(input, call.caller.userId);
-        return noContent;
+        await services.tokenEndings.delete(input, call.caller.userId);
+        return input === call.caller.authTokenId ? { ...noContent, headers: withoutCookie(call) } : noContent;
       },
     }),
+    revokeOperation(services),
+    revokeAllOperation(services),
+    createAuthTokenOperation(services),
+    ...authTokenChangeOperations(services),
+    ...authTokenExchangeOperations(services),
   ];
 }

@@ -1,15 +1,13 @@
 /** `POST /v1/auth-methods/{id}:authenticate`: a login name and a password become an auth token (http-api.md §2.3). */
-import { StileError, type FieldError } from '@stile/protocol/errors';
+import type { FieldError } from '@stile/protocol/errors';
 import { Secret } from '@stile/runtime';
-import type { AuthTokenRow } from '../../auth/auth-token-service.ts';
-import { isSameOrigin, tokenCookies } from '../http/credential.ts';
-import { operation, type Answer, type Call, type Operation } from '../operation.ts';
+import { requireCookieAllowed } from '../http/session-cookie.ts';
+import { operation, type Call, type Operation } from '../operation.ts';
 import { decodeKinds, fieldErrors, given, isObject, refuseFaults, requestMessage } from '../schema/decode.ts';
 import { schemaOf, type Input } from '../schema/field.ts';
-import { renderItem } from '../schema/render.ts';
-import { scopeField, shownText, shownTime } from '../schema/shared-fields.ts';
 import { isId } from '../schema/text-rules.ts';
-import type { ApiServices, ScopeNode } from '../services.ts';
+import type { ApiServices } from '../services.ts';
+import { authenticatedAnswer, authenticatedSchema } from './authenticated-answer.ts';
 import { readScope, required, resourceIn } from './item.ts';
 
 const invalidFields = 'Invalid fields provided in request.';
@@ -17,7 +15,7 @@ const requiredField = 'This is a required field.';
 
 const request = schemaOf('AuthenticateRequest', {
   command: { kind: 'string', access: 'change', summary: '`login`, the default.' },
-  type: { kind: 'string', access: 'change', summary: '`token` or `cookie`.' },
+  type: { kind: 'string', access: 'change', summary: '`token`, `cookie` or `session-cookie`.' },
   token_type: { kind: 'string', access: 'change', summary: 'Older spelling of `type`.' },
   attributes: {
     kind: 'object',
@@ -28,27 +26,6 @@ const request = schemaOf('AuthenticateRequest', {
       password: { kind: 'string', access: 'change', isWriteOnly: true },
     },
   },
-});
-
-const schema = schemaOf('AuthenticateResponse', {
-  type: shownText,
-  attributes: {
-    kind: 'object',
-    access: 'output',
-    fields: {
-      account_id: shownText,
-      approximate_last_used_time: shownTime,
-      auth_method_id: shownText,
-      created_time: shownTime,
-      expiration_time: shownTime,
-      id: shownText,
-      scope: scopeField,
-      token: { ...shownText, summary: 'The auth token; absent when it was set as cookies.' },
-      updated_time: shownTime,
-      user_id: shownText,
-    },
-  },
-  command: shownText,
 });
 
 interface Login {
@@ -86,54 +63,11 @@ function readLogin({ id, body }: Call): Login {
   if (command !== '' && command !== 'login') {
     errors.push({ name: 'command', description: 'Invalid command for this auth method type.' });
   }
-  if (!['', 'token', 'cookie'].includes(type)) {
+  if (!['', 'token', 'cookie', 'session-cookie'].includes(type)) {
     errors.push({ name: 'type', description: 'The only accepted types are "token" and "cookie".' });
   }
   refuseFaults(invalidFields, errors);
   return { authMethodId: id, loginName, password: new Secret(password), type };
-}
-
-function isLoopback(address: string): boolean {
-  return address === '::1' || /^(::ffff:)?127\./.test(address);
-}
-
-/**
- * Cookies go to our own pages only, and never over a network in the clear (tokens.md §1.9).
- * @throws {StileError} permissionDenied, failedPrecondition
- */
-function requireCookieAllowed(call: Call): void {
-  if (!isSameOrigin(call.headers)) throw new StileError('permissionDenied', 'Cross-origin request refused.');
-  if (call.isTls || isLoopback(call.address)) return;
-  throw new StileError(
-    'failedPrecondition',
-    'Cookies are given over TLS only: set tls_cert_file and tls_key_file on the api listener, or use type "token".',
-  );
-}
-
-function answer(row: AuthTokenRow, text: Secret, scope: ScopeNode, type: string): Answer {
-  const isCookie = type === 'cookie';
-  const body = renderItem(schema, {
-    type,
-    attributes: {
-      account_id: row.account_id,
-      approximate_last_used_time: row.last_used_at,
-      auth_method_id: row.auth_method_id,
-      created_time: row.created_at,
-      expiration_time: row.expires_at,
-      id: row.id,
-      // The one place with less than the whole scope (http-api.md §1.6).
-      scope: { id: scope.id, type: scope.type, parent_scope_id: scope.parentId },
-      token: isCookie ? null : text.reveal(),
-      updated_time: row.updated_at,
-      user_id: row.user_id,
-    },
-    command: 'login',
-  });
-  return {
-    status: 200,
-    body,
-    ...(isCookie ? { headers: { 'Set-Cookie': tokenCookies(text.reveal()) } } : {}),
-  };
 }
 
 /** The row of the call. */
@@ -145,7 +79,9 @@ export function authenticateOperation(services: ApiServices): Operation {
     on: 'item',
     summary: 'Logs in.',
     request,
-    response: { schema },
+    response: { schema: authenticatedSchema },
+    ignoresToken: true,
+    beforeEnrolment: true,
     permission: { type: 'auth-method', action: 'authenticate' },
     parse: readLogin,
     locate: async ({ authMethodId }) => {
@@ -154,7 +90,8 @@ export function authenticateOperation(services: ApiServices): Operation {
       return { row, resource: resourceIn(scope, 'auth-method', row.id) };
     },
     act: async ({ call, input }) => {
-      if (input.type === 'cookie') requireCookieAllowed(call);
+      const isCookie = input.type === 'cookie' || input.type === 'session-cookie';
+      const cookie = isCookie ? requireCookieAllowed(call) : undefined;
       const { authMethodId, loginName, password } = input;
       const { accountId, userId, scopeId } = await services.passwords.login({
         authMethodId,
@@ -162,8 +99,14 @@ export function authenticateOperation(services: ApiServices): Operation {
         password,
         address: call.address,
       });
-      const { row, text } = await services.authTokens.issue({ userId, accountId, authMethodId, scopeId });
-      return answer(row, text, await readScope(services.scopes, scopeId), input.type);
+      const { client } = call;
+      const issued = await services.authTokens.issue({ userId, accountId, authMethodId, scopeId, client });
+      const scope = await readScope(services.scopes, scopeId);
+      return authenticatedAnswer(issued, {
+        scope,
+        type: input.type,
+        isInsecure: cookie?.isInsecure === true,
+      });
     },
   });
 }

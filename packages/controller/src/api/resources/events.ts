@@ -32,6 +32,8 @@ export function eventOperations(services: ApiServices): readonly Operation[] {
         },
       ],
       permission: { type: 'session', action: 'list' },
+      isStream: true,
+      isNoUse: true,
       run: async (call, gate) => {
         const query = readEventQuery(call.query);
         const { caller } = call;

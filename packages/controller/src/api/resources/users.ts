@@ -102,7 +102,10 @@ function show(alias: Alias): object {
 /** Aliases of the targets on which the user may do anything. */
 async function listAliases(services: ApiServices, call: Call, userId: string, gate: Gate): Promise<object> {
   const parameters = readListParameters(call.query, services.lists.maxPageSize);
-  const [acl, scopes] = await Promise.all([gate.aclFor({ userId }), services.scopes.tree()]);
+  const [acl, scopes] = await Promise.all([
+    gate.aclFor({ userId, token: call.caller.token }),
+    services.scopes.tree(),
+  ]);
   const projects = scopes.filter((scope) => scope.type === 'project');
   const permissions = acl.listPermissions('target', projects);
   return listPage<Alias>(
@@ -110,7 +113,10 @@ async function listAliases(services: ApiServices, call: Call, userId: string, ga
       page: async (page) =>
         permissions.size === 0 ? [] : services.users.resolvableAliases(permissions, page),
       stamps: (row) => row,
-      render: (rows) => Promise.resolve(rows.map(show)),
+      render: (rows) =>
+        Promise.resolve(
+          rows.map((alias) => (acl.allowedIds('alias')?.has(alias.id) === false ? undefined : show(alias))),
+        ),
     },
     parameters,
     { resource: 'alias', grantsHash: grantsHash(acl, 'target') },
@@ -133,6 +139,11 @@ function valuesOf(row: UserRow, scope: ScopeNode, access: Access): Output<(typeo
     primary_account_id: row.primary_account_id,
     disabled_time: row.disabled_at,
   };
+}
+
+/** A user without its accounts, whole. */
+export function showIdentity(row: UserRow, scope: ScopeNode, access: Access): object {
+  return renderItem(schema, valuesOf(row, scope, access));
 }
 
 function showUser(detail: UserDetail, scope: ScopeNode, access: Access, visible: VisibleFields): object {

@@ -59,6 +59,11 @@ function unableToAuthenticate(): StileError {
   return new StileError('unauthenticated', 'Unable to authenticate.');
 }
 
+/** What is written in the transaction that stores a password: the use case's, which ends sign-ins. */
+export type AlsoWritten = (tx: Connection) => Promise<void>;
+
+const nothingElse: AlsoWritten = () => Promise.resolve();
+
 /** Checks passwords. */
 export class PasswordService {
   readonly #database: Database;
@@ -106,10 +111,15 @@ export class PasswordService {
    * Gives an account another password, or none (`undefined`): then nobody can log in with it.
    * @throws {StileError} notFound (no such account with that version); invalidArgument (`password`); tooManyRequests
    */
-  async setPassword(accountId: string, version: number, password: Secret | undefined): Promise<AccountRow> {
+  async setPassword(
+    accountId: string,
+    version: number,
+    password: Secret | undefined,
+    also: AlsoWritten = nothingElse,
+  ): Promise<AccountRow> {
     const account = await this.#passwordAccount(accountId, version);
     if (password !== undefined) checkPassword(password.reveal(), account.minPasswordLength);
-    return this.#store(accountId, version, password);
+    return this.#store({ id: accountId, version, also }, password);
   }
 
   /**
@@ -117,7 +127,7 @@ export class PasswordService {
    * @throws {StileError} permissionDenied `Failed to change password.`; notFound (no such account with that version);
    * invalidArgument (`new_password`); tooManyRequests
    */
-  async changePassword(request: ChangePasswordRequest): Promise<AccountRow> {
+  async changePassword(request: ChangePasswordRequest, also: AlsoWritten = nothingElse): Promise<AccountRow> {
     const { accountId, version, current, next } = request;
     const account = await this.#passwordAccount(accountId, version);
     checkPassword(next.reveal(), account.minPasswordLength, 'new_password');
@@ -136,7 +146,7 @@ export class PasswordService {
     }
     if (!isRight) throw new StileError('permissionDenied', 'Failed to change password.');
     attempt.refund();
-    return this.#store(accountId, version, next);
+    return this.#store({ id: accountId, version, also }, next);
   }
 
   /** @throws {StileError} notFound */
@@ -146,12 +156,19 @@ export class PasswordService {
     return account;
   }
 
-  async #store(id: string, version: number, password: Secret | undefined): Promise<AccountRow> {
+  async #store(
+    { id, version, also }: { readonly id: string; readonly version: number; readonly also: AlsoWritten },
+    password: Secret | undefined,
+  ): Promise<AccountRow> {
     const passwordHash = password === undefined ? null : await this.#hasher.hash(password);
     const nowUs = this.#clock.nowUs();
     const changes = { password_hash: passwordHash };
-    const row = await this.#database.write((tx) => updateAccountRow(tx, { id, version, changes, nowUs }));
-    return row ?? Promise.reject(wrongVersion('Account', id));
+    return this.#database.write(async (tx) => {
+      const row = await updateAccountRow(tx, { id, version, changes, nowUs });
+      if (row === undefined) throw wrongVersion('Account', id);
+      await also(tx);
+      return row;
+    });
   }
 
   /** The account whose password it is. Without an account, or with one that has no password, the same work is done. */

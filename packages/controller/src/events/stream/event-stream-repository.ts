@@ -20,6 +20,11 @@ export async function deleteEventStreams(tx: Connection, ids: readonly string[])
   }
 }
 
+/** Takes all streams of a controller away. */
+export async function deleteStreamsOf(tx: Connection, controllerId: string): Promise<void> {
+  await tx.deleteFrom('event_stream').where('controller_id', '=', controllerId).execute();
+}
+
 /** Throws the streams of dead controllers away, and of processes that had this id before. */
 export async function deleteStreamsOfDead(tx: Connection, nowUs: number): Promise<void> {
   await tx

@@ -4,9 +4,9 @@
  */
 import { randomBase62, StileError, toStileError } from '@stile/protocol';
 import type { Clock, Logger, Timer } from '@stile/runtime';
-import type { AuthTokenService, TokenStanding } from '../../auth/auth-token-service.ts';
+import type { AuthTokenService, TokenStanding } from '../../auth/token/auth-token-service.ts';
 import type { SessionService } from '../../session/session-service.ts';
-import type { Database } from '../../store/database.ts';
+import type { Connection, Database } from '../../store/database.ts';
 import type { WorkerRegistry } from '../../worker-registry/worker-registry.ts';
 import { SessionFeed } from '../feed/session-feed.ts';
 import { WorkerFeed } from '../feed/worker-feed.ts';
@@ -15,7 +15,13 @@ import { Counters } from '../traffic/counters.ts';
 import { LiveTraffic } from '../traffic/live-traffic.ts';
 import { SetUpTimes } from '../traffic/set-up-times.ts';
 import { tellCounters } from './counter-round.ts';
-import { deleteEventStreams, deleteStreamsOfDead, insertEventStream } from './event-stream-repository.ts';
+import {
+  countStreams,
+  deleteEventStreams,
+  deleteStreamsOf,
+  deleteStreamsOfDead,
+  insertEventStream,
+} from './event-stream-repository.ts';
 import type { OpenStream, StreamRequest } from './open-stream.ts';
 import { StreamReview } from './stream-review.ts';
 import { StreamSocket, type ResponseLike } from './stream-socket.ts';
@@ -56,6 +62,8 @@ const tickMs = 1_000;
 const reviewMs = 60_000;
 /** An admitted stream is attached within this time, milliseconds. */
 const attachMs = 10_000;
+/** The row of a stream that its token's end closed stays so long, milliseconds: the answer to the revocation waits 2 s, then counts. */
+const revokedRowMs = 5_000;
 /** How often the streams of dead controllers are thrown away, milliseconds. */
 const sweepMs = 60_000;
 
@@ -115,6 +123,13 @@ export class EventStreams {
     return this.#streams.size;
   }
 
+  /** Open streams of these tokens, on every controller; those that an end of their token has just closed included. */
+  async countOf(authTokenIds: readonly string[]): Promise<number> {
+    const { database, clock } = this.#options;
+    const counts = await countStreams(database.reader, authTokenIds, clock.nowUs());
+    return [...counts.values()].reduce((sum, count) => sum + count, 0);
+  }
+
   /** Changes that wait for viewers, in all. */
   get waiting(): number {
     let sum = 0;
@@ -148,6 +163,7 @@ export class EventStreams {
     const { sessionFeed, workerFeed } = this.#sources;
     await Promise.all([this.series.close(), sessionFeed.close(), workerFeed.close(), this.#review.close()]);
     await Promise.all(this.#rowWrites);
+    await this.#write((tx) => deleteStreamsOf(tx, this.#options.controllerId));
   }
 
   /** @throws {StileError} tooManyRequests, unavailable */
@@ -164,6 +180,7 @@ export class EventStreams {
       viewer: undefined,
       timer: undefined,
       isStored: false,
+      rowStaysMs: 0,
       reviewedAt: this.#review.rights,
       unverifiedSinceMs: undefined,
       beatAtMs: 0,
@@ -243,20 +260,31 @@ export class EventStreams {
   #drop(stream: OpenStream): void {
     stream.timer?.cancel();
     if (!this.#streams.delete(stream.id) || !stream.isStored) return;
-    const { database, log } = this.#options;
-    const written = database
-      .write((tx) => deleteEventStreams(tx, [stream.id]))
-      .catch((error: unknown) => {
-        // It counts until this controller stops.
-        log.warn({ err: toStileError(error) }, 'the row of an event stream could not be taken away');
-      })
-      .then(() => {
-        this.#rowWrites.delete(written);
-      });
+    if (stream.rowStaysMs === 0 || this.#isClosed) this.#takeRow(stream.id);
+    else this.#options.clock.setTimer(stream.rowStaysMs, () => this.#takeRow(stream.id));
+  }
+
+  #takeRow(id: string): void {
+    if (this.#isClosed) return;
+    const written = this.#write((tx) => deleteEventStreams(tx, [id])).then(() => {
+      this.#rowWrites.delete(written);
+    });
     this.#rowWrites.add(written);
   }
 
+  /** Never rejects. */
+  async #write(unit: (tx: Connection) => Promise<void>): Promise<void> {
+    try {
+      await this.#options.database.write(unit);
+    } catch (error) {
+      // It counts until this controller's own row is gone.
+      this.#options.log.warn({ err: toStileError(error) }, 'rows of event streams could not be taken away');
+    }
+  }
+
   #end(stream: OpenStream, reason: string): void {
+    // Whoever ended the token counts what was closed by it.
+    if (reason === 'token revoked') stream.rowStaysMs = revokedRowMs;
     stream.viewer?.bye(reason);
     this.#drop(stream);
   }

@@ -1,6 +1,6 @@
 /** One stream of the controller: who opened it, and where its verification stands. */
 import type { Timer } from '@stile/runtime';
-import type { Caller } from '../../auth/auth-token-service.ts';
+import type { Caller } from '../../auth/token/auth-token-service.ts';
 import type { StreamView } from './stream-view.ts';
 import type { Viewer } from './viewer.ts';
 
@@ -24,6 +24,8 @@ export interface OpenStream {
   viewer: Viewer | undefined;
   /** Its row is in the database. */
   isStored: boolean;
+  /** How long the row is kept after the end, milliseconds. */
+  rowStaysMs: number;
   /** At the end of the token, or of the time to attach. */
   timer: Timer | undefined;
   /** Rights that changed before this look counts for nothing. */

@@ -4,7 +4,7 @@
  */
 import { toStileError } from '@stile/protocol';
 import type { Clock, Logger, Timer } from '@stile/runtime';
-import type { AuthTokenService, Caller, TokenStanding } from '../../auth/auth-token-service.ts';
+import type { AuthTokenService, Caller, TokenStanding } from '../../auth/token/auth-token-service.ts';
 import type { StoreEvent } from '../../store/events.ts';
 import type { OpenStream } from './open-stream.ts';
 
@@ -143,6 +143,6 @@ export class StreamReview {
 }
 
 /** Changes with what the token lets its user do. */
-function rightsText({ userId, accountId }: Caller): string {
-  return JSON.stringify([userId, accountId]);
+function rightsText({ userId, accountId, token }: Caller): string {
+  return JSON.stringify([userId, accountId, token?.tokenScopes, token?.allowList]);
 }

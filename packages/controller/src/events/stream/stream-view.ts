@@ -1,6 +1,6 @@
 /** What one viewer asked for and may see: made by the API from the request and the viewer's rights, anew after every change of these. */
 import type { SessionRow } from '../../session/session.ts';
-import type { ListPermissions } from '../../store/permitted-rows.ts';
+import type { ListPermissions } from '../../store/list/permitted-rows.ts';
 import type { Worker } from '../../worker-registry/worker.ts';
 
 /** What a stream can be about (console.md §3.2). */
@@ -19,6 +19,8 @@ export interface SessionView {
   /** Ended sessions are part of the view; else they leave a minute after their end. */
   readonly includeTerminated: boolean;
   show(row: SessionRow): Shown;
+  /** Whether the viewer may hear that a session is gone of which nothing but the id is left. */
+  mayHearGone(id: string): boolean;
 }
 
 /** Workers of a stream. */

@@ -348,8 +348,9 @@ export class Viewer implements SessionListener, WorkerListener {
     const { sessions } = this.#view;
     if (sessions === undefined) return;
     // Ids of deleted rows are those of the whole installation, as in refreshes of lists: nothing else is left of them.
-    if (change.kind === 'deleted') out.removed.push(id);
-    else if (change.kind === 'left') {
+    if (change.kind === 'deleted') {
+      if (sessions.mayHearGone(id)) out.removed.push(id);
+    } else if (change.kind === 'left') {
       if (this.#view.maySee(change.row)) out.removed.push(id);
     } else {
       const { row } = change;

@@ -3,7 +3,7 @@ import { newId } from '@stile/protocol';
 import { chunksOf } from '../../store/chunks.ts';
 import type { Connection } from '../../store/database.ts';
 import { pageOf, type PageRequest } from '../../store/page.ts';
-import { permittedRows, type ListPermissions } from '../../store/permitted-rows.ts';
+import { permittedRows, type ListPermissions } from '../../store/list/permitted-rows.ts';
 import type { IamGroupTable } from '../../store/schema.ts';
 import { newVersion } from '../scope-repository.ts';
 import type { NewNamed } from '../user-repository.ts';

@@ -2,7 +2,7 @@
 import { chunksOf } from '../../store/chunks.ts';
 import type { Connection } from '../../store/database.ts';
 import { pageOf, type PageRequest } from '../../store/page.ts';
-import { permittedRows, type ListPermissions } from '../../store/permitted-rows.ts';
+import { permittedRows, type ListPermissions } from '../../store/list/permitted-rows.ts';
 import type { IamRoleTable } from '../../store/schema.ts';
 import { holdersAmong, type Holders } from '../lost-rights.ts';
 import { listMemberIdsOf } from '../group/group-repository.ts';

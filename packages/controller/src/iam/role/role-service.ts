@@ -7,7 +7,7 @@ import type { Clock } from '@stile/runtime';
 import type { Connection, Database } from '../../store/database.ts';
 import { record } from '../../store/deleted-resource-repository.ts';
 import type { PageRequest } from '../../store/page.ts';
-import type { ListPermissions } from '../../store/permitted-rows.ts';
+import type { ListPermissions } from '../../store/list/permitted-rows.ts';
 import type { IamRoleTable } from '../../store/schema.ts';
 import { bumpVersion, holdRow, holdVersion, updateVersioned } from '../../store/versioned-update.ts';
 import { notFound, wrongVersion } from '../../store/store-error.ts';

@@ -4,16 +4,14 @@
  */
 import { StileError } from '@stile/protocol';
 import type { Clock } from '@stile/runtime';
-import { listAuthTokenIdsOfKey, revokeAuthTokens } from '../../auth/auth-token-repository.ts';
+import { listAuthTokenIdsOfKey } from '../../auth/token/auth-token-repository.ts';
 import { sealContext as sealCredential } from '../../credential/credential.ts';
 import type { KeyService, KeyVersion } from '../../keys/key-service.ts';
 import { listSealedColumns, type SealedPlace } from '../../keys/sealed-place-repository.ts';
 import type { Connection, Database } from '../../store/database.ts';
-import { record } from '../../store/deleted-resource-repository.ts';
 import { sealContext as sealAuthority } from '../../worker-registry/cluster-authority.ts';
 import { registrationSecretContext } from '../../worker-registry/worker-registry.ts';
-import { beginEndingAndTell } from '../session-ending.ts';
-import { chunksOf } from '../../store/chunks.ts';
+import { endTokens } from './auth-token-ending.ts';
 import { sealContexts } from '../session.ts';
 
 export type { KeyVersion } from '../../keys/key-service.ts';
@@ -91,16 +89,7 @@ export class KeyRing {
   }
 
   async #endTokens(tx: Connection, keyVersion: number, by: string): Promise<void> {
-    const nowUs = this.#clock.nowUs();
-    for (const values of chunksOf(await listAuthTokenIdsOfKey(tx, keyVersion))) {
-      await record(
-        tx,
-        'auth-token',
-        await revokeAuthTokens(tx, values, { reason: 'key destroyed', nowUs }),
-        nowUs,
-      );
-      const cause = { reason: 'token revoked', by, nowUs } as const;
-      await beginEndingAndTell(tx, this.#database, { column: 'auth_token_id', values }, cause);
-    }
+    const ids = await listAuthTokenIdsOfKey(tx, keyVersion);
+    await endTokens(tx, this.#database, ids, { reason: 'key destroyed', by, nowUs: this.#clock.nowUs() });
   }
 }

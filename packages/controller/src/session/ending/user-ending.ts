@@ -5,7 +5,7 @@
 import { quoted, StileError } from '@stile/protocol';
 import type { SessionEndReason } from '@stile/protocol';
 import type { Clock } from '@stile/runtime';
-import { listAuthTokenIdsOf, revokeAuthTokens } from '../../auth/auth-token-repository.ts';
+import { listAuthTokenIdsOfUser } from '../../auth/token/auth-token-repository.ts';
 import {
   idsRefused,
   membershipChange,
@@ -20,7 +20,8 @@ import { record } from '../../store/deleted-resource-repository.ts';
 import type { IamUserTable } from '../../store/schema.ts';
 import { bumpVersion, holdVersion } from '../../store/versioned-update.ts';
 import { beginEndingAndTell } from '../session-ending.ts';
-import { chunksOf } from '../../store/chunks.ts';
+import { provenTypes } from './account-ending.ts';
+import { endTokensOf } from './auth-token-ending.ts';
 import { notFound, wrongVersion } from '../../store/store-error.ts';
 import type { SessionSelector } from '../session-repository.ts';
 
@@ -53,10 +54,11 @@ export class UserEnding {
     requirePerson(id);
     await this.#database.write(async (tx) => {
       const nowUs = this.#clock.nowUs();
-      const tokenIds = await listAuthTokenIdsOf(tx, { userId: id });
+      const tokenIds = await listAuthTokenIdsOfUser(tx, id);
       if (!(await deleteUser(tx, id))) throw notFound();
       await record(tx, 'user', [id], nowUs);
       await record(tx, 'auth-token', tokenIds, nowUs);
+      await this.#database.events.publish(tx, { type: 'auth-tokens-changed', subjectId: id });
       await this.#end(tx, { column: 'user_id', values: [id] }, { reason: 'user deleted', by, nowUs });
       await this.#database.events.publish(tx, { type: 'rights-changed', subjectId: id });
     });
@@ -75,7 +77,9 @@ export class UserEnding {
       if (user.disabled_at === null) {
         await setUserDisabled(tx, id, nowUs);
         await this.#bump(tx, { id, version, nowUs });
-        await this.#revoke(tx, await listAuthTokenIdsOf(tx, { userId: id }), 'user disabled', nowUs);
+        const ending = { reason: 'user disabled', sessionReason: 'user disabled', by, nowUs } as const;
+        await endTokensOf(tx, this.#database, { userId: id }, ending);
+        // Also those whose tokens had ended by themselves.
         await this.#end(tx, { column: 'user_id', values: [id] }, { reason: 'user disabled', by, nowUs });
       }
       return detailOf(tx, id);
@@ -141,18 +145,8 @@ export class UserEnding {
     accountId: string,
     cause: { readonly by: string; readonly nowUs: number },
   ): Promise<void> {
-    const tokenIds = await listAuthTokenIdsOf(tx, { accountId });
-    await this.#revoke(tx, tokenIds, 'account removed', cause.nowUs);
-    for (const values of chunksOf(tokenIds)) {
-      await this.#end(tx, { column: 'auth_token_id', values }, { reason: 'token revoked', ...cause });
-    }
-  }
-
-  /** Revoked tokens leave their lists. */
-  async #revoke(tx: Connection, tokenIds: readonly string[], reason: string, nowUs: number): Promise<void> {
-    for (const ids of chunksOf(tokenIds)) {
-      await record(tx, 'auth-token', await revokeAuthTokens(tx, ids, { reason, nowUs }), nowUs);
-    }
+    const owner = { accountId, types: provenTypes };
+    await endTokensOf(tx, this.#database, owner, { reason: 'account removed', ...cause });
   }
 
   async #end(

@@ -1,8 +1,7 @@
 /** Writes when tokens were last used, after the answer and many at a time: a crash loses a second of it, nothing else. */
 import type { Clock, Logger, Timer } from '@stile/runtime';
-import type { Database } from '../store/database.ts';
-import type { Microseconds } from '../store/schema.ts';
-import { updateLastUsed } from './auth-token-repository.ts';
+import type { Database } from '../../store/database.ts';
+import { updateLastUsed, type TokenUse } from './auth-token-change-repository.ts';
 
 /** What the writer stands on. */
 export interface LastUseWriterOptions {
@@ -22,7 +21,7 @@ const maxWaiting = 50_000;
 export class LastUseWriter {
   readonly #options: LastUseWriterOptions;
   /** Token id to its last use. */
-  #waiting = new Map<string, Microseconds>();
+  #waiting = new Map<string, TokenUse>();
   #timer: Timer | undefined;
   #flushing: Promise<void> = Promise.resolve();
   #isClosed = false;
@@ -32,9 +31,9 @@ export class LastUseWriter {
   }
 
   /** Notes a use; written within a second. */
-  add(authTokenId: string, usedAtUs: Microseconds): void {
-    if (this.#isClosed || (this.#waiting.size >= maxWaiting && !this.#waiting.has(authTokenId))) return;
-    this.#waiting.set(authTokenId, usedAtUs);
+  add(use: TokenUse): void {
+    if (this.#isClosed || (this.#waiting.size >= maxWaiting && !this.#waiting.has(use.id))) return;
+    this.#waiting.set(use.id, use);
     this.#timer ??= this.#options.clock.setTimer(flushAfterMs, () => {
       this.#timer = undefined;
       void this.flush();
@@ -55,13 +54,12 @@ export class LastUseWriter {
   }
 
   async #write(): Promise<void> {
-    const uses = [...this.#waiting];
+    const uses = [...this.#waiting.values()];
     this.#waiting = new Map();
     for (let start = 0; start < uses.length; start += chunk) {
       try {
         await this.#options.database.write(async (tx) => {
-          for (const [id, usedAtUs] of uses.slice(start, start + chunk))
-            await updateLastUsed(tx, id, usedAtUs);
+          for (const use of uses.slice(start, start + chunk)) await updateLastUsed(tx, use);
         });
       } catch (error) {
         // The next use of each token is due again, so this loses nothing for long.

@@ -1,18 +1,19 @@
 import { createHash } from 'node:crypto';
 import { Secret, type Clock } from '@stile/runtime';
 import { expect, it } from 'vitest';
-import { describeBothEngines } from '../../../../test/support/engines.ts';
-import { makeIdentities, testIds } from '../../../../test/support/identities.ts';
-import { ManualClock } from '../../../../test/support/manual-clock.ts';
-import { waitingStatement } from '../../../../test/support/waiting-statement.ts';
-import { setUserDisabled, deleteUser } from '../iam/user-repository.ts';
-import { bindAccounts, unbindAccounts } from '../iam/user/user-account-repository.ts';
-import { KeyService } from '../keys/key-service.ts';
-import { generateRootKey, rootKeyOf } from '../keys/root-key.ts';
-import type { Connection, Database } from '../store/database.ts';
-import { endAuthToken, revokeAuthTokens } from './auth-token-repository.ts';
+import { describeBothEngines } from '../../../../../test/support/engines.ts';
+import { makeIdentities, testIds } from '../../../../../test/support/identities.ts';
+import { ManualClock } from '../../../../../test/support/manual-clock.ts';
+import { waitingStatement } from '../../../../../test/support/waiting-statement.ts';
+import { setUserDisabled, deleteUser } from '../../iam/user-repository.ts';
+import { bindAccounts, unbindAccounts } from '../../iam/user/user-account-repository.ts';
+import { KeyService } from '../../keys/key-service.ts';
+import { generateRootKey, rootKeyOf } from '../../keys/root-key.ts';
+import type { Connection, Database } from '../../store/database.ts';
+import { deleteAuthTokens, revokeAuthTokens } from './auth-token-change-repository.ts';
 import { AuthTokenService } from './auth-token-service.ts';
 import { parseAuthToken } from './auth-token-text.ts';
+import type { RevokedReason } from './auth-token.ts';
 
 const hourMs = 3_600_000;
 const who = {
@@ -43,6 +44,21 @@ async function install(database: Database, clock: Clock): Promise<Installation> 
       keys.close();
     },
   };
+}
+
+const client = { address: '127.0.0.1', port: 40_000, userAgent: 'test' };
+
+/** A request that is answered with success. */
+async function useOnce(tokens: AuthTokenService, text: Secret): Promise<void> {
+  const caller = await tokens.authenticate({ text: text.reveal() });
+  expect(caller.userId).toBe(testIds.plain.user);
+  tokens.noteUse(caller, client);
+  await tokens.flush();
+}
+
+/** Permission to list all tokens of a scope. */
+function everything(scopeId: string) {
+  return new Map([[scopeId, { all: true, own: false, ids: [], ownIds: [] }]]);
 }
 
 /** All of a token's row, the stored secrets included. */
@@ -87,7 +103,7 @@ describeBothEngines('auth tokens', ({ open }) => {
   it('say who calls, with account and scope', async () => {
     const { tokens, close } = await install(await open(), new ManualClock());
     const { row, text } = await tokens.issue(who);
-    expect(await tokens.authenticate(text.reveal())).toEqual({
+    expect(await tokens.authenticate({ text: text.reveal() })).toMatchObject({
       userId: testIds.plain.user,
       userScopeId: 'global',
       accountId: testIds.plain.account,
@@ -101,7 +117,7 @@ describeBothEngines('auth tokens', ({ open }) => {
     'leave a caller with %j anonymous',
     async (text) => {
       const { tokens, close } = await install(await open(), new ManualClock());
-      expect(await tokens.authenticate(text)).toEqual(anonymous);
+      expect(await tokens.authenticate({ text })).toEqual(anonymous);
       await close();
     },
   );
@@ -111,8 +127,8 @@ describeBothEngines('auth tokens', ({ open }) => {
     const first = await tokens.issue(who);
     const second = await tokens.issue(who);
     const mixed = second.row.id + first.text.reveal().slice(second.row.id.length);
-    expect(await tokens.authenticate(mixed)).toEqual(anonymous);
-    expect((await tokens.authenticate(first.text.reveal())).authTokenId).toBe(first.row.id);
+    expect(await tokens.authenticate({ text: mixed })).toEqual(anonymous);
+    expect((await tokens.authenticate({ text: first.text.reveal() })).authTokenId).toBe(first.row.id);
     await close();
   });
 
@@ -127,8 +143,8 @@ describeBothEngines('auth tokens', ({ open }) => {
       await tx.updateTable('auth_token').set({ secret_mac: b.secret_mac }).where('id', '=', a.id).execute();
       await tx.updateTable('auth_token').set({ secret_mac: a.secret_mac }).where('id', '=', b.id).execute();
     });
-    expect(await tokens.authenticate(first.text.reveal())).toEqual(anonymous);
-    expect(await tokens.authenticate(second.text.reveal())).toEqual(anonymous);
+    expect(await tokens.authenticate({ text: first.text.reveal() })).toEqual(anonymous);
+    expect(await tokens.authenticate({ text: second.text.reveal() })).toEqual(anonymous);
     await close();
   });
 
@@ -141,7 +157,7 @@ describeBothEngines('auth tokens', ({ open }) => {
       await database.write((tx) =>
         tx.updateTable('auth_token').set({ secret_mac: mac }).where('id', '=', row.id).execute(),
       );
-      expect(await tokens.authenticate(text.reveal())).toEqual(anonymous);
+      expect(await tokens.authenticate({ text: text.reveal() })).toEqual(anonymous);
     }
     await close();
   });
@@ -151,11 +167,11 @@ describeBothEngines('auth tokens', ({ open }) => {
     const here = await install(await open(), clock);
     const there = await install(await open(), clock);
     const { row, text } = await there.tokens.issue(who);
-    expect(await here.tokens.authenticate(text.reveal())).toEqual(anonymous);
+    expect(await here.tokens.authenticate({ text: text.reveal() })).toEqual(anonymous);
     const stored = await storedToken(there.database, row.id);
     await here.database.write((tx) => tx.insertInto('auth_token').values(stored).execute());
-    expect(await here.tokens.authenticate(text.reveal())).toEqual(anonymous);
-    expect((await there.tokens.authenticate(text.reveal())).userId).toBe(testIds.plain.user);
+    expect(await here.tokens.authenticate({ text: text.reveal() })).toEqual(anonymous);
+    expect((await there.tokens.authenticate({ text: text.reveal() })).userId).toBe(testIds.plain.user);
     await here.close();
     await there.close();
   });
@@ -166,7 +182,7 @@ describeBothEngines('auth tokens', ({ open }) => {
     await database.write((tx) =>
       tx.updateTable('auth_token').set({ secret_key_version: 77 }).where('id', '=', row.id).execute(),
     );
-    expect(await tokens.authenticate(text.reveal())).toEqual(anonymous);
+    expect(await tokens.authenticate({ text: text.reveal() })).toEqual(anonymous);
     await close();
   });
 
@@ -174,7 +190,7 @@ describeBothEngines('auth tokens', ({ open }) => {
     const { keys, tokens, close } = await install(await open(), new ManualClock());
     const { text } = await tokens.issue(who);
     await keys.rotate();
-    expect((await tokens.authenticate(text.reveal())).userId).toBe(testIds.plain.user);
+    expect((await tokens.authenticate({ text: text.reveal() })).userId).toBe(testIds.plain.user);
     await close();
   });
 
@@ -182,9 +198,9 @@ describeBothEngines('auth tokens', ({ open }) => {
     const { database, tokens, close } = await install(await open(), new ManualClock());
     const { text } = await tokens.issue(who);
     await database.write((tx) => setUserDisabled(tx, testIds.plain.user, 1));
-    expect(await tokens.authenticate(text.reveal())).toEqual(anonymous);
+    expect(await tokens.authenticate({ text: text.reveal() })).toEqual(anonymous);
     await database.write((tx) => setUserDisabled(tx, testIds.plain.user, null));
-    expect((await tokens.authenticate(text.reveal())).userId).toBe(testIds.plain.user);
+    expect((await tokens.authenticate({ text: text.reveal() })).userId).toBe(testIds.plain.user);
     await close();
   });
 
@@ -192,7 +208,7 @@ describeBothEngines('auth tokens', ({ open }) => {
     const { database, tokens, close } = await install(await open(), new ManualClock());
     const { row, text } = await tokens.issue(who);
     await database.write((tx) => deleteUser(tx, testIds.plain.user));
-    expect(await tokens.authenticate(text.reveal())).toEqual(anonymous);
+    expect(await tokens.authenticate({ text: text.reveal() })).toEqual(anonymous);
     expect(await tokens.lookup(row.id)).toBeUndefined();
     await close();
   });
@@ -206,9 +222,9 @@ describeBothEngines('auth tokens', ({ open }) => {
       accountId: testIds.admin.account,
     });
     await database.write((tx) => tx.deleteFrom('account').where('id', '=', testIds.plain.account).execute());
-    expect(await tokens.authenticate(plain.text.reveal())).toEqual(anonymous);
+    expect(await tokens.authenticate({ text: plain.text.reveal() })).toEqual(anonymous);
     await database.write((tx) => tx.deleteFrom('auth_method').where('id', '=', testIds.authMethod).execute());
-    expect(await tokens.authenticate(admin.text.reveal())).toEqual(anonymous);
+    expect(await tokens.authenticate({ text: admin.text.reveal() })).toEqual(anonymous);
     await close();
   });
 
@@ -219,7 +235,7 @@ describeBothEngines('auth tokens', ({ open }) => {
       await database.write((tx) =>
         tx.updateTable('account').set({ user_id: userId }).where('id', '=', testIds.plain.account).execute(),
       );
-      expect(await tokens.authenticate(text.reveal())).toEqual(anonymous);
+      expect(await tokens.authenticate({ text: text.reveal() })).toEqual(anonymous);
     }
     await close();
   });
@@ -229,11 +245,10 @@ describeBothEngines('auth tokens', ({ open }) => {
     const { database, tokens, close } = await install(await open(), clock);
     const { row, text } = await tokens.issue(who);
     for (let hours = 0; hours < 167; hours += 20) {
-      expect((await tokens.authenticate(text.reveal())).userId).toBe(testIds.plain.user);
-      await tokens.flush();
+      await useOnce(tokens, text);
       clock.advance(20 * hourMs);
     }
-    expect(await tokens.authenticate(text.reveal())).toEqual(anonymous);
+    expect(await tokens.authenticate({ text: text.reveal() })).toEqual(anonymous);
     await tokens.flush();
     expect((await storedToken(database, row.id)).revoked_reason).toBe('expired');
     await close();
@@ -244,13 +259,11 @@ describeBothEngines('auth tokens', ({ open }) => {
     const { database, tokens, close } = await install(await open(), clock);
     const { row, text } = await tokens.issue(who);
     clock.advance(23 * hourMs);
-    expect((await tokens.authenticate(text.reveal())).userId).toBe(testIds.plain.user);
-    await tokens.flush();
+    await useOnce(tokens, text);
     clock.advance(23 * hourMs);
-    expect((await tokens.authenticate(text.reveal())).userId).toBe(testIds.plain.user);
-    await tokens.flush();
+    await useOnce(tokens, text);
     clock.advance(24 * hourMs);
-    expect(await tokens.authenticate(text.reveal())).toEqual(anonymous);
+    expect(await tokens.authenticate({ text: text.reveal() })).toEqual(anonymous);
     await tokens.flush();
     expect((await storedToken(database, row.id)).revoked_reason).toBe('idle');
     await close();
@@ -261,7 +274,9 @@ describeBothEngines('auth tokens', ({ open }) => {
     const { tokens, close } = await install(await open(), clock);
     const { row, text } = await tokens.issue(who);
     const use = async (): Promise<number> => {
-      for (let count = 0; count < 20; count++) await tokens.authenticate(text.reveal());
+      for (let count = 0; count < 20; count++) {
+        tokens.noteUse(await tokens.authenticate({ text: text.reveal() }), client);
+      }
       await tokens.flush();
       return (await tokens.read(row.id)).last_used_at;
     };
@@ -294,7 +309,7 @@ describeBothEngines('auth tokens', ({ open }) => {
     const first = await tokens.issue(who);
     const second = await tokens.issue(who);
     clock.advance(1000);
-    await tokens.authenticate(second.row.id + first.text.reveal().slice(second.row.id.length));
+    await tokens.authenticate({ text: second.row.id + first.text.reveal().slice(second.row.id.length) });
     await tokens.flush();
     expect((await tokens.read(second.row.id)).last_used_at).toBe(second.row.created_at);
     await close();
@@ -303,10 +318,10 @@ describeBothEngines('auth tokens', ({ open }) => {
   it('that were ended are nobody, whoever still has the text', async () => {
     const { database, tokens, close } = await install(await open(), new ManualClock());
     const { row, text } = await tokens.issue(who);
-    expect(await database.write((tx) => endAuthToken(tx, row.id, row.created_at))).toBe(true);
-    expect(await tokens.authenticate(text.reveal())).toEqual(anonymous);
+    expect(await database.write((tx) => deleteAuthTokens(tx, [row.id]))).toEqual([row.id]);
+    expect(await tokens.authenticate({ text: text.reveal() })).toEqual(anonymous);
     await expect(tokens.read(row.id)).rejects.toMatchObject({ code: 'notFound' });
-    expect(await database.write((tx) => endAuthToken(tx, row.id, row.created_at))).toBe(false);
+    expect(await database.write((tx) => deleteAuthTokens(tx, [row.id]))).toEqual([]);
     await close();
   });
 
@@ -314,14 +329,20 @@ describeBothEngines('auth tokens', ({ open }) => {
     const clock = new ManualClock();
     const { database, tokens, close } = await install(await open(), clock);
     const { row, text } = await tokens.issue(who);
-    const revoke = (reason: string): Promise<string[]> =>
+    const revoke = (reason: RevokedReason): Promise<string[]> =>
       database.write((tx) => revokeAuthTokens(tx, [row.id], { reason, nowUs: clock.nowUs() }));
     expect(await revoke('user request')).toEqual([row.id]);
     expect(await revoke('admin request')).toEqual([]);
     expect((await storedToken(database, row.id)).revoked_reason).toBe('user request');
-    expect(await tokens.authenticate(text.reveal())).toEqual(anonymous);
-    await expect(tokens.read(row.id)).rejects.toMatchObject({ code: 'notFound' });
-    expect(await tokens.list({ scopeIds: ['global'], page: { limit: 10, phase: 'created' } })).toEqual([]);
+    expect(await tokens.authenticate({ text: text.reveal() })).toEqual(anonymous);
+    expect(tokens.statusOf(await tokens.read(row.id))).toBe('revoked');
+    expect(
+      await tokens.list({
+        permissions: everything('global'),
+        ownerId: 'u_admin',
+        page: { limit: 10, phase: 'created' },
+      }),
+    ).toEqual([]);
     await close();
   });
 
@@ -342,7 +363,8 @@ describeBothEngines('auth tokens', ({ open }) => {
     let after: { at: number; id: string } | undefined;
     for (let pages = 0; pages < 4; pages++) {
       const rows = await tokens.list({
-        scopeIds: ['global'],
+        permissions: everything('global'),
+        ownerId: 'u_admin',
         userId: testIds.plain.user,
         page: { limit: 2, phase: 'created', ...(after === undefined ? {} : { after }) },
       });
@@ -353,9 +375,19 @@ describeBothEngines('auth tokens', ({ open }) => {
       }
     }
     expect(seen).toEqual(made);
-    const all = await tokens.list({ scopeIds: ['global'], page: { limit: 10, phase: 'created' } });
+    const all = await tokens.list({
+      permissions: everything('global'),
+      ownerId: 'u_admin',
+      page: { limit: 10, phase: 'created' },
+    });
     expect(all.map((row) => row.id)).toEqual([other.row.id, ...made]);
-    expect(await tokens.list({ scopeIds: [testIds.org], page: { limit: 10, phase: 'created' } })).toEqual([]);
+    expect(
+      await tokens.list({
+        permissions: everything(testIds.org),
+        ownerId: 'u_admin',
+        page: { limit: 10, phase: 'created' },
+      }),
+    ).toEqual([]);
     await close();
   });
 

@@ -1,7 +1,7 @@
 /** How many rows a list has, counted no further than a bound: lists show the number as an estimate (http-api.md §1.10). */
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
-import type { Connection } from './database.ts';
-import { isLivingSession, type PagedTable } from './page.ts';
+import type { Connection } from '../database.ts';
+import { isLivingSession, type PagedTable } from '../page.ts';
 import type { ListPermission } from './permitted-rows.ts';
 
 /** Which rows of a table are counted. */

@@ -1,0 +1,46 @@
+/** Who may mint and change API tokens (tokens.md §0 rows 8 and 9), and how the answers show what was made. */
+import { StileError } from '@stile/protocol/errors';
+import type { IssuedToken } from '../../auth/token/auth-token-service.ts';
+import type { Access, Located } from '../access.ts';
+import { sessionCookie } from '../http/session-cookie.ts';
+import { renderItem } from '../schema/render.ts';
+import type { ApiServices } from '../services.ts';
+import { authTokenValues, mintedSchema, type TokenView } from './auth-token-fields.ts';
+
+/** Whether the caller may mint for others, asked in global. */
+export function mayMintForOthers(access: Access): boolean {
+  return access.may({ scopeId: 'global', parentScopeId: null, type: 'auth-token' }, 'create');
+}
+
+/**
+ * The setting `api_token_policy`, for one's own tokens.
+ * @throws {StileError} failedPrecondition, permissionDenied
+ */
+export function requirePolicy(
+  services: ApiServices,
+  asked: {
+    readonly access: Access;
+    readonly found: Located;
+    readonly isOther: boolean;
+    readonly action: 'create:self' | 'update:self';
+  },
+): void {
+  const { apiTokenPolicy } = services.authTokens.settings;
+  if (apiTokenPolicy === 'off') {
+    throw new StileError('failedPrecondition', 'API tokens are switched off: api_token_policy is "off".');
+  }
+  const { access, found, isOther, action } = asked;
+  if (apiTokenPolicy === 'by-grant' && !isOther && !access.may(found.resource, action)) {
+    throw access.refusalOf(found.resource, action);
+  }
+}
+
+/** A token that was just made, with its text. */
+export function shownMinted(issued: IssuedToken, view: TokenView): Record<string, unknown> {
+  const text = issued.text.reveal();
+  return renderItem(mintedSchema, {
+    ...authTokenValues(issued.row, view),
+    token: text,
+    cookie: issued.row.type === 'web' ? sessionCookie(text) : undefined,
+  });
+}

@@ -1,0 +1,109 @@
+/** SQL of tokens whose time is up: those to be marked as ended, and those to be deleted (tokens.md §1.5, §1.8). */
+import { sql, type RawBuilder, type SqlBool } from 'kysely';
+import type { Connection } from '../../store/database.ts';
+import type { AuthTokenType, Microseconds } from '../../store/schema.ts';
+import { dueEnd, longestLifeSeconds, type NaturalEnd } from '../token/auth-token.ts';
+import type { AuthTokenSettings } from '../token/auth-token-settings.ts';
+
+const kinds: readonly AuthTokenType[] = ['login', 'web', 'api', 'one-time'];
+
+/** Tokens that have ended for one reason without that it is written. */
+export interface DueTokens {
+  readonly reason: NaturalEnd;
+  readonly ids: readonly string[];
+}
+
+async function liveIds(db: Connection, condition: RawBuilder<SqlBool>, limit: number): Promise<string[]> {
+  const rows = await db
+    .selectFrom('auth_token')
+    .select('id')
+    .where(sql<SqlBool>`revoked_at is null`)
+    .where(condition)
+    .limit(limit)
+    .execute();
+  return rows.map((row) => row.id);
+}
+
+/** The first of them by each reason, at most `limit` each: ranges of the indexes of living tokens. */
+export async function listDueTokens(
+  db: Connection,
+  settings: AuthTokenSettings,
+  nowUs: Microseconds,
+  limit: number,
+): Promise<DueTokens[]> {
+  const second = 1_000_000;
+  const expired = await liveIds(db, sql<SqlBool>`expires_at <= ${nowUs}`, limit);
+  const lowered: string[] = [];
+  for (const type of kinds) {
+    const before = nowUs - longestLifeSeconds(type, settings) * second;
+    const condition = sql<SqlBool>`type = ${type} and created_at <= ${before} and expires_at > ${nowUs}`;
+    lowered.push(...(await liveIds(db, condition, limit)));
+  }
+  const idle: string[] = [];
+  if (!settings.disableSessionExpiryRefresh && settings.timeToStaleSeconds > 0) {
+    const before = nowUs - settings.timeToStaleSeconds * second;
+    idle.push(...(await liveIds(db, sql<SqlBool>`type = 'login' and last_used_at <= ${before}`, limit)));
+  }
+  const isLogin = settings.disableSessionExpiryRefresh ? sql` and type <> 'login'` : sql``;
+  const ownLimit = sql<SqlBool>`time_to_stale_seconds > 0
+    and (last_used_at + time_to_stale_seconds * 1000000) <= ${nowUs}${isLogin}`;
+  idle.push(...(await liveIds(db, ownLimit, limit)));
+  const reasons = [
+    { reason: 'expired', ids: expired },
+    { reason: 'lifetime lowered', ids: lowered },
+    { reason: 'idle', ids: [...new Set(idle)] },
+  ] as const;
+  return reasons.filter(({ ids }) => ids.length > 0);
+}
+
+/**
+ * Deletes tokens that ended before a time, the oldest first: not those that a session which has not terminated points to, nor those with
+ * which a living token would end. Gives their ids.
+ */
+export async function deleteEndedTokens(
+  tx: Connection,
+  endedBeforeUs: Microseconds,
+  limit: number,
+): Promise<string[]> {
+  const deleted = await sql<{ id: string }>`
+    delete from auth_token where id in (
+      select id from auth_token where ends_at < ${endedBeforeUs}
+        and not exists (
+          select 1 from session where session.auth_token_id = auth_token.id and session.status <> 'terminated')
+        and not exists (
+          select 1 from auth_token as child
+          where child.parent_auth_token_id = auth_token.id and child.ends_with_parent = 1 and child.revoked_at is null)
+      order by ends_at, id limit ${limit})
+    returning id`.execute(tx);
+  return deleted.rows.map((row) => row.id);
+}
+
+/** The first of a user's living API tokens whose time is up, by reason. */
+export async function listDueTokensOfUser(
+  db: Connection,
+  userId: string,
+  around: { readonly settings: AuthTokenSettings; readonly nowUs: Microseconds },
+): Promise<DueTokens[]> {
+  const rows = await db
+    .selectFrom('auth_token')
+    .select([
+      'id',
+      'type',
+      'revoked_at',
+      'revoked_reason',
+      'expires_at',
+      'last_used_at',
+      'time_to_stale_seconds',
+      'created_at',
+    ])
+    .where('user_id', '=', userId)
+    .where('type', '=', 'api')
+    .where(sql<SqlBool>`revoked_at is null`)
+    .execute();
+  const due = new Map<NaturalEnd, string[]>();
+  for (const row of rows) {
+    const reason = dueEnd(row, around.settings, around.nowUs);
+    if (reason !== undefined) due.set(reason, [...(due.get(reason) ?? []), row.id]);
+  }
+  return [...due].map(([reason, ids]) => ({ reason, ids }));
+}
