@@ -2,7 +2,6 @@
  * Composition root: builds the parts of a controller over one database, and owns the order in which they start and stop. The API
  * listens last, when everything behind it can answer, and stops first.
  */
-import { StileError } from '@stile/protocol/errors';
 import {
   OpsListener,
   Shutdown,
@@ -69,8 +68,8 @@ import { SessionService } from './session/session-service.ts';
 import { SessionServing } from './session/session-serving.ts';
 import { openDatabase, type Database } from './store/database.ts';
 import { listSince } from './store/deleted-resource-repository.ts';
-import { isInitialized, migrate, needsMigration } from './store/migrate.ts';
 import { estimateRows } from './store/list/row-estimate.ts';
+import { requireInitialized, requireSchema } from './store/schema-checks.ts';
 import { lookupTargetView } from './target/target-view-repository.ts';
 import { TargetService } from './target/target-service.ts';
 import { ClusterAuthority } from './worker-registry/cluster-authority.ts';
@@ -214,50 +213,22 @@ async function start(
   };
 }
 
-/** @throws {StileError} failedPrecondition */
-async function requireSchema(database: Database, mayMigrate: boolean): Promise<void> {
-  if (!(await needsMigration(database))) return;
-  if (mayMigrate) {
-    await migrate(database);
-    return;
-  }
-  const command = (await isInitialized(database)) ? 'migrate' : 'init';
-  const what = command === 'migrate' ? 'has the schema of an older version' : 'is not initialized';
-  throw new StileError(
-    'failedPrecondition',
-    `the database ${what}: run "stile database ${command} -config FILE"`,
-  );
+/** What every part of a controller stands on. */
+interface Ground {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Name and version of the program. */
+  readonly build: string;
 }
 
-/** @throws {StileError} failedPrecondition */
-async function requireInitialized(database: Database): Promise<void> {
-  if (await isInitialized(database)) return;
-  throw new StileError(
-    'failedPrecondition',
-    'the database has no global scope: run "stile database init -config FILE"',
-  );
-}
-
-async function assemble(
-  settings: ControllerSettings,
-  ground: {
-    readonly database: Database;
-    readonly clock: Clock;
-    readonly log: Logger;
-    readonly build: string;
-  },
-  shutdown: Shutdown,
-): Promise<Assembly> {
+async function assemble(settings: ControllerSettings, ground: Ground, shutdown: Shutdown): Promise<Assembly> {
   const { database, clock } = ground;
   const keys = await KeyService.open({ ...ground, rootKey: rootKeyOf(settings.rootKey) });
   shutdown.add('keys', () => Promise.resolve(keys.close()));
   const iam = new IamService(ground);
   const lostRights = new RoleRevocation({ ...ground, iam });
-  const authTokens = new AuthTokenService({
-    ...ground,
-    keys,
-    settings: settings.authTokens,
-  });
+  const authTokens = new AuthTokenService({ ...ground, keys, settings: settings.authTokens });
   shutdown.add('auth tokens', () => authTokens.close());
   const targets = new TargetService(ground);
   const authority = await ClusterAuthority.open({ ...ground, keys });
@@ -266,13 +237,8 @@ async function assemble(
   const revocations = new SessionRevocations({ ...ground, ending });
   const presence = new ControllerPresence({ ...ground, name: settings.name });
   const sessions = new SessionService({ ...ground, keys, selection: workers.selection, revocations });
-  const eventStreams = new EventStreams({
-    ...ground,
-    controllerId: presence.id,
-    tokens: authTokens,
-    sessions,
-    workers,
-  });
+  const watched = { tokens: authTokens, sessions, workers };
+  const eventStreams = new EventStreams({ ...ground, ...watched, controllerId: presence.id });
   const watch = eventStreams.setUps;
   const serving = new SessionServing({ ...ground, keys, iam, filters: workers.filters, ending, watch });
   const passwords = passwordService(settings, ground);
@@ -299,7 +265,7 @@ async function assemble(
     minting: new AuthTokenMinting({ ...ground, tokens: authTokens }),
     tokenChanges: new AuthTokenChanges({ ...ground, tokens: authTokens }),
     exchange: new AuthTokenExchange({ ...ground, tokens: authTokens }),
-    tokenEndings: new AuthTokenEnding({ ...ground, revocations, countStreams: (ids) => eventStreams.countOf(ids) }),
+    tokenEndings: new AuthTokenEnding({ ...ground, revocations, countStreams: eventStreams.countOf }),
     hosts: new HostService(ground),
     credentials: new CredentialService({ ...ground, keys }),
     aliases: new AliasService(ground),

@@ -108,7 +108,7 @@ describe('stile sessions watch', () => {
       ['delta', { rows: 'x', removed: [1] }],
     ]);
     const run = await runCli(['sessions', 'watch', '-recursive', '-addr', api.address]);
-    expect(run.stdout).not.toMatch(/[\u001b\u0007\u202e\r]/);
+    expect(run.stdout).not.toMatch(/[^\P{Cc}\n]|\u202e/u);
     expect(run.stdout.trimEnd().split('\n')).toHaveLength(1);
     const json = await serve([['snapshot', { rows: [hostile] }]]);
     const second = await runCli([
@@ -120,7 +120,7 @@ describe('stile sessions watch', () => {
       '-addr',
       json.address,
     ]);
-    expect(second.stdout).not.toMatch(/[\u001b\u0007\u202e]/);
+    expect(second.stdout).not.toMatch(/[^\P{Cc}\n]|\u202e/u);
   });
 
   test('prints a curl command instead, when asked to', async () => {

@@ -124,11 +124,11 @@ export class EventStreams {
   }
 
   /** Open streams of these tokens, on every controller; those that an end of their token has just closed included. */
-  async countOf(authTokenIds: readonly string[]): Promise<number> {
+  readonly countOf = async (authTokenIds: readonly string[]): Promise<number> => {
     const { database, clock } = this.#options;
     const counts = await countStreams(database.reader, authTokenIds, clock.nowUs());
     return [...counts.values()].reduce((sum, count) => sum + count, 0);
-  }
+  };
 
   /** Changes that wait for viewers, in all. */
   get waiting(): number {
