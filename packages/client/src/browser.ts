@@ -12,4 +12,11 @@ export { pollList } from './api/events/list-polling.ts';
 export { mergeDelta, mergeRow, type EventRow } from './api/events/merge-row.ts';
 export { SseParser, type ServerEvent } from './api/events/sse-parser.ts';
 export type * from './api/api-types.ts';
+export type {
+  MintRequest,
+  RevokeAllRequest,
+  Revealing,
+  SignInCalls,
+  TwoFactorVerb,
+} from './api/sign-in-calls.ts';
 export type { ActionRequest, ResourceCalls, UpdateRequest } from './api/resource-calls.ts';

@@ -28,6 +28,7 @@ import { AuthTokenChanges } from './auth/minting/auth-token-changes.ts';
 import { AuthTokenExchange } from './auth/minting/auth-token-exchange.ts';
 import { AuthTokenMinting } from './auth/minting/auth-token-minting.ts';
 import { AuthTokenSweep } from './auth/sweep/auth-token-sweep.ts';
+import { DatabasePulse } from './auth/sweep/database-pulse.ts';
 import { AuthTokenService } from './auth/token/auth-token-service.ts';
 import { auditToken } from './auth/token/token-audit.ts';
 import { originText } from './auth/token/origin.ts';
@@ -191,6 +192,9 @@ async function start(
   shutdown.add('session revocations', () => revocations.close());
   reaper.start();
   shutdown.add('session reaper', () => reaper.close());
+  const pulse = new DatabasePulse({ database, clock, log });
+  await pulse.start();
+  shutdown.add('database pulse', () => pulse.close());
   tokenSweep.start();
   shutdown.add('auth token sweep', () => tokenSweep.close());
   shutdown.add('cluster listener', () => cluster.close());

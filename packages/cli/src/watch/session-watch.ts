@@ -167,6 +167,8 @@ export async function watchSessions(context: CommandContext, client: ApiClient):
   const stop = new AbortController();
   const onSignal = (): void => stop.abort();
   for (const signal of stopSignals) process.on(signal, onSignal);
+  // In the shell Ctrl-C is no signal of the process.
+  context.line?.signal.addEventListener('abort', onSignal);
   const rows = new Map<string, EventRow>();
   const view = viewOf(context, rows);
   try {
@@ -177,5 +179,6 @@ export async function watchSessions(context: CommandContext, client: ApiClient):
   } finally {
     view.end();
     for (const signal of stopSignals) process.off(signal, onSignal);
+    context.line?.signal.removeEventListener('abort', onSignal);
   }
 }

@@ -2,18 +2,19 @@
 import { apiOptions } from '../arguments/standard-flags.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { scopeParent } from '../resources/row-parts/parents.ts';
-import { reportFailure, withApi } from '../tokens/api-session.ts';
+import { reportFailure, withApi, type ApiSession } from '../tokens/api-session.ts';
 
 async function run(context: CommandContext): Promise<number> {
   const { watchSessions } = await import('./session-watch.ts');
-  return withApi(context, async ({ client }) => {
+  const watch = async ({ client }: ApiSession): Promise<number> => {
     try {
       await watchSessions(context, client);
       return 0;
     } catch (error) {
       return reportFailure(context, error, { verb: 'watch', noun: 'session' });
     }
-  });
+  };
+  return withApi(context, watch, { endsItself: true });
 }
 
 /** `stile sessions watch`. */

@@ -287,9 +287,19 @@ export class Viewer implements SessionListener, WorkerListener {
     }
   }
 
-  /** Sends what waits, when the peer can take it: at most one event of changes, then others have their turn. */
+  /** Sends what waits, when the peer can take it. A fault of ours must end this stream, not the others or the process. */
   #flush(): void {
     if (!this.#isLive || !this.#socket.isReady || this.#timer !== undefined) return;
+    try {
+      this.#flushOnce();
+    } catch (error) {
+      this.#sources.log.error({ err: toStileError(error) }, 'an event stream failed and was ended');
+      this.#socket.destroy();
+    }
+  }
+
+  /** At most one event of changes, then others have their turn. */
+  #flushOnce(): void {
     const { clock } = this.#sources;
     const beganMs = clock.monotonicMs();
     const out: Rows = { rows: [], removed: [] };
