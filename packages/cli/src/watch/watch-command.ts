@@ -20,6 +20,7 @@ async function run(context: CommandContext): Promise<number> {
 /** `stile sessions watch`. */
 export const watchCommand: Command = {
   path: 'sessions watch',
+  permission: 'session:list',
   summary: 'Watch sessions live',
   description:
     'Shows sessions as they change, until Ctrl-C: a live table in a terminal, a line for each change elsewhere, with -format json a line for each event. A lost connection is found again by itself, on any controller.',
