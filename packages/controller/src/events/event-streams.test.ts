@@ -41,6 +41,27 @@ async function cancel(id: string): Promise<void> {
   expect(answer.status).toBe(200);
 }
 
+/** A user with an account of its own, and a token. */
+async function makeUser(name: string): Promise<{ userId: string; token: string }> {
+  const account = await world.send(
+    'POST',
+    '/v1/accounts',
+    {
+      auth_method_id: 'ampw_1234567890',
+      type: 'password',
+      attributes: { login_name: name, password: 'password' },
+    },
+    world.admin,
+  );
+  const user = await world.send('POST', '/v1/users', { scope_id: 'global', name }, world.admin);
+  const { id, version } = user.json as { id: string; version: number };
+  const accountIds = [(account.json as { id: string }).id];
+  const path = `/v1/users/${id}:set-accounts`;
+  const bound = await world.send('POST', path, { version, account_ids: accountIds }, world.admin);
+  expect(bound.status).toBe(200);
+  return { userId: id, token: await world.login(name, 'password') };
+}
+
 describe('the stream of sessions', () => {
   test('says hello, shows what is there, and then each change as it happens', async () => {
     const before = await authorize();
@@ -195,6 +216,51 @@ describe('the end of a stream', () => {
     expect(performance.now() - atMs).toBeLessThan(1_000);
   });
 
+  test('case 11: of a user who is disabled', async () => {
+    const made = await makeUser('disabled');
+    const viewer = await watch(all, { token: made.token });
+    await viewer.event('snapshot-end');
+    const read = await world.send('GET', `/v1/users/${made.userId}`, undefined, world.admin);
+    const { version } = read.json as { version: number };
+    const answer = await world.send('POST', `/v1/users/${made.userId}:disable`, { version }, world.admin);
+    expect(answer.status).toBe(200);
+    expect(await viewer.event('bye')).toEqual({ reason: 'token revoked' });
+    await viewer.ended();
+  });
+
+  test('case 14: is counted in the answer that revokes its token', async () => {
+    const token = await world.login('user', 'password');
+    const viewer = await watch(all, { token });
+    await viewer.event('snapshot-end');
+    const id = token.split('_').slice(0, 2).join('_');
+    const answer = await world.send('POST', `/v1/auth-tokens/${id}:revoke`, {}, token);
+    expect(answer.status).toBe(200);
+    expect(answer.json).toMatchObject({ revocation: { auth_tokens: 1, streams: 1 } });
+    await viewer.ended();
+    expect(viewer.dataOf('bye')).toEqual([{ reason: 'token revoked' }]);
+  });
+
+  test('case 22: comes when its idle login ends, though the stream was open all the while', async () => {
+    const { authTokens, database, clock } = world.controller.parts;
+    const token = await world.login('user', 'password');
+    const viewer = await watch(all, { token });
+    await viewer.event('snapshot-end');
+    const id = token.split('_').slice(0, 2).join('_');
+    const before = await authTokens.read(id);
+    // An idle limit of a second, and the row is looked at again.
+    await database.write(async (tx) => {
+      await tx.updateTable('auth_token').set({ time_to_stale_seconds: 1 }).where('id', '=', id).execute();
+      await database.events.publish(tx, { type: 'auth-tokens-changed', subjectId: id });
+    });
+    const endsAtUs = Math.max(before.last_used_at + 1_000_000, clock.nowUs());
+    expect(await viewer.event('bye')).toEqual({ reason: 'signed out' });
+    const lateMs = (clock.nowUs() - endsAtUs) / 1000;
+    expect(lateMs).toBeGreaterThanOrEqual(-50);
+    expect(lateMs).toBeLessThan(1_000);
+    await viewer.ended();
+    expect((await authTokens.read(id)).last_used_at).toBe(before.last_used_at);
+  });
+
   test('a fifth stream of a user is refused with 429 and Retry-After; a closed one makes room', async () => {
     for (let at = 0; at < 4; at += 1) await (await watch()).event('hello');
     const fifth = await watch();
@@ -209,6 +275,81 @@ describe('the end of a stream', () => {
     await first?.ended();
     await expect.poll(() => world.controller.parts.eventStreams.size).toBe(4);
     expect((await watch()).status).toBe(200);
+  });
+});
+
+describe('a token that may do less', () => {
+  test('sees what its allow list names, and nothing any more when it is narrowed further', async () => {
+    const [one, two] = [await authorize(), await authorize()];
+    const made = await world.send(
+      'POST',
+      '/v1/auth-tokens',
+      { type: 'api', name: 'watcher', token_scopes: ['session:read'], allow_list: [`session:${one}`] },
+      world.admin,
+    );
+    expect(made.status).toBe(200);
+    const { token, id, version } = made.json as { token: string; id: string; version: number };
+    const viewer = await watch(all, { token });
+    await viewer.event('snapshot-end');
+    expect([...viewer.rows.keys()]).toEqual([one]);
+    expect(viewer.text).not.toContain(two);
+    await cancel(two);
+    await cancel(one);
+    await viewer.until('the end', () => viewer.rows.get(one)?.status === 'terminated');
+    expect(viewer.text).not.toContain(two);
+    const body = { version, token_scopes: ['session:read:self'] };
+    const narrowed = await world.send('PATCH', `/v1/auth-tokens/${id}`, body, world.admin);
+    expect(narrowed.status).toBe(200);
+    expect(await viewer.event('bye')).toEqual({ reason: 'grants changed' });
+    await viewer.ended();
+  });
+
+  test('case 37: a cookie opens a stream for pages of the same origin only', async () => {
+    const cookie = `__Host-stile-session=${world.admin}`;
+    const host = `${world.api.host}:${world.api.port}`;
+    const open = (headers: Record<string, string>): Promise<EventViewer> =>
+      EventViewer.open(world.api, all, { headers: { cookie, ...headers } });
+    const refused = [
+      { 'sec-fetch-site': 'cross-site' },
+      { 'sec-fetch-site': 'same-site' },
+      { origin: 'https://evil.example' },
+    ];
+    for (const headers of refused) {
+      const viewer = await open(headers);
+      await viewer.ended();
+      expect(viewer.status).toBe(403);
+      expect(viewer.headers['access-control-allow-credentials']).toBeUndefined();
+    }
+    for (const headers of [{ 'sec-fetch-site': 'same-origin' }, { origin: `http://${host}` }, {}]) {
+      const viewer = await open(headers);
+      viewers.push(viewer);
+      expect(viewer.status).toBe(200);
+    }
+  });
+});
+
+describe('the overview', () => {
+  test('has the points of the last day at start and each new one, for those who may see whole scopes', async () => {
+    const { series } = world.controller.parts.eventStreams;
+    await authorize();
+    series.addSetUp(project, 12);
+    await series.addPoint();
+    const viewer = await watch('topic=overview&scope_id=global&recursive=true');
+    const { points } = (await viewer.event('series')) as { points: Record<string, unknown>[] };
+    expect(points.at(-1)).toMatchObject({
+      sessions: { pending: expect.any(Number), active: 0, canceling: 0 },
+      bytes_up_per_second: 0,
+      set_up_p50_ms: expect.any(Number),
+      set_up_p99_ms: expect.any(Number),
+    });
+    const before = viewer.dataOf('series').length;
+    await series.addPoint();
+    await viewer.until('the next point', () => viewer.dataOf('series').length > before);
+    const next = viewer.dataOf('series').at(-1) as { points: unknown[] };
+    expect(next.points).toHaveLength(1);
+    const other = await watch('topic=overview&scope_id=global&recursive=true', { token: world.user });
+    await other.ended();
+    expect(other.status).toBe(403);
   });
 });
 
