@@ -2,12 +2,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { mergeDelta, mergeRow, SseParser, type EventRow, type ServerEvent } from '@stile/client/browser';
-import { PendingChanges } from '../../packages/controller/src/events/stream/pending-changes.ts';
+import { PendingChanges } from '../../packages/controller/src/events/viewer/pending-changes.ts';
 import {
   decodePosition,
   encodePosition,
   resetReason,
-} from '../../packages/controller/src/events/stream/stream-position.ts';
+} from '../../packages/controller/src/events/viewer/stream-position.ts';
 import { sessionRow } from '../support/session-rows.ts';
 
 function parseAll(pieces: readonly string[]): { events: ServerEvent[]; id: string } {

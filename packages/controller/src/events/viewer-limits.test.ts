@@ -10,8 +10,8 @@ import type { TokenStanding } from '../auth/token/auth-token-service.ts';
 import type { Database } from '../store/database.ts';
 import { countStreams } from './stream/event-stream-repository.ts';
 import { EventStreams } from './stream/event-streams.ts';
-import type { StreamView } from './stream/stream-view.ts';
-import type { ResponseLike } from './stream/stream-socket.ts';
+import type { StreamView } from './viewer/stream-view.ts';
+import type { ResponseLike } from './viewer/stream-socket.ts';
 
 /** An answer whose peer takes as much as the test wants. */
 class StubResponse implements ResponseLike {

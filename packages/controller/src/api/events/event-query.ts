@@ -2,7 +2,7 @@
 import { parseFilter, type Filter } from '@stile/protocol/filter';
 import { StileError, type FieldError } from '@stile/protocol/errors';
 import { globalScopeId } from '@stile/protocol/ids';
-import type { Topic } from '../../events/stream/stream-view.ts';
+import type { Topic } from '../../events/viewer/stream-view.ts';
 import type { Query } from '../http/query.ts';
 import { isScopeId } from '../list/list-operation.ts';
 import { refuseFaults, requestMessage } from '../schema/decode.ts';

@@ -3,7 +3,7 @@
  * the same of a row is made once for all of them.
  */
 import type { Filter } from '@stile/protocol/filter';
-import type { SessionView, Shown, WorkerView } from '../../events/stream/stream-view.ts';
+import type { SessionView, Shown, WorkerView } from '../../events/viewer/stream-view.ts';
 import type { Acl, AclResource, ListPermission } from '../../iam/acl.ts';
 import type { Access } from '../access.ts';
 import { itemActions, resourceIn } from '../resources/item.ts';

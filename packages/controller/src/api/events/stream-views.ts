@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { StileError } from '@stile/protocol/errors';
 import { globalScopeId } from '@stile/protocol/ids';
 import type { Caller } from '../../auth/token/auth-token-service.ts';
-import type { SessionView, StreamView, Topic, WorkerView } from '../../events/stream/stream-view.ts';
+import type { SessionView, StreamView, Topic, WorkerView } from '../../events/viewer/stream-view.ts';
 import type { Acl, ListPermission } from '../../iam/acl.ts';
 import { Access, refusal } from '../access.ts';
 import { listableScopes } from '../list/list-operation.ts';

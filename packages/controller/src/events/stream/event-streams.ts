@@ -6,7 +6,8 @@ import { randomBase62, StileError, toStileError } from '@stile/protocol';
 import type { Clock, Logger, Timer } from '@stile/runtime';
 import type { AuthTokenService, TokenStanding } from '../../auth/token/auth-token-service.ts';
 import type { SessionService } from '../../session/session-service.ts';
-import type { Connection, Database } from '../../store/database.ts';
+import type { Database } from '../../store/database.ts';
+import { listSince } from '../../store/deleted-resource-repository.ts';
 import type { WorkerRegistry } from '../../worker-registry/worker-registry.ts';
 import { SessionFeed } from '../feed/session-feed.ts';
 import { WorkerFeed } from '../feed/worker-feed.ts';
@@ -15,18 +16,13 @@ import { Counters } from '../traffic/counters.ts';
 import { LiveTraffic } from '../traffic/live-traffic.ts';
 import { SetUpTimes } from '../traffic/set-up-times.ts';
 import { tellCounters } from './counter-round.ts';
-import {
-  countStreams,
-  deleteEventStreams,
-  deleteStreamsOf,
-  deleteStreamsOfDead,
-  insertEventStream,
-} from './event-stream-repository.ts';
 import type { OpenStream, StreamRequest } from './open-stream.ts';
 import { StreamReview } from './stream-review.ts';
-import { StreamSocket, type ResponseLike } from './stream-socket.ts';
-import type { StreamView } from './stream-view.ts';
-import { heartbeatMs, Viewer, type ViewerSources } from './viewer.ts';
+import { StreamRows } from './stream-rows.ts';
+import { StreamSocket, type ResponseLike } from '../viewer/stream-socket.ts';
+import type { StreamView } from '../viewer/stream-view.ts';
+import { heartbeatMs, Viewer } from '../viewer/viewer.ts';
+import type { ViewerSources } from '../viewer/viewer-sources.ts';
 
 /** A stream that is admitted and has no answer to write to yet. */
 export interface AdmittedStream {
@@ -81,11 +77,12 @@ export class EventStreams {
   readonly #review: StreamReview;
   readonly #unsubscribe: () => void;
   readonly #timers = new Map<string, Timer>();
-  readonly #rowWrites = new Set<Promise<void>>();
+  readonly #rows: StreamRows;
   #isClosed = false;
 
   constructor(options: EventStreamsOptions) {
     this.#options = options;
+    this.#rows = new StreamRows(options);
     const { database, clock, log, sessions, workers, build } = options;
     const ground = { database, clock, log };
     const live = this.traffic;
@@ -97,6 +94,7 @@ export class EventStreams {
       workerFeed: new WorkerFeed(ground),
       listSessions: (request) => sessions.list(request),
       listWorkers: () => workers.list(),
+      deletedSince: async (type, sinceUs) => (await listSince(database.reader, type, sinceUs)).ids,
       series: (scopes) => this.series.of(scopes),
       clock,
       log,
@@ -115,7 +113,7 @@ export class EventStreams {
     this.series.start(() => this.#tellPoint());
     this.#every('tick', tickMs, () => this.#tick());
     this.#every('review', reviewMs, () => this.#review.reviewAll());
-    this.#every('sweep', sweepMs, () => this.#sweep());
+    this.#every('sweep', sweepMs, () => this.#rows.sweep());
   }
 
   /** Number of streams, those about to be attached included. */
@@ -124,11 +122,7 @@ export class EventStreams {
   }
 
   /** Open streams of these tokens, on every controller; those that an end of their token has just closed included. */
-  readonly countOf = async (authTokenIds: readonly string[]): Promise<number> => {
-    const { database, clock } = this.#options;
-    const counts = await countStreams(database.reader, authTokenIds, clock.nowUs());
-    return [...counts.values()].reduce((sum, count) => sum + count, 0);
-  };
+  readonly countOf = (authTokenIds: readonly string[]): Promise<number> => this.#rows.countOf(authTokenIds);
 
   /** Changes that wait for viewers, in all. */
   get waiting(): number {
@@ -145,7 +139,7 @@ export class EventStreams {
     const stream = this.#reserve(request);
     try {
       const view = await this.#verified(stream);
-      await this.#add(stream);
+      await this.#rows.add(stream);
       stream.timer = this.#options.clock.setTimer(attachMs, () => this.#drop(stream));
       return { attach: (response) => this.#attach(stream, view, response) };
     } catch (error) {
@@ -162,8 +156,7 @@ export class EventStreams {
     for (const stream of this.#streams.values()) this.#end(stream, 'shutting down');
     const { sessionFeed, workerFeed } = this.#sources;
     await Promise.all([this.series.close(), sessionFeed.close(), workerFeed.close(), this.#review.close()]);
-    await Promise.all(this.#rowWrites);
-    await this.#write((tx) => deleteStreamsOf(tx, this.#options.controllerId));
+    await this.#rows.close();
   }
 
   /** @throws {StileError} tooManyRequests, unavailable */
@@ -221,22 +214,6 @@ export class EventStreams {
     return stream.request.view(stream.caller);
   }
 
-  /** Other controllers can count it from now on. */
-  async #add(stream: OpenStream): Promise<void> {
-    const { database, controllerId, clock } = this.#options;
-    const { id, caller } = stream;
-    await database.write((tx) =>
-      insertEventStream(tx, {
-        id,
-        controller_id: controllerId,
-        auth_token_id: caller.authTokenId ?? null,
-        user_id: caller.userId,
-        opened_at: clock.nowUs(),
-      }),
-    );
-    stream.isStored = true;
-  }
-
   #attach(stream: OpenStream, view: StreamView, response: ResponseLike): void {
     const { clock } = this.#options;
     const socket = new StreamSocket(response, clock);
@@ -260,26 +237,7 @@ export class EventStreams {
   #drop(stream: OpenStream): void {
     stream.timer?.cancel();
     if (!this.#streams.delete(stream.id) || !stream.isStored) return;
-    if (stream.rowStaysMs === 0 || this.#isClosed) this.#takeRow(stream.id);
-    else this.#options.clock.setTimer(stream.rowStaysMs, () => this.#takeRow(stream.id));
-  }
-
-  #takeRow(id: string): void {
-    if (this.#isClosed) return;
-    const written = this.#write((tx) => deleteEventStreams(tx, [id])).then(() => {
-      this.#rowWrites.delete(written);
-    });
-    this.#rowWrites.add(written);
-  }
-
-  /** Never rejects. */
-  async #write(unit: (tx: Connection) => Promise<void>): Promise<void> {
-    try {
-      await this.#options.database.write(unit);
-    } catch (error) {
-      // It counts until this controller's own row is gone.
-      this.#options.log.warn({ err: toStileError(error) }, 'rows of event streams could not be taken away');
-    }
+    this.#rows.takeAway(stream);
   }
 
   #end(stream: OpenStream, reason: string): void {
@@ -329,10 +287,5 @@ export class EventStreams {
       const point = this.series.latest(viewer.view.wholeScopes);
       if (point !== undefined) viewer.addPoint(point);
     }
-  }
-
-  async #sweep(): Promise<void> {
-    const { database, clock } = this.#options;
-    await database.write((tx) => deleteStreamsOfDead(tx, clock.nowUs()));
   }
 }

@@ -1,8 +1,8 @@
 /** One stream of the controller: who opened it, and where its verification stands. */
 import type { Timer } from '@stile/runtime';
 import type { Caller } from '../../auth/token/auth-token-service.ts';
-import type { StreamView } from './stream-view.ts';
-import type { Viewer } from './viewer.ts';
+import type { StreamView } from '../viewer/stream-view.ts';
+import type { Viewer } from '../viewer/viewer.ts';
 
 /** Who opens a stream, and what for. */
 export interface StreamRequest {

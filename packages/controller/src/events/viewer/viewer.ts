@@ -4,43 +4,24 @@
  * replaced when rights change.
  */
 import { toStileError } from '@stile/protocol';
-import { othersTurn, type Clock, type Logger, type Timer } from '@stile/runtime';
-import type { SessionListRequest } from '../../session/session-list-repository.ts';
+import type { Timer } from '@stile/runtime';
 import type { SessionRow } from '../../session/session.ts';
 import type { Worker } from '../../worker-registry/worker.ts';
 import type { CounterRow } from '../traffic/counters.ts';
-import { PendingChanges, type PendingChange } from './pending-changes.ts';
-import { endedStayUs, type SessionFeed, type SessionListener } from '../feed/session-feed.ts';
+import type { SessionListener } from '../feed/session-feed.ts';
+import type { WorkerListener } from '../feed/worker-feed.ts';
+import { PendingChanges } from './pending-changes.ts';
+import { dataOf, pushShown, sortChange, type ShownRows } from './shown-rows.ts';
 import { decodePosition, encodePosition, resetReason } from './stream-position.ts';
 import type { StreamSocket } from './stream-socket.ts';
-import type { Shown, StreamView } from './stream-view.ts';
-import type { WorkerFeed, WorkerListener } from '../feed/worker-feed.ts';
-
-/** Where a viewer's rows come from. */
-export interface ViewerSources {
-  readonly sessionFeed: SessionFeed;
-  readonly workerFeed: WorkerFeed;
-  readonly listSessions: (request: SessionListRequest) => Promise<readonly SessionRow[]>;
-  readonly listWorkers: () => Promise<readonly Worker[]>;
-  /** Every point of the series that is kept, of these scopes: JSON. */
-  readonly series: (scopes: ReadonlySet<string>) => string;
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** Said in `hello`. */
-  readonly build: string;
-}
+import type { StreamView } from './stream-view.ts';
+import { pagesOf } from './view-pages.ts';
+import { chunkRows, turnMs, type ViewerSources } from './viewer-sources.ts';
 
 /** Heartbeats, milliseconds; the client gives up after 40 s of silence (console.md §3.2). */
 export const heartbeatMs = 15_000;
-/** Rows of one event. */
-const chunkRows = 500;
-/** A viewer's rows are looked at for this long at a time, milliseconds: a filter can be costly. */
-const turnMs = 20;
 /** After a turn that was used up the viewer waits this many times as long: at most a fifth of a core for it. */
 const restFactor = 4;
-/** Resumes look back this much further than the position, microseconds (console.md §3.2), and as long as ended sessions stay. */
-const lookBackUs = 30_000_000 + endedStayUs;
-
 /** Writes to its socket until one of the two closes it. */
 export class Viewer implements SessionListener, WorkerListener {
   readonly #sources: ViewerSources;
@@ -216,7 +197,7 @@ export class Viewer implements SessionListener, WorkerListener {
     const startedUs = this.#sources.clock.nowUs();
     this.#positionUs = startedUs;
     try {
-      for await (const data of this.#pages(sinceUs)) {
+      for await (const data of pagesOf(this.#view, this.#sources, sinceUs)) {
         await this.#drained();
         if (filling !== this.#filling) return;
         this.#socket.send(sinceUs === undefined ? 'snapshot' : 'delta', data);
@@ -247,46 +228,6 @@ export class Viewer implements SessionListener, WorkerListener {
     return new Promise((resolve) => (this.#whenReady = resolve));
   }
 
-  /** Data of the events of a filling. */
-  async *#pages(sinceUs: number | undefined): AsyncGenerator<string> {
-    const { sessions, workers } = this.#view;
-    if (workers !== undefined) {
-      const rows: string[] = [];
-      for (const worker of await this.#sources.listWorkers()) push(rows, workers.show(worker));
-      yield `{"topic":"workers","rows":[${rows.join(',')}]}`;
-    }
-    if (sessions === undefined) return;
-    for await (const page of this.#sessionPages(sinceUs)) {
-      const rows: string[] = [];
-      const removed: string[] = [];
-      let beganMs = this.#sources.clock.monotonicMs();
-      for (const row of page) {
-        this.#take({ kind: 'row', row }, row.id, { rows, removed });
-        if (this.#sources.clock.monotonicMs() - beganMs < turnMs) continue;
-        await othersTurn();
-        beganMs = this.#sources.clock.monotonicMs();
-      }
-      yield dataOf(rows, sinceUs === undefined ? [] : removed);
-    }
-  }
-
-  async *#sessionPages(sinceUs: number | undefined): AsyncGenerator<readonly SessionRow[]> {
-    const { sessions } = this.#view;
-    if (sessions === undefined) return;
-    const { permissions, ownerId } = sessions;
-    const includeTerminated = sinceUs !== undefined || sessions.includeTerminated;
-    const phase = sinceUs === undefined ? 'created' : 'updated';
-    const since = sinceUs === undefined ? {} : { updatedSince: sinceUs - lookBackUs };
-    for (let after: { at: number; id: string } | undefined; ;) {
-      const page = { limit: chunkRows, phase, ...since, ...(after === undefined ? {} : { after }) } as const;
-      const rows = await this.#sources.listSessions({ permissions, ownerId, includeTerminated, page });
-      if (rows.length > 0) yield rows;
-      const last = rows.at(-1);
-      if (last === undefined || rows.length < chunkRows) return;
-      after = { at: phase === 'created' ? last.created_at : last.updated_at, id: last.id };
-    }
-  }
-
   /** Sends what waits, when the peer can take it. A fault of ours must end this stream, not the others or the process. */
   #flush(): void {
     if (!this.#isLive || !this.#socket.isReady || this.#timer !== undefined) return;
@@ -302,20 +243,16 @@ export class Viewer implements SessionListener, WorkerListener {
   #flushOnce(): void {
     const { clock } = this.#sources;
     const beganMs = clock.monotonicMs();
-    const out: Rows = { rows: [], removed: [] };
+    const out: ShownRows = { rows: [], removed: [] };
     let looked = 0;
     for (const [id, change] of this.#pending.take()) {
-      this.#take(change, id, out);
+      sortChange(this.#view, { id, change }, out, this.#sources);
       looked += 1;
       if (looked >= chunkRows || clock.monotonicMs() - beganMs >= turnMs) break;
     }
     const isAt = this.#pending.size === 0;
     if (out.rows.length + out.removed.length > 0) {
-      this.#socket.send(
-        'delta',
-        dataOf(out.rows, out.removed),
-        isAt ? this.#position(this.#positionUs) : undefined,
-      );
+      this.#socket.send('delta', dataOf(out), isAt ? this.#position(this.#positionUs) : undefined);
     }
     this.#flushRest();
     if (isAt) return;
@@ -346,51 +283,10 @@ export class Viewer implements SessionListener, WorkerListener {
       const shown =
         worker === undefined ? (view?.maySee(id) === true ? 'left' : 'hidden') : view?.show(worker);
       if (shown === 'left') removed.push(id);
-      else push(rows, shown ?? 'hidden');
+      else pushShown(rows, shown ?? 'hidden');
     }
     this.#workers.clear();
     if (rows.length + removed.length === 0) return;
-    this.#socket.send('delta', dataOf(rows, removed, 'workers'));
+    this.#socket.send('delta', dataOf({ rows, removed }, 'workers'));
   }
-
-  /** Puts a change where it belongs. What the viewer may not see is not even named. */
-  #take(change: PendingChange, id: string, out: Rows): void {
-    const { sessions } = this.#view;
-    if (sessions === undefined) return;
-    // Ids of deleted rows are those of the whole installation, as in refreshes of lists: nothing else is left of them.
-    if (change.kind === 'deleted') {
-      if (sessions.mayHearGone(id)) out.removed.push(id);
-    } else if (change.kind === 'left') {
-      if (this.#view.maySee(change.row)) out.removed.push(id);
-    } else {
-      const { row } = change;
-      const shown = this.#hasLeft(row) ? (this.#view.maySee(row) ? 'left' : 'hidden') : sessions.show(row);
-      if (shown === 'left') out.removed.push(id);
-      else if (shown !== 'hidden') {
-        out.rows.push(shown.json);
-        // It ended lately: the peer sees how, and a minute later it leaves.
-        if (row.status === 'terminated' && !sessions.includeTerminated)
-          this.#sources.sessionFeed.noteEnded(row);
-      }
-    }
-  }
-
-  #hasLeft(row: SessionRow): boolean {
-    if (row.status !== 'terminated' || this.#view.sessions?.includeTerminated === true) return false;
-    return (row.terminated_at ?? 0) <= this.#sources.clock.nowUs() - endedStayUs;
-  }
-}
-
-interface Rows {
-  readonly rows: string[];
-  readonly removed: string[];
-}
-
-function push(rows: string[], shown: Shown): void {
-  if (typeof shown === 'object') rows.push(shown.json);
-}
-
-function dataOf(rows: readonly string[], removed: readonly string[], topic = 'sessions'): string {
-  const gone = removed.length === 0 ? '' : `,"removed":${JSON.stringify(removed)}`;
-  return `{"topic":"${topic}","rows":[${rows.join(',')}]${gone}}`;
 }
