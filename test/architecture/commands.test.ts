@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { actionsOf, isResourceType } from '@stile/protocol/grant';
+import { everyActionOf, isResourceType } from '@stile/protocol/grant';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parseArguments } from '../../packages/cli/src/arguments/argv.ts';
 import { Environment } from '../../packages/cli/src/arguments/environment.ts';
@@ -40,11 +40,6 @@ beforeAll(async () => {
   // A module may serve several rows.
   commands = [...new Set(modules.flatMap((module) => module.commands))];
 });
-
-/** Actions of grants that no list of authorized actions shows (tokens.md §0 row 10). */
-function unlisted(type: string): readonly string[] {
-  return type === 'auth-token' ? ['create', 'create:self', 'update', 'update:self'] : [];
-}
 
 /** What is missing or wrong in the texts of a row. */
 function textProblems(command: Command): string[] {
@@ -135,9 +130,7 @@ describe('the command table', () => {
     const wrong = commands.flatMap(({ path, permission = '' }) => {
       const [type = '', ...action] = permission.split(':');
       if (permission === '') return [];
-      const known = isResourceType(type)
-        ? [...actionsOf(type).id, ...actionsOf(type).collection, ...unlisted(type)]
-        : [];
+      const known = isResourceType(type) ? everyActionOf(type) : [];
       return known.some((each) => each === action.join(':')) ? [] : [`${path}: ${permission}`];
     });
     expect(wrong).toEqual([]);

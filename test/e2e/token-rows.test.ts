@@ -28,7 +28,7 @@ afterAll(async () => {
 /** A command as the administrator, which must succeed. */
 async function stile(...words: readonly string[]): Promise<Finished> {
   const done = await dev.stile(words);
-  expect(done.status, `${words.join(' ')}\n${done.stderr}`).toBe(0);
+  if (done.status !== 0) throw new Error(`${words.join(' ')}: ${done.status}\n${done.stderr}`);
   return done;
 }
 
@@ -344,7 +344,7 @@ describe('auth', () => {
       'json',
     ];
     const first = await runStile(words, { env: dev.env });
-    expect(first.status, first.stderr).toBe(0);
+    expect(first.status).toBe(0);
     const again = await runStile(words, { env: dev.env });
     expect(again.status).toBe(1);
     expect(again.stderr).toContain('401');

@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { StileError } from '@stile/protocol/errors';
-import { actionsOf, resourceTypes } from '@stile/protocol/grant';
+import { resourceTypes } from '@stile/protocol/grant';
+import { legalTokenScopes } from '@stile/protocol/token-scope';
 import { cookieJarText } from '../../packages/cli/src/sign-ins/cookie-jar.ts';
 import { allowlistOfScopes, scopesOfAllowlist } from '../../packages/cli/src/sign-ins/key-allowlist.ts';
 import { propertiesOf } from '../../packages/cli/src/sign-ins/property-words.ts';
@@ -18,12 +19,7 @@ function outcome<T>(read: () => T, code: string): T | undefined {
   }
 }
 
-const legal = new Set(
-  resourceTypes.flatMap((type) => {
-    const { id, collection } = actionsOf(type);
-    return [...id, ...collection, '*'].map((action) => `${type}:${action}`);
-  }),
-);
+const legal = new Set(legalTokenScopes().map(({ name }) => name));
 
 const method = fc.oneof(
   fc.constantFrom('GET', 'SUBSCRIBE', 'POST', 'PUT', 'PATCH', 'DELETE', 'CALL', '*'),

@@ -6,8 +6,15 @@ import type { Command, CommandContext, Flag, Operands } from '../command.ts';
 import { asJson } from '../resources/table-view.ts';
 import { writeCookieJar } from '../sign-ins/cookie-jar.ts';
 import { durationSeconds } from '../sign-ins/durations.ts';
-import { givenText } from '../sign-ins/minting.ts';
-import { findUser, findWholeUser, loginNames, loginScopeFlag, userFlag } from '../sign-ins/people.ts';
+import { givenText, mintingFlags } from '../sign-ins/minting.ts';
+import {
+  findUser,
+  findWholeUser,
+  loginNames,
+  loginScopeFlag,
+  requireAllTokens,
+  userFlag,
+} from '../sign-ins/people.ts';
 import { warnUnconfirmed } from '../sign-ins/revocation.ts';
 import { signInAttempt } from '../sign-ins/sign-in-attempt.ts';
 import { readToken, type TokenView } from '../sign-ins/token-view.ts';
@@ -35,7 +42,8 @@ async function login(context: CommandContext): Promise<number> {
   const { flags, output, operands } = context;
   const lifetime = givenText(context, 'expire-after');
   if (lifetime !== undefined) durationSeconds(lifetime, '-expire-after');
-  return signInAttempt(context, { verb: 'create', noun: 'web session' }, async ({ client }) => {
+  const what = { verb: 'create', noun: 'web session', flags: mintingFlags('expire-after') };
+  return signInAttempt(context, what, async ({ client }) => {
     const { id, loginName } = await findWholeUser(context, client, operands[0] ?? '');
     const { status, body } = await client.signIns.mint({ type: 'web', user_id: id, lifetime });
     const token = readToken(body);
@@ -167,6 +175,7 @@ async function logout(context: CommandContext): Promise<number> {
 async function list(context: CommandContext): Promise<number> {
   const { flags } = context;
   return signInAttempt(context, { verb: 'list', noun: 'sessions' }, async ({ client }) => {
+    await requireAllTokens(client);
     const name = flags.text('user');
     const only = name === '' ? undefined : (await findUser(context, client, name)).id;
     const types = flags.bool('all') ? 'login,web,api,one-time' : 'login,web';

@@ -71,6 +71,33 @@ describe('creating', () => {
     },
   );
 
+  test.each([
+    ['target:fly', 'target:*'],
+    ['nope:read', '*'],
+    [':', '*'],
+    ['target:', '*'],
+    ['TARGET:READ', '*'],
+    ['target:read,session:read', '*'],
+    ['target:read', 'target:hst_1234567890'],
+    ['target:read', 'ttcp_1234567890'],
+  ])('case 50: scope %s, allow %s is refused before anything is sent', async (scope, allow) => {
+    const done = await run(['tokens', 'create', '--scope', scope, '--allow', allow]);
+    expect(done).toMatchObject({ exitCode: 3, stdout: '' });
+    expect(stub.requests).toEqual([]);
+  });
+
+  test('scopes by which more can be gained than they show are said in one line, and sent', async () => {
+    const words = ['--scope', 'target:read', '--scope', 'role:add-grants', '--scope', 'account:set-password'];
+    const done = await run(['tokens', 'create', ...words]);
+    expect(done.exitCode).toBe(0);
+    expect(done.stderr.split('\n')[0]).toBe(
+      'Who holds this token can gain more than its scopes show, by account:set-password, role:add-grants.',
+    );
+    expect(bodies()).toMatchObject([
+      { token_scopes: ['target:read', 'role:add-grants', 'account:set-password'] },
+    ]);
+  });
+
   test('an answer without a token is an error, not an empty line for a script', async () => {
     answerBut({ 'POST /v1/auth-tokens': { status: 200, body: apiToken } });
     const done = await run(['tokens', 'create']);
@@ -88,12 +115,16 @@ describe('creating', () => {
     answerBut({
       'POST /v1/auth-tokens': {
         status: 400,
-        body: { kind: 'InvalidArgument', message: 'max_token_lifetime is 8760h.' },
+        body: {
+          kind: 'InvalidArgument',
+          message: 'Error in provided request.',
+          details: { request_fields: [{ name: 'time_to_live_seconds', description: 'At most 8760h.' }] },
+        },
       },
     });
     const done = await run(['tokens', 'create', '--lifetime', '2y']);
     expect(done).toMatchObject({ exitCode: 1, stdout: '' });
-    expect(done.stderr).toContain('8760h');
+    expect(done.stderr).toMatch(/Name: +-lifetime\n +Error: +At most 8760h\./);
   });
 });
 

@@ -9,6 +9,7 @@ import {
   givenBool,
   givenText,
   matchOriginFlag,
+  mintingFlags,
   restrictionFlags,
   showNewToken,
 } from '../sign-ins/minting.ts';
@@ -57,7 +58,8 @@ async function create(context: CommandContext): Promise<number> {
   const idle = givenText(context, 'idle');
   const idleSeconds = idle === undefined ? undefined : durationSeconds(idle, '-idle', { isZeroLegal: true });
   checkScopes(context, scopes, given(context, 'allow'));
-  return signInAttempt(context, { verb: 'create', noun }, async ({ client }) => {
+  const what = { verb: 'create', noun, flags: mintingFlags('lifetime') };
+  return signInAttempt(context, what, async ({ client }) => {
     const name = flags.text('user');
     const owner = name === '' ? undefined : (await findUser(context, client, name)).id;
     const { status, body } = await client.signIns.mint({

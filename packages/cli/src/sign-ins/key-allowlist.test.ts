@@ -1,6 +1,6 @@
 /** Allowlists of API keys to token scopes: every entry exactly or not at all, and back (tokens.md §5.2). */
 import { describe, expect, test } from 'vitest';
-import { actionsOf, resourceTypes } from '@stile/protocol/grant';
+import { everyActionOf, resourceTypes } from '@stile/protocol/grant';
 import { allowlistOfScopes, scopesOfAllowlist } from './key-allowlist.ts';
 
 function entry(method: unknown, resource: unknown): string {
@@ -17,6 +17,8 @@ describe('an entry', () => {
     ['DELETE', 'auth-token', 'auth-token:delete'],
     ['CALL', 'target.authorize-session', 'target:authorize-session'],
     ['CALL', 'session.cancel:self', 'session:cancel:self'],
+    ['POST', 'worker', 'worker:create'],
+    ['POST', 'auth-token', 'auth-token:create'],
     ['GET', '*', '*:read'],
     ['*', 'target', 'target:*'],
     ['*', '*', '*'],
@@ -28,6 +30,7 @@ describe('an entry', () => {
     ['CALL', 'target'],
     ['CALL', '*'],
     ['CALL', '*.read'],
+    ['CALL', 'target.*'],
     ['CALL', 'target.fly'],
     ['GET', 'target.authorize-session'],
     ['*', 'target.read'],
@@ -68,8 +71,7 @@ describe('an entry', () => {
 
 test('every scope of every type comes back as it was', () => {
   for (const type of resourceTypes) {
-    const { id, collection } = actionsOf(type);
-    for (const action of [...id, ...collection, '*']) {
+    for (const action of [...everyActionOf(type), '*']) {
       const scopes = [`${type}:${action}`];
       expect(scopesOfAllowlist(JSON.stringify(allowlistOfScopes(scopes)))).toEqual(scopes);
     }

@@ -2,7 +2,8 @@
  * The allowlist of API keys as TrueNAS spells it, `[{"method","resource"}]`, to token scopes and back (tokens.md §5.2). What does not map
  * exactly is refused by name; nothing is widened to fit. Pure.
  */
-import { actionsOf, isResourceType } from '@stile/protocol/grant';
+import { isResourceType } from '@stile/protocol/grant';
+import { readTokenScopes } from '@stile/protocol/token-scope';
 import { asJson } from '../resources/table-view.ts';
 import { usage } from './sign-in-attempt.ts';
 
@@ -20,12 +21,6 @@ const actionOfMethod: Readonly<Record<string, string>> = {
 /** Why an entry maps to nothing, or the scope it is. */
 type Mapped = { readonly scope: string } | { readonly problem: string };
 
-function hasAction(type: string, action: string): boolean {
-  if (!isResourceType(type)) return false;
-  const { id, collection } = actionsOf(type);
-  return [...id, ...collection].some((each) => each === action);
-}
-
 function mapEntry(method: unknown, resource: unknown): Mapped {
   if (typeof method !== 'string' || typeof resource !== 'string')
     return { problem: 'an entry is {"method":…,"resource":…}' };
@@ -40,10 +35,14 @@ function mapEntry(method: unknown, resource: unknown): Mapped {
   const action = isCall ? named : Object.hasOwn(actionOfMethod, method) ? actionOfMethod[method] : undefined;
   if (action === undefined) return { problem: `there is no method ${JSON.stringify(method)}` };
   if (type === '*' && action === '*') return { scope: '*' };
-  const isKnown = action === '*' || (type === '*' && !isCall) || hasAction(type, action);
-  return isKnown
-    ? { scope: `${type}:${action}` }
-    : { problem: `the resource type ${JSON.stringify(type)} has no action ${JSON.stringify(action)}` };
+  const scope = `${type}:${action}`;
+  // CALL is for one action of one type; anything else would be wider than its entry.
+  const isLegal = !(isCall && [type, action].includes('*')) && 'value' in readTokenScopes([scope]);
+  return isLegal
+    ? { scope }
+    : {
+        problem: `the resource type ${JSON.stringify(type)} has no action ${JSON.stringify(action)} to allow`,
+      };
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Flags and steps that every command has that mints a token: restrictions, lifetimes, and what is said on stderr (tokens.md §2.1, §3.2). */
+import { legalTokenScopes } from '@stile/protocol/token-scope';
 import { StileError } from '@stile/protocol/errors';
 import type { CommandContext, Flag } from '../command.ts';
 import { printable } from '../terminal/layout.ts';
@@ -11,6 +12,7 @@ export const restrictionFlags: readonly Flag[] = [
     name: 'scope',
     type: 'string',
     repeat: true,
+    completes: legalTokenScopes().map(({ name }) => name),
     help: 'Token scope, as target:read: what the token may do of what you may. Without any the token may do all you may; "stile tokens scopes" lists them.',
   },
   {
@@ -20,6 +22,19 @@ export const restrictionFlags: readonly Flag[] = [
     help: 'Entry of the allow list, as target:ttcp_1234567890 or target:*: what the token may touch. What no entry names is out of its reach.',
   },
 ];
+
+/** Flags of fields whose flag has another name. @param lifetime the flag that says how long the token lives */
+export function mintingFlags(lifetime: string): Readonly<Record<string, string>> {
+  return {
+    time_to_live_seconds: lifetime,
+    lifetime,
+    time_to_stale_seconds: 'idle',
+    token_scopes: 'scope',
+    allow_list: 'allow',
+    user_id: 'user',
+    attributes: 'attrs',
+  };
+}
 
 /** `-match-origin`. */
 export const matchOriginFlag: Flag = {

@@ -178,3 +178,16 @@ export async function chosenUser(context: CommandContext, client: ApiClient): Pr
   const name = context.flags.text('user');
   return name === '' ? whoAmI(client) : findWholeUser(context, client, name);
 }
+
+/**
+ * Refuses who may not read everybody's tokens, in the controller's words: the list itself would answer with the caller's own alone.
+ * @throws {StileError} permissionDenied
+ */
+export async function requireAllTokens(client: ApiClient): Promise<void> {
+  const { may } = asJson((await client.signIns.me()).body);
+  if (asJson(may)['list_all_tokens'] !== false) return;
+  const body = { status: 403, kind: 'PermissionDenied', message: 'Forbidden.' };
+  throw new StileError('permissionDenied', body.message, {
+    details: { answer: { status: body.status, kind: body.kind, body } },
+  });
+}

@@ -37,6 +37,10 @@ describe('candidates', () => {
     ['stile auth privilege q', ['query']],
     ['stile tokens create name', []],
     ['stile login t', ['token']],
+    [
+      'stile tokens create -scope target:r',
+      ['target:read', 'target:remove-credential-sources', 'target:remove-host-sources'],
+    ],
     ['stile targets read ttcp_1 ', []],
   ])('%j', async (line, expected) => {
     expect(await candidates(line)).toEqual(expected);
@@ -47,12 +51,15 @@ describe('candidates', () => {
   });
 
   test('of a value behind = are the value alone where the shell cuts the word there', async () => {
-    const line = 'stile auth two-factor update policy=o';
-    const { stdout } = await runCli(['stile', 'o', '='], {
-      COMP_LINE: line,
-      COMP_POINT: String(line.length),
-    });
-    expect(stdout).toBe('off\noptional\n');
+    const at = async (line: string, word: string): Promise<string> => {
+      const variables = { COMP_LINE: line, COMP_POINT: String(line.length) };
+      return (await runCli(['stile', word, '='], variables)).stdout;
+    };
+    const line = 'stile auth two-factor update policy=';
+    expect(await at(`${line}o`, 'o')).toBe('off\noptional\n');
+    expect(await at(line, '=')).toBe('off\noptional\nrequired\n');
+    expect(await at(line, '')).toBe('off\noptional\nrequired\n');
+    expect(await at(`${line}o`, 'policy=o')).toBe('policy=off\npolicy=optional\n');
   });
 
   test('what stands behind the cursor does not count', async () => {

@@ -66,7 +66,7 @@ export function assignableFlags(command: Command): string[] {
 /**
  * Candidates for the word at the end of `line` (cut at the cursor).
  * @param rows the command table; only the module of the first word is loaded
- * @param shellWord the word as the shell sees it: bash takes what stands behind `=` for a word of its own
+ * @param shellWord the word as the shell sees it: bash takes what stands behind `=` or `:` for a word of its own
  */
 export async function complete(
   rows: readonly CommandRow[],
@@ -74,9 +74,18 @@ export async function complete(
   shellWord?: string,
 ): Promise<string[]> {
   const found = await candidates(rows, line);
-  const [, key] = /(?:^|\s)([^\s=]+=)\S*$/.exec(line) ?? [];
-  const isCut = key !== undefined && shellWord !== undefined && !shellWord.startsWith(key);
-  return isCut ? found.map((each) => (each.startsWith(key) ? each.slice(key.length) : each)) : found;
+  const before = cutOff(words(line).current, shellWord);
+  return before === ''
+    ? found
+    : found.flatMap((each) => (each.startsWith(before) ? each.slice(before.length) : []));
+}
+
+/** What of the last word the shell has cut off before the word that it completes. */
+function cutOff(current: string, shellWord: string | undefined): string {
+  if (shellWord === undefined || !/[=:]/.test(current)) return '';
+  // Right behind the sign, the shell may give the sign itself.
+  const own = /^[=:]$/.test(shellWord) ? '' : shellWord;
+  return current.endsWith(own) ? current.slice(0, current.length - own.length) : '';
 }
 
 async function candidates(rows: readonly CommandRow[], line: string): Promise<string[]> {

@@ -15,6 +15,7 @@ import {
 import { StileError } from '@stile/protocol/errors';
 import type { Secret } from '@stile/runtime/secret';
 import type { CommandContext } from '../command.ts';
+import type { FieldSpelling } from '../terminal/output.ts';
 import { interruptedExitCode } from '../connect/interruption.ts';
 import { curlLine, tokenHint } from './curl.ts';
 import { findToken } from './token-source.ts';
@@ -145,7 +146,7 @@ export async function withApi(
 }
 
 /** What a command was doing, for the recorded error texts (cli.md §1.7). */
-export interface Attempt {
+export interface Attempt extends FieldSpelling {
   /** As `read`. */
   readonly verb: string;
   /** As `target`, `tcp-type target`. */
@@ -154,8 +155,6 @@ export interface Attempt {
   readonly context?: string;
   /** Name of the call in `error performing client request during … call`; default: the verb. */
   readonly call?: string;
-  /** Beginning of the flags of attributes, for the errors of fields: `vault-`. */
-  readonly attributePrefix?: string;
 }
 
 function callName(verb: string): string {
@@ -179,7 +178,7 @@ export function reportFailure(context: CommandContext, error: unknown, attempt: 
     output.apiError(
       attempt.context ?? `Error from controller when performing ${verb} on ${noun}`,
       answer,
-      attempt.attributePrefix,
+      attempt,
     );
     return 1;
   }

@@ -9,6 +9,7 @@ import {
   givenBool,
   givenText,
   matchOriginFlag,
+  mintingFlags,
   restrictionFlags,
   showNewToken,
 } from '../../sign-ins/minting.ts';
@@ -46,7 +47,8 @@ async function generate(context: CommandContext): Promise<number> {
   const attributes = attributesOf(flags.text('attrs'));
   const lifetime = lifetimeOf(givenText(context, 'ttl'));
   checkScopes(context, scopes, given(context, 'allow'));
-  return signInAttempt(context, { verb: 'create', noun: 'auth token' }, async ({ client }) => {
+  const what = { verb: 'create', noun: 'auth token', flags: mintingFlags('ttl') };
+  return signInAttempt(context, what, async ({ client }) => {
     const { status, body } = await client.signIns.mint({
       type: 'one-time',
       lifetime,
