@@ -1004,7 +1004,7 @@ export interface RevokeAllAuthTokens {
   readonly user_id?: string | null;
   /** Default: login, web and one-time. */
   readonly types?: readonly string[] | null;
-  /** The token of this request stays. */
+  /** The token of this request stays. Default true. */
   readonly except_current?: boolean | null;
 }
 

@@ -151,7 +151,11 @@ const revokeAllRequest = schemaOf('RevokeAllAuthTokens', {
     summary: 'Whose; `*` for everybody. Absent: the caller.',
   },
   types: { kind: 'strings', access: 'change', summary: 'Default: login, web and one-time.' },
-  except_current: { kind: 'bool', access: 'change', summary: 'The token of this request stays.' },
+  except_current: {
+    kind: 'bool',
+    access: 'change',
+    summary: 'The token of this request stays. Default true.',
+  },
 });
 const revokeAllResponse = schemaOf('RevokedAuthTokens', {
   items: { kind: 'list', access: 'output', fields: authTokenSchema.fields },
@@ -175,7 +179,7 @@ function readRevokeAll({ body, caller }: Call): RevokeAll {
   return {
     userId: userId === '*' ? undefined : userId,
     types: types ?? ['login', 'web', 'one-time'],
-    exceptCurrent: input.except_current === true,
+    exceptCurrent: input.except_current !== false,
   };
 }
 
