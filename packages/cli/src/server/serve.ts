@@ -100,7 +100,8 @@ async function startControllerPart(
   const { startController } = await import('@stile/controller');
   const controller = await startController(plan.controller, {
     log: log.child({ part: 'controller' }),
-    build: `Stile v${version}`,
+    releaseVersion: `Stile v${version}`,
+    hasWorker: plan.worker !== undefined,
     ...(plan.prepare === undefined ? {} : { prepare: plan.prepare }),
   });
   shutdown.add('controller', () => controller.close());

@@ -177,7 +177,13 @@ describeBothEngines('a stream and time', (engine) => {
     const database = await engine.open();
     stand = standOver(database, { maxPerUser: 1 });
     const { clock, streams } = stand;
-    const seen = { id: 'ctrl_1', name: 'c1', cluster_address: '127.0.0.1:1', last_seen_at: clock.nowUs() };
+    const seen = {
+      id: 'ctrl_1',
+      name: 'c1',
+      cluster_address: '127.0.0.1:1',
+      last_seen_at: clock.nowUs(),
+      draining: 0,
+    } as const;
     await database.write((tx) => tx.insertInto('controller').values(seen).execute());
     const request = { caller, view: () => Promise.resolve(view), lastEventId: undefined };
     await streams.admit(request);

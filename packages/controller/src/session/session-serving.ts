@@ -27,6 +27,7 @@ import * as connections from './connection-repository.ts';
 import { connectionRefused, sealContexts, sessionUnknown } from './session.ts';
 import * as sessions from './session-repository.ts';
 import { beginEndingAndTell } from './session-ending.ts';
+import type { SessionTraffic } from './traffic/session-traffic.ts';
 
 /** Longest address text of a peer: an IPv6 literal with a zone, or a name. */
 const longestAddress = 255;
@@ -47,6 +48,7 @@ export interface SessionServingOptions {
   readonly iam: Pick<IamService, 'aclFor'>;
   readonly filters: WorkerFilters;
   readonly ending: ConnectionEnding;
+  readonly traffic: SessionTraffic;
   /** Hears of connections, to tell how long they take to be set up. */
   readonly watch?: ConnectionWatch;
 }
@@ -59,6 +61,7 @@ export class SessionServing {
   readonly #iam: Pick<IamService, 'aclFor'>;
   readonly #filters: WorkerFilters;
   readonly #ending: ConnectionEnding;
+  readonly #traffic: SessionTraffic;
   readonly #watch: ConnectionWatch | undefined;
 
   constructor(options: SessionServingOptions) {
@@ -68,6 +71,7 @@ export class SessionServing {
     this.#iam = options.iam;
     this.#filters = options.filters;
     this.#ending = options.ending;
+    this.#traffic = options.traffic;
     this.#watch = options.watch;
   }
 
@@ -163,6 +167,7 @@ export class SessionServing {
       return used;
     });
     if (taken === undefined) throw connectionRefused(sessionId);
+    this.#traffic.of(worker.id).opened(connectionId, sessionId, this.#clock.monotonicMs());
     if (subject.targetScopeId !== null) this.#watch?.authorized(connectionId, subject.targetScopeId);
     const { connection_limit: limit, connections_used: used } = taken;
     return { connectionId, connectionsLeft: limit === -1 ? -1 : limit - used };
