@@ -27,8 +27,8 @@ const sides = [
 ];
 
 const kinds = [
-  { kind: 'read one target', verb: '', method: 'GET' },
-  { kind: 'authorize-session', verb: ':authorize-session', method: 'POST', bodies: ['{}'] },
+  { kind: 'read one target', method: 'GET', path: ({ targetId }) => `/v1/targets/${targetId}` },
+  { kind: 'create a role', method: 'POST', path: () => '/v1/roles', bodies: ['{"scope_id":"global"}'] },
 ];
 
 export async function run({ scope, isQuick, quiet, progress }) {
@@ -70,13 +70,9 @@ async function takeTurns({ load, stores, kind, turnMs, round }) {
 }
 
 /** One side alone runs while it is measured. */
-async function measure(load, store, { verb, method, bodies }, forMs) {
-  const { api, targetId } = store;
-  const options = {
-    url: `${api.address}/v1/targets/${targetId}${verb}`,
-    headers: headersOf(api.token),
-    method,
-  };
+async function measure(load, store, { path, method, bodies }, forMs) {
+  const { api } = store;
+  const options = { url: `${api.address}${path(store)}`, headers: headersOf(api.token), method };
   resume(store);
   try {
     const answer = await load.call('load', { ...options, bodies, clients, forMs, expected: 200 });

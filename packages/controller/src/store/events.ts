@@ -50,8 +50,8 @@ export function eventAbout(type: StoreEventType, id: string): StoreEvent {
 
 /** Publishing and hearing of events. */
 export interface StoreEvents {
-  /** Delivers the event after the commit of `tx`, here at once and on the other controllers within a second. */
-  publish(tx: Connection, event: StoreEvent): Promise<void>;
+  /** Delivers the events after the commit of `tx`, in order: here at once, on the other controllers within a second. */
+  publish(tx: Connection, ...events: StoreEvent[]): Promise<void>;
   /**
    * Calls `listener` for each event, own and foreign, at least once; gives back how to stop it. A listener must not throw
    * and returns at once.

@@ -43,8 +43,8 @@ export class LocalEvents implements StoreEvents {
     this.#hub = hub;
   }
 
-  publish(tx: Connection, event: StoreEvent): Promise<void> {
-    UnitContext.of(tx).add(event);
+  publish(tx: Connection, ...events: StoreEvent[]): Promise<void> {
+    UnitContext.of(tx).add(events);
     return Promise.resolve();
   }
 
