@@ -52,15 +52,19 @@ async function measureEngine({ scope, isQuick, quiet, progress }, { engine, data
     const closed = await closedBoth({ endpoint, clients, count: (round + 1) * count });
     const delays = Array.from({ length: count }, (_, index) => closed(round * count + index) - value.startMs);
     requireAll(value.revocation, count);
-    measured.push({
-      round,
-      foreignCores,
+    const times = {
       first: Math.min(...delays),
       p50: median(delays),
       p99: percentile(delays, 0.99),
       last: Math.max(...delays),
       answer: value.answerMs,
-    });
+    };
+    measured.push({ round, foreignCores, confirmed: value.revocation.sessions_confirmed, ...times });
+    progress(
+      Object.entries(times)
+        .map(([key, ms]) => `${key} ${Math.round(ms)} ms`)
+        .join(', '),
+    );
   }
   // The next engine must not share the cores with this one.
   await cluster.worker.stop();
@@ -87,10 +91,9 @@ async function revoke(api, id) {
   return { startMs, answerMs: sharedClockMs() - startMs, revocation };
 }
 
-/** The answer must say what the sockets show. */
+/** Every session must have been ended; how many are confirmed is measured. */
 function requireAll(revocation, count) {
-  const { sessions, sessions_confirmed: confirmed } = revocation;
-  if (sessions !== count || confirmed !== count) {
+  if (revocation.sessions !== count) {
     throw new Error(`${count} sessions stood, the answer says ${JSON.stringify(revocation)}`);
   }
 }
@@ -103,6 +106,7 @@ function figuresOf(kept, { engine, count }) {
     figure({ name: `${label}, p50`, unit: 'ms', values: pick('p50') }),
     figure({ name: `${label}, first`, unit: 'ms', values: pick('first') }),
     figure({ name: `${label}, last`, unit: 'ms', values: pick('last') }),
-    figure({ name: `revoke to answer, all confirmed, ${engine}`, unit: 'ms', values: pick('answer') }),
+    figure({ name: `revoke to the answer, ${engine}`, unit: 'ms', values: pick('answer') }),
+    figure({ name: `sessions confirmed by it, ${engine}`, unit: '', values: pick('confirmed') }),
   ];
 }
