@@ -6,6 +6,7 @@ import { StileError } from '@stile/protocol/errors';
 import {
   OpsListener,
   Shutdown,
+  machineFacts,
   silentLogger,
   systemClock,
   type Clock,
@@ -13,27 +14,21 @@ import {
   type Logger,
   type WorkerProcessInfo,
 } from '@stile/runtime';
+import { apiServices, type ApiParts } from './api-services.ts';
 import { apiOperations } from './api/operations.ts';
 import { RateLimiter } from './api/limits/rate-limiter.ts';
 import { requireLegalRules } from './api/limits/rate-limit-rules.ts';
 import { limitedNameOf, type Operation } from './api/operation.ts';
 import { ApiServer } from './api/server.ts';
-import type { ApiServices } from './api/services.ts';
+import { clusterOperations } from './api/v2/cluster-api.ts';
 import { AliasService } from './alias/alias-service.ts';
-import { listResolvableAliases } from './alias/alias-repository.ts';
-import { listAccounts, lookupAccount } from './auth/account-repository.ts';
-import { listAuthMethods, lookupAuthMethod } from './auth/auth-method-repository.ts';
-import { AuthMethodService } from './auth/auth-method-service.ts';
-import { passwordAuthMethod } from './auth/password/password-auth-method.ts';
-import { AuthTokenChanges } from './auth/minting/auth-token-changes.ts';
-import { AuthTokenExchange } from './auth/minting/auth-token-exchange.ts';
-import { AuthTokenMinting } from './auth/minting/auth-token-minting.ts';
-import { AuthTokenSweep } from './auth/sweep/auth-token-sweep.ts';
-import { AuthTokenService } from './auth/token/auth-token-service.ts';
+import { makeAuthTokens, type AuthTokens } from './auth/auth-tokens.ts';
+import type { AuthTokenSweep } from './auth/sweep/auth-token-sweep.ts';
+import { DatabasePulse } from './auth/sweep/database-pulse.ts';
 import { auditToken } from './auth/token/token-audit.ts';
 import { originText } from './auth/token/origin.ts';
-import { PasswordService } from './auth/password/password-service.ts';
-import { ClusterListener } from './cluster/cluster-listener.ts';
+import { makeSignIns, type SignIns } from './auth/sign-ins.ts';
+import { ClusterListener, type ClusterListenerOptions } from './cluster/cluster-listener.ts';
 import {
   controllerSettings,
   type ApiListenerConfig,
@@ -46,11 +41,9 @@ import { RoleExplanation } from './iam/explain/role-explanation.ts';
 import { GroupService } from './iam/group/group-service.ts';
 import { IamService } from './iam/iam-service.ts';
 import { RoleService } from './iam/role/role-service.ts';
-import { listScopes, lookupScope } from './iam/scope-repository.ts';
 import { ScopeService } from './iam/scope-service.ts';
 import { UserIdentity } from './iam/user/user-identity.ts';
 import { UserService } from './iam/user/user-service.ts';
-import { listUsers, lookupUser } from './iam/user-repository.ts';
 import { KeyService } from './keys/key-service.ts';
 import { rootKeyOf } from './keys/root-key.ts';
 import { ConnectionEnding } from './session/connection-ending.ts';
@@ -59,6 +52,7 @@ import { AuthTokenEnding } from './session/ending/auth-token-ending.ts';
 import { KeyRing } from './session/ending/key-ring.ts';
 import { RoleRevocation } from './session/ending/role-revocation.ts';
 import { ScopeEnding } from './session/ending/scope-ending.ts';
+import { SecondFactorReset } from './session/ending/second-factor-reset.ts';
 import { UserEnding } from './session/ending/user-ending.ts';
 import { SessionEnding } from './session/session-ending.ts';
 import { SessionReaper } from './session/session-reaper.ts';
@@ -66,18 +60,18 @@ import { SessionReconciliation } from './session/session-reconciliation.ts';
 import { SessionRevocations } from './session/session-revocation.ts';
 import { SessionService } from './session/session-service.ts';
 import { SessionServing } from './session/session-serving.ts';
+import { SessionTraffic } from './session/traffic/session-traffic.ts';
 import { openDatabase, type Database } from './store/database.ts';
-import { listSince } from './store/deleted-resource-repository.ts';
 import { isInitialized, migrate, needsMigration } from './store/migrate.ts';
-import { estimateRows } from './store/list/row-estimate.ts';
-import { lookupTargetView } from './target/target-view-repository.ts';
 import { TargetService } from './target/target-service.ts';
 import { ClusterAuthority } from './worker-registry/cluster-authority.ts';
+import { NodeList } from './worker-registry/node-list.ts';
+import { Readiness } from './worker-registry/readiness.ts';
 import { ControllerPresence } from './worker-registry/controller-presence.ts';
 import { WorkerRegistry } from './worker-registry/worker-registry.ts';
 
 /** What `prepare` and the holder of a controller may use: the use cases, and the database below them. */
-export interface ControllerParts {
+export interface ControllerParts extends SignIns, AuthTokens {
   readonly database: Database;
   readonly clock: Clock;
   readonly keys: KeyService;
@@ -91,12 +85,7 @@ export interface ControllerParts {
   readonly groups: GroupService;
   readonly roles: RoleService;
   readonly explanation: RoleExplanation;
-  readonly passwords: PasswordService;
-  readonly authMethodChanges: AuthMethodService;
-  readonly authTokens: AuthTokenService;
-  readonly minting: AuthTokenMinting;
-  readonly tokenChanges: AuthTokenChanges;
-  readonly exchange: AuthTokenExchange;
+  readonly secondFactorReset: SecondFactorReset;
   readonly tokenEndings: AuthTokenEnding;
   readonly hosts: HostService;
   readonly credentials: CredentialService;
@@ -118,6 +107,10 @@ export interface ControllerEnvironment {
   readonly prepare?: (parts: ControllerParts) => Promise<void>;
   /** What `/health?worker_info=1` shows of a worker in this process. */
   readonly workerInfo?: () => WorkerProcessInfo;
+  /** As `Stile v0.1.0`: what the Cluster API tells of this controller. */
+  readonly releaseVersion?: string;
+  /** Whether a worker of this process belongs to the controller: it is ready only with a live one. Default false. */
+  readonly hasWorker?: boolean;
 }
 
 /** A running controller. */
@@ -139,6 +132,7 @@ interface Assembly {
   readonly tokenSweep: AuthTokenSweep;
   readonly revocations: SessionRevocations;
   readonly cluster: ClusterListener;
+  readonly presence: ControllerPresence;
 }
 
 /**
@@ -177,10 +171,10 @@ async function start(
   });
   shutdown.add('database', () => database.close());
   await requireSchema(database, settings.migrate);
-  const { parts, reaper, tokenSweep, revocations, cluster } = await assemble(
+  const { parts, reaper, tokenSweep, revocations, cluster, presence } = await assemble(
     settings,
     { database, clock, log },
-    shutdown,
+    { shutdown, environment },
   );
   await environment.prepare?.(parts);
   await requireInitialized(database);
@@ -188,12 +182,20 @@ async function start(
   shutdown.add('session revocations', () => revocations.close());
   reaper.start();
   shutdown.add('session reaper', () => reaper.close());
+  const pulse = new DatabasePulse({ database, clock, log });
+  await pulse.start();
+  shutdown.add('database pulse', () => pulse.close());
   tokenSweep.start();
   shutdown.add('auth token sweep', () => tokenSweep.close());
   shutdown.add('cluster listener', () => cluster.close());
   const clusterAddress = await cluster.start();
-  const apiAddresses = await startApi(settings, parts, { log, shutdown });
+  const nodes = new NodeList({ database, clock, localId: presence.id });
+  const hasWorker = environment.hasWorker === true;
+  const readiness = new Readiness({ database, presence, nodes, hasWorker });
+  const apiAddresses = await startApi(settings, { ...parts, nodes, readiness }, { log, shutdown });
   const ops = await startOps(settings, environment, shutdown);
+  // Stopped first: others see that it stops while it still answers.
+  shutdown.add('sign of stopping', () => presence.drain());
   log.info({ name: settings.name, api: apiAddresses, cluster: clusterAddress }, 'controller is ready');
   return {
     apiAddresses,
@@ -234,30 +236,28 @@ async function requireInitialized(database: Database): Promise<void> {
 async function assemble(
   settings: ControllerSettings,
   ground: { readonly database: Database; readonly clock: Clock; readonly log: Logger },
-  shutdown: Shutdown,
+  around: { readonly shutdown: Shutdown; readonly environment: ControllerEnvironment },
 ): Promise<Assembly> {
+  const { shutdown, environment } = around;
   const { database, clock } = ground;
   const keys = await KeyService.open({ ...ground, rootKey: rootKeyOf(settings.rootKey) });
   shutdown.add('keys', () => Promise.resolve(keys.close()));
   const iam = new IamService(ground);
   const lostRights = new RoleRevocation({ ...ground, iam });
-  const authTokens = new AuthTokenService({
-    ...ground,
-    keys,
-    settings: settings.authTokens,
-  });
-  shutdown.add('auth tokens', () => authTokens.close());
+  const { tokenParts, tokenSweep } = makeAuthTokens({ ...ground, keys, settings: settings.authTokens });
+  shutdown.add('auth tokens', () => tokenParts.authTokens.close());
   const targets = new TargetService(ground);
   const authority = await ClusterAuthority.open({ ...ground, keys });
   const workers = new WorkerRegistry({ ...ground, keys, authority });
-  const ending = new ConnectionEnding(ground);
+  const traffic = new SessionTraffic();
+  const ending = new ConnectionEnding({ ...ground, traffic });
   const revocations = new SessionRevocations({ ...ground, ending });
-  const serving = new SessionServing({ ...ground, keys, iam, filters: workers.filters, ending });
-  const passwords = new PasswordService({
+  const serving = new SessionServing({ ...ground, keys, iam, filters: workers.filters, ending, traffic });
+  const signIns = makeSignIns({ ...ground, keys, workers: settings.concurrentPasswordHashWorkers });
+  const tokenEndings = new AuthTokenEnding({
     ...ground,
-    ...(settings.concurrentPasswordHashWorkers === undefined
-      ? {}
-      : { workers: settings.concurrentPasswordHashWorkers }),
+    revocations,
+    countStreams: () => Promise.resolve(0),
   });
   const parts: ControllerParts = {
     database,
@@ -273,82 +273,64 @@ async function assemble(
     groups: new GroupService({ ...ground, lostRights }),
     roles: new RoleService({ ...ground, lostRights }),
     explanation: new RoleExplanation(ground),
-    passwords,
-    authMethodChanges: new AuthMethodService({
-      ...ground,
-      type: passwordAuthMethod((password) => passwords.hash(password)),
+    ...signIns,
+    ...tokenParts,
+    secondFactorReset: new SecondFactorReset({
+      database,
+      factors: signIns.secondFactors,
+      endings: tokenEndings,
     }),
-    authTokens,
-    minting: new AuthTokenMinting({ ...ground, tokens: authTokens }),
-    tokenChanges: new AuthTokenChanges({ ...ground, tokens: authTokens }),
-    exchange: new AuthTokenExchange({ ...ground, tokens: authTokens }),
-    tokenEndings: new AuthTokenEnding({ ...ground, revocations, countStreams: () => Promise.resolve(0) }),
+    tokenEndings,
     hosts: new HostService(ground),
     credentials: new CredentialService({ ...ground, keys }),
     aliases: new AliasService(ground),
     targets,
     sessions: new SessionService({ ...ground, keys, selection: workers.selection, revocations }),
     endings: new SessionEnding({ ...ground, targets }),
-    accountEndings: new AccountEnding({ ...ground, settings: authTokens.settings }),
+    accountEndings: new AccountEnding({ ...ground, settings: settings.authTokens }),
     workers,
   };
-  const cluster = new ClusterListener({
+  const { cluster, presence } = assembleCluster(settings, environment, {
     ...ground,
-    address: settings.listeners.cluster.address,
-    ...(settings.publicClusterAddress === undefined ? {} : { publicAddress: settings.publicClusterAddress }),
     registry: workers,
-    presence: new ControllerPresence({ ...ground, name: settings.name }),
     serving,
-    reconciliation: new SessionReconciliation({ ...ground, ending }),
     revocations,
+    reconciliation: new SessionReconciliation({ ...ground, ending, traffic }),
   });
-  const tokenSweep = new AuthTokenSweep({ ...ground, settings: authTokens.settings });
-  return { parts, reaper: new SessionReaper({ ...ground, ending }), tokenSweep, revocations, cluster };
+  return {
+    parts,
+    reaper: new SessionReaper({ ...ground, ending }),
+    tokenSweep,
+    revocations,
+    cluster,
+    presence,
+  };
 }
 
-/** The use cases as the API calls them; reads go straight to the repositories. */
-function apiServices(parts: ControllerParts, settings: ControllerSettings): ApiServices {
-  const { database, iam, clock } = parts;
-  const { reader } = database;
-  return {
-    ...parts,
-    twoFactorOf: () => Promise.resolve({}),
-    lookupTarget: (id) => lookupTargetView(reader, id),
-    scopes: {
-      lookup: (id) => iam.lookup(id),
-      tree: () => iam.tree(),
-      lookupRow: (id) => lookupScope(reader, id),
-      listRows: (parentIds, page) => listScopes(reader, parentIds, page),
-    },
-    users: {
-      lookup: (id) => lookupUser(reader, id),
-      list: (scopeIds, page) => listUsers(reader, scopeIds, page),
-      resolvableAliases: (permissions, page) => listResolvableAliases(reader, permissions, page),
-    },
-    authMethods: {
-      lookup: (id) => lookupAuthMethod(reader, id),
-      list: (scopeIds, page) => listAuthMethods(reader, scopeIds, page),
-    },
-    accounts: {
-      lookup: (id) => lookupAccount(reader, id),
-      list: (authMethodId, page) => listAccounts(reader, authMethodId, page),
-    },
-    lists: {
-      keys: parts.keys,
-      clock,
-      maxPageSize: settings.maxPageSize,
-      estimate: (rows, limit) => estimateRows(reader, rows, limit),
-      deletedSince: async (type, sinceUs) => (await listSince(reader, type, sinceUs)).ids,
-    },
-  };
+/** Where workers link, and this controller's row among the running ones. */
+function assembleCluster(
+  settings: ControllerSettings,
+  environment: ControllerEnvironment,
+  ground: Omit<ClusterListenerOptions, 'address' | 'presence'> & Pick<ControllerParts, 'database'>,
+): Pick<Assembly, 'cluster' | 'presence'> {
+  const { name, publicClusterAddress: publicAddress } = settings;
+  const { releaseVersion } = environment;
+  const presence = new ControllerPresence({ ...ground, name, releaseVersion, machine: machineFacts() });
+  const { address } = settings.listeners.cluster;
+  const listened = publicAddress === undefined ? { address } : { address, publicAddress };
+  return { presence, cluster: new ClusterListener({ ...ground, ...listened, presence }) };
 }
 
 async function startApi(
   settings: ControllerSettings,
-  parts: ControllerParts,
+  parts: ApiParts,
   around: { readonly log: Logger; readonly shutdown: Shutdown },
 ): Promise<readonly HostPort[]> {
-  const operations = apiOperations(apiServices(parts, settings));
+  const services = apiServices(parts, settings.maxPageSize);
+  const operations = [
+    ...apiOperations(services),
+    ...clusterOperations(services).map(({ operation }) => operation),
+  ];
   const rateLimiter = rateLimiterOf(settings, operations, parts.clock);
   const addresses: HostPort[] = [];
   for (const listener of settings.listeners.api) {

@@ -27,6 +27,7 @@ import * as connections from './connection-repository.ts';
 import { connectionRefused, sealContexts, sessionUnknown } from './session.ts';
 import * as sessions from './session-repository.ts';
 import { beginEndingAndTell } from './session-ending.ts';
+import type { SessionTraffic } from './traffic/session-traffic.ts';
 
 /** Longest address text of a peer: an IPv6 literal with a zone, or a name. */
 const longestAddress = 255;
@@ -39,6 +40,7 @@ export interface SessionServingOptions {
   readonly iam: Pick<IamService, 'aclFor'>;
   readonly filters: WorkerFilters;
   readonly ending: ConnectionEnding;
+  readonly traffic: SessionTraffic;
 }
 
 /** Use cases of workers. */
@@ -49,6 +51,7 @@ export class SessionServing {
   readonly #iam: Pick<IamService, 'aclFor'>;
   readonly #filters: WorkerFilters;
   readonly #ending: ConnectionEnding;
+  readonly #traffic: SessionTraffic;
 
   constructor(options: SessionServingOptions) {
     this.#database = options.database;
@@ -57,6 +60,7 @@ export class SessionServing {
     this.#iam = options.iam;
     this.#filters = options.filters;
     this.#ending = options.ending;
+    this.#traffic = options.traffic;
   }
 
   /**
@@ -149,6 +153,7 @@ export class SessionServing {
       return used;
     });
     if (taken === undefined) throw connectionRefused(sessionId);
+    this.#traffic.of(worker.id).opened(connectionId, sessionId, this.#clock.monotonicMs());
     const { connection_limit: limit, connections_used: used } = taken;
     return { connectionId, connectionsLeft: limit === -1 ? -1 : limit - used };
   }

@@ -46,8 +46,8 @@ import { WorkerSelection } from './worker-selection.ts';
 /** A worker should renew its certificate when less than this is left, seconds: a third of 14 days. */
 export const renewBeforeSeconds: number = Math.floor((14 * 86_400) / 3);
 
-/** What the column of a worker's connections holds, 31 bits; a hostile worker may say more. */
-const mostConnections = 2_147_483_647;
+/** What a column of 32 bits holds; a hostile worker may say more connections or processors. */
+const mostColumn = 2_147_483_647;
 
 /** A worker as its link knows it. */
 export interface LinkedWorker {
@@ -265,6 +265,9 @@ export class WorkerRegistry {
       config_tags: encodeTags(statement.tags),
       release_version: statement.releaseVersion === '' ? null : statement.releaseVersion,
       ...(statement.description === '' ? {} : { description: statement.description }),
+      started_at: statement.startedAt || null,
+      cpu_count: Math.min(statement.cpuCount ?? 0, mostColumn) || null,
+      memory_bytes: statement.memoryBytes || null,
     };
     const worker = await this.#database.write((tx) => repository.recordHello(tx, sighting, columns));
     this.selection.forget();
@@ -279,7 +282,7 @@ export class WorkerRegistry {
   ): Promise<Worker> {
     const sighting = { ...linked, controllerId, nowUs: this.#clock.nowUs() };
     const columns = {
-      active_connections: Math.min(state.activeConnections, mostConnections),
+      active_connections: Math.min(state.activeConnections, mostColumn),
       draining: state.isDraining ? 1 : 0,
     } as const;
     const worker = await this.#database.write((tx) => repository.recordHeartbeat(tx, sighting, columns));
@@ -353,6 +356,9 @@ function newWorkerRow(fields: NewWorker, nowUs: number): Worker {
     last_seen_at: null,
     active_connections: 0,
     draining: 0,
+    started_at: null,
+    cpu_count: null,
+    memory_bytes: null,
     version: 1,
     created_at: nowUs,
     updated_at: nowUs,
