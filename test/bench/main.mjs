@@ -14,7 +14,7 @@ import * as signIn from './sign-in.mjs';
 import * as targetLists from './target-lists.mjs';
 import * as throughput from './throughput.mjs';
 import * as tokenCheck from './token-check.mjs';
-import * as tokenCollection from './token-collection.mjs';
+import * as tokenGc from './token-gc.mjs';
 import * as tokenLists from './token-lists.mjs';
 import * as tokenRevoke from './token-revoke.mjs';
 import * as version from './version.mjs';
@@ -36,7 +36,7 @@ const benches = [
   tokenCheck,
   tokenRevoke,
   tokenLists,
-  tokenCollection,
+  tokenGc,
   idleMemory,
   coldStart,
   version,

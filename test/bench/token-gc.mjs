@@ -10,7 +10,7 @@ import { percentile, rotated } from './support/statistics.mjs';
 import { Installation } from './support/stile-cluster.mjs';
 import { insertTokens, tokenRows } from './support/token-rows.mjs';
 
-export const name = 'token-collection';
+export const name = 'token-gc';
 export const title = 'requests while 1,000,000 dead auth tokens are collected';
 export const deadlineMs = 900_000;
 
