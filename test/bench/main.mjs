@@ -18,6 +18,7 @@ import * as tokenGc from './token-gc.mjs';
 import * as tokenLists from './token-lists.mjs';
 import * as tokenRevoke from './token-revoke.mjs';
 import * as version from './version.mjs';
+import * as watch from './watch.mjs';
 import { describeMachine, Quiet } from './support/machine.mjs';
 import { keepResults } from './support/results.mjs';
 import { Scope } from './support/scope.mjs';
@@ -37,6 +38,7 @@ const benches = [
   tokenRevoke,
   tokenLists,
   tokenGc,
+  watch,
   idleMemory,
   coldStart,
   version,

@@ -34,16 +34,16 @@ const kinds = [
 export async function run({ scope, isQuick, quiet, progress }) {
   const rounds = isQuick ? 2 : 7;
   const turnMs = isQuick ? 1_500 : 3_000;
-  const rows = isQuick ? 50_000 : 1_000_000;
+  const rows = isQuick ? 100_000 : 1_000_000;
   const load = startProgram(scope, 'http-load');
   const stores = await startStores(scope, { rows, progress });
   for (const kind of kinds) for (const store of stores) await measure(load, store, kind, 1_500);
   const measured = [];
   for (let round = 0; round < rounds; round += 1) {
     for (const kind of kinds) {
-      const { value, foreignCores } = await quiet.measure(() =>
-        takeTurns({ load, stores, kind, turnMs, round }),
-      );
+      // The sides take turns already: what others do hits both, and a second attempt would take as long again.
+      const work = () => takeTurns({ load, stores, kind, turnMs, round });
+      const { value, foreignCores } = await quiet.measure(work, { attempts: 2 });
       measured.push({ round, kind: kind.kind, foreignCores, ...value });
     }
     progress(`round ${round + 1} of ${rounds}`);

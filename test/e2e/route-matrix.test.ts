@@ -18,6 +18,7 @@ const publicCalls: readonly string[] = [
 /** What the unprivileged user of `dev` may do on the resources of others, besides. */
 const userCalls: readonly string[] = [
   'GET /v1/auth-tokens',
+  'GET /v1/events',
   'GET /v1/scopes/{id}',
   'GET /v1/sessions',
   'GET /v1/targets',
@@ -117,6 +118,7 @@ function withQuery(path: string, method: string, ids: Record<string, string>): s
     '/v1/credential-stores': 'scope_id=p_1234567890',
     '/v1/credentials': `credential_store_id=${ids['credential-stores'] ?? ''}`,
     '/v1/managed-groups': 'auth_method_id=amoidc_0000000000',
+    '/v1/events': 'topic=sessions&scope_id=p_1234567890',
     '/v1/sessions': 'scope_id=p_1234567890',
     '/v1/targets': 'scope_id=p_1234567890',
   };

@@ -2,7 +2,6 @@
  * Composition root: builds the parts of a controller over one database, and owns the order in which they start and stop. The API
  * listens last, when everything behind it can answer, and stops first.
  */
-import { StileError } from '@stile/protocol/errors';
 import {
   OpsListener,
   Shutdown,
@@ -35,6 +34,7 @@ import {
   type ControllerConfig,
   type ControllerSettings,
 } from './config.ts';
+import { EventStreams } from './events/stream/event-streams.ts';
 import { CredentialService } from './credential/credential-service.ts';
 import { HostService } from './host/host-service.ts';
 import { RoleExplanation } from './iam/explain/role-explanation.ts';
@@ -62,7 +62,7 @@ import { SessionService } from './session/session-service.ts';
 import { SessionServing } from './session/session-serving.ts';
 import { SessionTraffic } from './session/traffic/session-traffic.ts';
 import { openDatabase, type Database } from './store/database.ts';
-import { isInitialized, migrate, needsMigration } from './store/migrate.ts';
+import { requireInitialized, requireSchema } from './store/schema-checks.ts';
 import { TargetService } from './target/target-service.ts';
 import { ClusterAuthority } from './worker-registry/cluster-authority.ts';
 import { NodeList } from './worker-registry/node-list.ts';
@@ -95,6 +95,7 @@ export interface ControllerParts extends SignIns, AuthTokens {
   readonly endings: SessionEnding;
   readonly accountEndings: AccountEnding;
   readonly workers: WorkerRegistry;
+  readonly eventStreams: EventStreams;
 }
 
 /** What surrounds a controller. */
@@ -173,7 +174,7 @@ async function start(
   await requireSchema(database, settings.migrate);
   const { parts, reaper, tokenSweep, revocations, cluster, presence } = await assemble(
     settings,
-    { database, clock, log },
+    { database, clock, log, build: environment.releaseVersion ?? 'stile' },
     { shutdown, environment },
   );
   await environment.prepare?.(parts);
@@ -193,6 +194,9 @@ async function start(
   const hasWorker = environment.hasWorker === true;
   const readiness = new Readiness({ database, presence, nodes, hasWorker });
   const apiAddresses = await startApi(settings, { ...parts, nodes, readiness }, { log, shutdown });
+  parts.eventStreams.start();
+  // Before the listeners, which wait for what they are answering.
+  shutdown.add('event streams', () => parts.eventStreams.close());
   const ops = await startOps(settings, environment, shutdown);
   // Stopped first: others see that it stops while it still answers.
   shutdown.add('sign of stopping', () => presence.drain());
@@ -209,33 +213,18 @@ async function start(
   };
 }
 
-/** @throws {StileError} failedPrecondition */
-async function requireSchema(database: Database, mayMigrate: boolean): Promise<void> {
-  if (!(await needsMigration(database))) return;
-  if (mayMigrate) {
-    await migrate(database);
-    return;
-  }
-  const command = (await isInitialized(database)) ? 'migrate' : 'init';
-  const what = command === 'migrate' ? 'has the schema of an older version' : 'is not initialized';
-  throw new StileError(
-    'failedPrecondition',
-    `the database ${what}: run "stile database ${command} -config FILE"`,
-  );
-}
-
-/** @throws {StileError} failedPrecondition */
-async function requireInitialized(database: Database): Promise<void> {
-  if (await isInitialized(database)) return;
-  throw new StileError(
-    'failedPrecondition',
-    'the database has no global scope: run "stile database init -config FILE"',
-  );
+/** What every part of a controller stands on. */
+interface Ground {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Name and version of the program. */
+  readonly build: string;
 }
 
 async function assemble(
   settings: ControllerSettings,
-  ground: { readonly database: Database; readonly clock: Clock; readonly log: Logger },
+  ground: Ground,
   around: { readonly shutdown: Shutdown; readonly environment: ControllerEnvironment },
 ): Promise<Assembly> {
   const { shutdown, environment } = around;
@@ -245,20 +234,23 @@ async function assemble(
   const iam = new IamService(ground);
   const lostRights = new RoleRevocation({ ...ground, iam });
   const { tokenParts, tokenSweep } = makeAuthTokens({ ...ground, keys, settings: settings.authTokens });
-  shutdown.add('auth tokens', () => tokenParts.authTokens.close());
+  const { authTokens } = tokenParts;
+  shutdown.add('auth tokens', () => authTokens.close());
   const targets = new TargetService(ground);
   const authority = await ClusterAuthority.open({ ...ground, keys });
   const workers = new WorkerRegistry({ ...ground, keys, authority });
   const traffic = new SessionTraffic();
   const ending = new ConnectionEnding({ ...ground, traffic });
   const revocations = new SessionRevocations({ ...ground, ending });
-  const serving = new SessionServing({ ...ground, keys, iam, filters: workers.filters, ending, traffic });
+  const presence = presenceOf(settings, environment, ground);
+  const sessions = new SessionService({ ...ground, keys, selection: workers.selection, revocations });
+  const watched = { tokens: authTokens, sessions, workers };
+  const eventStreams = new EventStreams({ ...ground, ...watched, controllerId: presence.id });
+  const { traffic: reports, setUps: watch, countOf: countStreams } = eventStreams;
+  const served = { filters: workers.filters, ending, traffic, watch };
+  const serving = new SessionServing({ ...ground, ...served, keys, iam });
   const signIns = makeSignIns({ ...ground, keys, workers: settings.concurrentPasswordHashWorkers });
-  const tokenEndings = new AuthTokenEnding({
-    ...ground,
-    revocations,
-    countStreams: () => Promise.resolve(0),
-  });
+  const tokenEndings = new AuthTokenEnding({ ...ground, revocations, countStreams });
   const parts: ControllerParts = {
     database,
     clock,
@@ -285,17 +277,19 @@ async function assemble(
     credentials: new CredentialService({ ...ground, keys }),
     aliases: new AliasService(ground),
     targets,
-    sessions: new SessionService({ ...ground, keys, selection: workers.selection, revocations }),
+    sessions,
     endings: new SessionEnding({ ...ground, targets }),
     accountEndings: new AccountEnding({ ...ground, settings: settings.authTokens }),
     workers,
+    eventStreams,
   };
-  const { cluster, presence } = assembleCluster(settings, environment, {
+  const cluster = clusterListener(settings, {
     ...ground,
     registry: workers,
+    presence,
     serving,
     revocations,
-    reconciliation: new SessionReconciliation({ ...ground, ending, traffic }),
+    reconciliation: new SessionReconciliation({ ...ground, ending, traffic, watch: reports }),
   });
   return {
     parts,
@@ -307,18 +301,27 @@ async function assemble(
   };
 }
 
-/** Where workers link, and this controller's row among the running ones. */
-function assembleCluster(
+/** This controller's row among the running ones. */
+function presenceOf(
+  { name }: ControllerSettings,
+  { releaseVersion }: ControllerEnvironment,
+  ground: Ground,
+): ControllerPresence {
+  return new ControllerPresence({ ...ground, name, releaseVersion, machine: machineFacts() });
+}
+
+/** Where workers link. */
+function clusterListener(
   settings: ControllerSettings,
-  environment: ControllerEnvironment,
-  ground: Omit<ClusterListenerOptions, 'address' | 'presence'> & Pick<ControllerParts, 'database'>,
-): Pick<Assembly, 'cluster' | 'presence'> {
-  const { name, publicClusterAddress: publicAddress } = settings;
-  const { releaseVersion } = environment;
-  const presence = new ControllerPresence({ ...ground, name, releaseVersion, machine: machineFacts() });
+  parts: Omit<ClusterListenerOptions, 'address'>,
+): ClusterListener {
+  const { publicClusterAddress: publicAddress } = settings;
   const { address } = settings.listeners.cluster;
-  const listened = publicAddress === undefined ? { address } : { address, publicAddress };
-  return { presence, cluster: new ClusterListener({ ...ground, ...listened, presence }) };
+  return new ClusterListener({
+    ...parts,
+    address,
+    ...(publicAddress === undefined ? {} : { publicAddress }),
+  });
 }
 
 async function startApi(

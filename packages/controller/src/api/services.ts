@@ -37,6 +37,7 @@ import type { SessionViews } from '../session/view/session-views.ts';
 import type { NodeList } from '../worker-registry/node-list.ts';
 import type { Readiness } from '../worker-registry/readiness.ts';
 import type { WorkerRegistry } from '../worker-registry/worker-registry.ts';
+import type { EventStreams } from '../events/stream/event-streams.ts';
 import type { ListServices, PageRequest } from './list/list-page.ts';
 
 /** Scope id to what may be listed there. */
@@ -119,6 +120,7 @@ export interface ApiServices {
   readonly nodes: NodeList;
   readonly sessionViews: SessionViews;
   readonly readiness: Readiness;
+  readonly eventStreams: Pick<EventStreams, 'admit'>;
   readonly lists: ListServices;
   readonly clock: Clock;
 }

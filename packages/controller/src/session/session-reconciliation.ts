@@ -35,17 +35,21 @@ export class SessionReconciliation {
   readonly #clock: Clock;
   readonly #ending: ConnectionEnding;
   readonly #traffic: SessionTraffic;
+  readonly #watch: TrafficWatch | undefined;
 
   constructor(options: {
     readonly database: Database;
     readonly clock: Clock;
     readonly ending: ConnectionEnding;
     readonly traffic: SessionTraffic;
+    /** Hears of every report that was taken, with its live counters. */
+    readonly watch?: TrafficWatch;
   }) {
     this.#database = options.database;
     this.#clock = options.clock;
     this.#ending = options.ending;
     this.#traffic = options.traffic;
+    this.#watch = options.watch;
   }
 
   /** The state kept for one link. */
@@ -79,13 +83,11 @@ export class SessionReconciliation {
       link.lostAfterMs = nowMs + lostEveryMs;
       await this.#endLost(workerId, counters);
     }
-    return this.#revocations([...new Set(reports.map((report) => report.sessionId))]);
-  }
-
-  async #revocations(sessionIds: readonly string[]): Promise<SessionRevocation[]> {
-    if (sessionIds.length === 0) return [];
+    const sessionIds = [...new Set(reports.map((report) => report.sessionId))];
     const standings = await listStandings(this.#database.reader, sessionIds);
     const nowUs = this.#clock.nowUs();
+    const scopeOf = (id: string): string | undefined => standings.get(id)?.scope_id;
+    this.#watch?.report({ workerId, sessions: reports, scopeOf, nowUs });
     return sessionIds.flatMap((sessionId) => {
       const reason = revocationReason(standings.get(sessionId), nowUs);
       return reason === undefined ? [] : [{ sessionId, reason }];
@@ -138,6 +140,20 @@ export class SessionReconciliation {
       await this.#ending.end({ given: { connections: unknown, reason: 'worker lost' } });
     }
   }
+}
+
+/** A worker's report with the scopes of its sessions; one that is gone has none. */
+export interface WorkerReport {
+  readonly workerId: string;
+  readonly sessions: readonly SessionReport[];
+  readonly scopeOf: (sessionId: string) => string | undefined;
+  /** Epoch microseconds. */
+  readonly nowUs: number;
+}
+
+/** Told of reports. */
+export interface TrafficWatch {
+  report(report: WorkerReport): void;
 }
 
 /** What is remembered of one link. Times by the clock's monotonic milliseconds. */

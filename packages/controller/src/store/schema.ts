@@ -425,6 +425,16 @@ export interface StoreEventTable {
   created_at: Microseconds;
 }
 
+/** A viewer's event stream that is open; a row of a controller that is dead counts no more. */
+export interface EventStreamTable {
+  id: string;
+  controller_id: string;
+  /** The token that opened it. */
+  auth_token_id: string | null;
+  user_id: string;
+  opened_at: Microseconds;
+}
+
 /** All tables. */
 export interface Schema {
   scope: ScopeTable;
@@ -462,4 +472,5 @@ export interface Schema {
   cluster_authority: ClusterAuthorityTable;
   monthly_active_user: MonthlyActiveUserTable;
   store_event: StoreEventTable;
+  event_stream: EventStreamTable;
 }
