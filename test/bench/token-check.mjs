@@ -5,6 +5,7 @@ import { check, clients, headersOf } from './support/api-load.mjs';
 import { Api } from './support/api.mjs';
 import { atLeast, figure } from './support/figure.mjs';
 import { withoutDisturbedRounds } from './support/machine.mjs';
+import { cpuSeconds } from './support/process-usage.mjs';
 import { startProgram } from './support/remote-program.mjs';
 import { percentile, rotated } from './support/statistics.mjs';
 import { startCluster } from './support/stile-cluster.mjs';
@@ -21,15 +22,21 @@ const password = 'a password of the bench';
 export async function run({ scope, isQuick, quiet, progress }) {
   const rounds = isQuick ? 2 : 7;
   const turnMs = isQuick ? 500 : 1_000;
-  const { url, token } = await openList(await startCluster(scope, { hasWorker: false }));
+  const cluster = await startCluster(scope, { hasWorker: false });
+  const { url, token } = await openList(cluster);
+  const { pid } = cluster.controller;
   const sides = [
     { side: 'token', headers: headersOf(token) },
     { side: 'anonymous', headers: { 'content-type': 'application/json' } },
   ];
   await requireSameAnswer(url, sides);
   const load = startProgram(scope, 'http-load');
-  const runSide = async ({ headers }, forMs) =>
-    check(await load.call('load', { url, method: 'GET', headers, clients, forMs, expected: 200 }));
+  const runSide = async ({ headers }, forMs) => {
+    const cpuBefore = cpuSeconds(pid);
+    const options = { url, method: 'GET', headers, clients, forMs, expected: 200 };
+    const answer = check(await load.call('load', options));
+    return { ...answer, cpuSeconds: cpuSeconds(pid) - cpuBefore };
+  };
   for (const side of sides) await runSide(side, 1_500);
   const measured = [];
   for (let round = 0; round < rounds; round += 1) {
@@ -96,7 +103,13 @@ async function requireSameAnswer(url, sides) {
 function together(answers) {
   const times = answers.flatMap((answer) => [...answer.times]);
   const seconds = answers.reduce((sum, answer) => sum + answer.seconds, 0);
-  return { rate: times.length / seconds, p50: percentile(times, 0.5), p99: percentile(times, 0.99) };
+  const cpu = answers.reduce((sum, answer) => sum + answer.cpuSeconds, 0);
+  return {
+    rate: times.length / seconds,
+    cpuMs: (cpu / times.length) * 1000,
+    p50: percentile(times, 0.5),
+    p99: percentile(times, 0.99),
+  };
 }
 
 function figuresOf(kept) {
@@ -126,6 +139,12 @@ function figuresOf(kept) {
       unit: 'ms',
       values: pick('token', 'p99'),
       peer: peer('p99'),
+    }),
+    figure({
+      name: 'CPU of the controller per request with a token',
+      unit: 'ms',
+      values: pick('token', 'cpuMs'),
+      peer: peer('cpuMs'),
     }),
   ];
 }
