@@ -97,7 +97,7 @@ function listOperation(services: ApiServices): Operation {
         const ownerId = call.caller.userId;
         return {
           page: (page) => services.authTokens.list({ permissions, ownerId, page, ...options }),
-          counted: { table: 'auth_token', permissions, ownerId },
+          counted: { table: 'auth_token', permissions, ownerId, livingOnly: !options.includeExpired },
           stamps: (row) => row,
           hasLeft: (row) => !options.includeExpired && services.authTokens.statusOf(row) !== 'active',
           render: (rows) => renderRows(services, step, rows),

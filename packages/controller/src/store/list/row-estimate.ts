@@ -11,7 +11,7 @@ export type CountedRows =
       /** Rows of the permitted scopes; with `ownerId` also the caller's own. */
       readonly permissions: ReadonlyMap<string, ListPermission>;
       readonly ownerId?: string;
-      /** Sessions only: leave out those that have ended. */
+      /** Sessions and auth tokens only: leave out those whose end is written. */
       readonly livingOnly?: boolean;
     }
   | {
@@ -48,7 +48,10 @@ function conditionOf(rows: CountedRows): RawBuilder<SqlBool> | undefined {
 export async function estimateRows(db: Connection, rows: CountedRows, limit: number): Promise<number> {
   const condition = conditionOf(rows);
   if (condition === undefined) return 0;
-  const isLiving = 'livingOnly' in rows && rows.livingOnly === true ? sql` and ${isLivingSession}` : sql``;
+  const isOnlyLiving = 'livingOnly' in rows && rows.livingOnly === true;
+  const isLiving = isOnlyLiving
+    ? sql` and ${rows.table === 'auth_token' ? sql<SqlBool>`revoked_at is null` : isLivingSession}`
+    : sql``;
   const counted = await sql<{ rows: number | string }>`
     select count(*) as rows from (
       select 1 from ${sql.table(rows.table)} where ${condition}${isLiving} limit ${limit}
