@@ -109,11 +109,9 @@ function listOperation(services: ApiServices): Operation {
 }
 
 /** Takes the cookie away when it was the one that presented the token which has just ended. */
-function withoutCookie({ headers, insecureCookies }: Call): NonNullable<Answer['headers']> {
-  const isPresented = (isInsecure: boolean): boolean =>
-    headers.authorization === undefined && headers.cookie?.includes(sessionCookieName(isInsecure)) === true;
-  if (isPresented(false)) return { 'Set-Cookie': clearedSessionCookie() };
-  return insecureCookies && isPresented(true) ? { 'Set-Cookie': clearedSessionCookie(true) } : {};
+function withoutCookie({ cookieName }: Call): NonNullable<Answer['headers']> {
+  if (cookieName === undefined) return {};
+  return { 'Set-Cookie': clearedSessionCookie(cookieName === sessionCookieName(true)) };
 }
 
 function revokeOperation(services: ApiServices): Operation {
