@@ -212,8 +212,12 @@ export class ApiServer {
     // Content types are ignored (http-api.md §1.1); fastify would refuse malformed ones.
     request.stileContentType = headers['content-type'] ?? '';
     delete headers['content-type'];
-    // Whether there is such a path or not; all others are answered as the plain requests that they are too.
-    if (headers.upgrade !== undefined) this.#presentedBy(request);
+    if (headers.upgrade !== undefined) {
+      // Node's parser drops what follows an upgrade that nobody takes: a second request on the connection would never be answered.
+      reply.raw.setHeader('Connection', 'close');
+      // Whether there is such a path or not; all others are answered as the plain requests that they are too.
+      this.#presentedBy(request);
+    }
     if (headers.origin !== undefined && request.url.startsWith('/v1/')) {
       const cors = crossOriginAnswer(method, headers, this.#options.crossOrigin);
       request.stileHeaders = cors.headers;
