@@ -84,7 +84,7 @@ test('case 32: the exceptions are still there', () => {
 test('case 32: whoever checks a token, a list token, a TOFU token or a certificate uses timingSafeEqual', () => {
   for (const file of [
     'packages/controller/src/auth/token/auth-token-service.ts',
-    'packages/controller/src/api/list/list-token.ts',
+    'packages/controller/src/api/http/signed-text.ts',
     'packages/controller/src/session/session-serving.ts',
     'packages/worker/src/handshake.ts',
     'packages/worker/src/accept/session-tls.ts',

@@ -18,6 +18,7 @@ const publicCalls: readonly string[] = [
 /** What the unprivileged user of `dev` may do on the resources of others, besides. */
 const userCalls: readonly string[] = [
   'GET /v1/auth-tokens',
+  'GET /v1/events',
   'GET /v1/scopes/{id}',
   'GET /v1/sessions',
   'GET /v1/targets',
@@ -117,6 +118,7 @@ function withQuery(path: string, method: string, ids: Record<string, string>): s
     '/v1/credential-stores': 'scope_id=p_1234567890',
     '/v1/credentials': `credential_store_id=${ids['credential-stores'] ?? ''}`,
     '/v1/managed-groups': 'auth_method_id=amoidc_0000000000',
+    '/v1/events': 'topic=sessions&scope_id=p_1234567890',
     '/v1/sessions': 'scope_id=p_1234567890',
     '/v1/targets': 'scope_id=p_1234567890',
   };
@@ -132,6 +134,12 @@ const bodies: Readonly<Record<string, unknown>> = {
     current_password: 'wrong password',
     new_password: 'another password',
   },
+  'POST /v1/accounts/{id}:check-password': { password: 'wrong password' },
+  'POST /v1/users/{id}:enroll-two-factor': { password: 'wrong password' },
+  'POST /v1/users/{id}:confirm-two-factor': { code: '123456' },
+  'POST /v1/users/{id}:verify-two-factor': { code: '123456' },
+  'POST /v1/users/{id}:renew-recovery-codes': { password: 'wrong password', code: '123456' },
+  'POST /v1/users/{id}:disable-two-factor': { password: 'wrong password', code: '123456' },
   'POST /v1/aliases': { type: 'target', scope_id: 'global', value: 'matrix.example' },
   'POST /v1/auth-methods': { type: 'password', scope_id: 'global', name: 'matrix' },
   'POST /v1/credential-libraries': { credential_store_id: 'csvlt_0000000000', name: 'matrix' },

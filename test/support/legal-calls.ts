@@ -77,6 +77,7 @@ export class LegalCalls {
     if (/^credential(s|-libraries)$/.test(collection))
       return `?credential_store_id=${this.parentOf(collection)}`;
     if (collection === 'workers' || collection === 'aliases') return '?scope_id=global';
+    if (collection === 'events') return `?topic=sessions&scope_id=${projectId}`;
     const inProject = ['targets', 'sessions', 'host-catalogs', 'credential-stores', 'groups', 'roles'];
     return `?scope_id=${inProject.includes(collection) ? projectId : orgId}`;
   }
@@ -99,6 +100,12 @@ export class LegalCalls {
       'rotate-keys': { scope_id: 'global' },
       'destroy-key-version': { scope_id: 'global', key_version_id: 'kdkv_0000000000' },
       'authorize-session': {},
+      'check-password': { password: worldPassword },
+      'enroll-two-factor': { password: worldPassword },
+      'confirm-two-factor': { code: '123456' },
+      'verify-two-factor': { code: '123456' },
+      'renew-recovery-codes': { password: worldPassword, code: '123456' },
+      'disable-two-factor': { password: worldPassword, code: '123456' },
     };
     return bodies[word] ?? { version };
   }

@@ -9,6 +9,7 @@ import { authTokenOperations } from './resources/auth-tokens.ts';
 import { credentialStoreOperations } from './resources/credential-stores.ts';
 import { credentialOperations } from './resources/credentials.ts';
 import { billingOperations } from './resources/billing.ts';
+import { eventOperations } from './resources/events.ts';
 import { enterpriseOperations } from './resources/enterprise.ts';
 import { groupOperations } from './resources/groups.ts';
 import { hostCatalogOperations } from './resources/host-catalogs.ts';
@@ -20,6 +21,7 @@ import { scopeKeyOperations } from './resources/scope-keys.ts';
 import { scopeOperations } from './resources/scopes.ts';
 import { sessionOperations } from './resources/sessions.ts';
 import { targetOperations } from './resources/targets.ts';
+import { twoFactorOperations } from './resources/two-factor.ts';
 import { userIdentityOperations } from './resources/user-identity.ts';
 import { userOperations } from './resources/users.ts';
 import { workerOperations } from './resources/workers.ts';
@@ -53,6 +55,7 @@ export function apiOperations(services: ApiServices): readonly Operation[] {
     ...accountOperations(services),
     ...authTokenOperations(services),
     ...userOperations(services),
+    ...twoFactorOperations(services),
     ...userIdentityOperations(services),
     ...groupOperations(services),
     ...roleOperations(services),
@@ -68,6 +71,7 @@ export function apiOperations(services: ApiServices): readonly Operation[] {
     ...sessionOperations(services),
     ...workerOperations(services),
     ...billingOperations(services),
+    ...eventOperations(services),
     ...enterpriseOperations(),
   ];
   return [...operations, documentOperation(operations)];

@@ -8,6 +8,7 @@ import type { AuthTokenExchange } from '../auth/minting/auth-token-exchange.ts';
 import type { AuthTokenMinting } from '../auth/minting/auth-token-minting.ts';
 import type { AuthTokenService } from '../auth/token/auth-token-service.ts';
 import type { PasswordService } from '../auth/password/password-service.ts';
+import type { SecondFactorService } from '../auth/second-factor/second-factor-service.ts';
 import type { AccountRow } from '../auth/account-repository.ts';
 import type { AuthMethodRow } from '../auth/auth-method-repository.ts';
 import type { CredentialService } from '../credential/credential-service.ts';
@@ -21,17 +22,22 @@ import type { ScopeRow } from '../iam/scope-repository.ts';
 import type { ScopeService } from '../iam/scope-service.ts';
 import type { UserIdentity } from '../iam/user/user-identity.ts';
 import type { UserService } from '../iam/user/user-service.ts';
-import type { UserRow } from '../iam/user-repository.ts';
+import type { PeopleRequest, UserRow } from '../iam/user-repository.ts';
 import type { AccountEnding } from '../session/ending/account-ending.ts';
 import type { AuthTokenEnding } from '../session/ending/auth-token-ending.ts';
 import type { KeyRing } from '../session/ending/key-ring.ts';
 import type { ScopeEnding } from '../session/ending/scope-ending.ts';
+import type { SecondFactorReset } from '../session/ending/second-factor-reset.ts';
 import type { UserEnding } from '../session/ending/user-ending.ts';
 import type { SessionEnding } from '../session/session-ending.ts';
 import type { SessionService } from '../session/session-service.ts';
 import type { TargetView } from '../target/target-view-repository.ts';
 import type { TargetService } from '../target/target-service.ts';
+import type { SessionViews } from '../session/view/session-views.ts';
+import type { NodeList } from '../worker-registry/node-list.ts';
+import type { Readiness } from '../worker-registry/readiness.ts';
 import type { WorkerRegistry } from '../worker-registry/worker-registry.ts';
+import type { EventStreams } from '../events/stream/event-streams.ts';
 import type { ListServices, PageRequest } from './list/list-page.ts';
 
 /** Scope id to what may be listed there. */
@@ -70,6 +76,8 @@ export interface UserReader {
   lookup(id: string): Promise<UserRow | undefined>;
   /** A page of the users of some scopes. */
   list(scopeIds: readonly string[], page: PageRequest): Promise<readonly UserRow[]>;
+  /** A page of the users that are people. */
+  people(request: PeopleRequest): Promise<readonly UserRow[]>;
   /** A page of the aliases whose destination is one of the permitted targets. */
   resolvableAliases(permissions: ListPermissions, page: PageRequest): Promise<readonly Alias[]>;
 }
@@ -85,8 +93,6 @@ export interface ApiServices {
   readonly users: UserReader;
   readonly userService: UserService;
   readonly userIdentity: UserIdentity;
-  /** What `users:me` tells of a user's second factor. */
-  readonly twoFactorOf: (userId: string) => Promise<object>;
   readonly userEndings: UserEnding;
   readonly groups: GroupService;
   readonly roles: RoleService;
@@ -98,7 +104,9 @@ export interface ApiServices {
   readonly tokenChanges: AuthTokenChanges;
   readonly exchange: AuthTokenExchange;
   readonly tokenEndings: AuthTokenEnding;
-  readonly passwords: Pick<PasswordService, 'login' | 'setPassword' | 'changePassword'>;
+  readonly passwords: Pick<PasswordService, 'login' | 'checkPassword' | 'setPassword' | 'changePassword'>;
+  readonly secondFactors: SecondFactorService;
+  readonly secondFactorReset: SecondFactorReset;
   /** Creates and changes auth methods and accounts. */
   readonly authMethodChanges: AuthMethodService;
   readonly credentials: CredentialService;
@@ -109,6 +117,10 @@ export interface ApiServices {
   readonly endings: SessionEnding;
   readonly accountEndings: AccountEnding;
   readonly workers: WorkerRegistry;
+  readonly nodes: NodeList;
+  readonly sessionViews: SessionViews;
+  readonly readiness: Readiness;
+  readonly eventStreams: Pick<EventStreams, 'admit'>;
   readonly lists: ListServices;
   readonly clock: Clock;
 }

@@ -26,6 +26,9 @@ const stepNames = [
   '0008-workers',
   '0009-worker-events',
   '0010-auth-token-kinds',
+  '0011-second-factor',
+  '0012-events',
+  '0013-node-facts',
 ];
 
 /** What an update of a status answers. */

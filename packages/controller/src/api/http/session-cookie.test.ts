@@ -271,6 +271,31 @@ describe('case 38: the cookie that is given', () => {
   });
 });
 
+describe('logging out of the Cluster API', () => {
+  const logout = (where: TestController, headers: Headers): Promise<HttpAnswer> =>
+    call(where.api, { method: 'POST', path: '/api/v2/logout/', headers });
+
+  test('takes away the cookie that was sent, under its own name, where both names count', async () => {
+    const secure = cookieOf(await login('session-cookie', {}, insecure));
+    expect(cookiesOf(await logout(insecure, { cookie: secure }))).toEqual([
+      '__Host-stile-session=; Path=/; HttpOnly; Secure; SameSite=Strict; Max-Age=0',
+    ]);
+    const plain = cookieOf(await login('session-cookie', { [peerHeader]: '192.0.2.77' }, insecure));
+    expect(cookiesOf(await logout(insecure, { cookie: plain }))).toEqual([
+      'stile-session=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0',
+    ]);
+  });
+
+  test.each(foreign)('case 36: is not done for %s', async (_title, headers) => {
+    const cookie = cookieOf(await login('session-cookie'));
+    const answer = await logout(stile, { cookie, ...headers });
+    expect({ status: answer.status, cookies: cookiesOf(answer) }).toEqual({ status: 403, cookies: [] });
+    expect((await call(stile.api, { path: '/api/v2/sessions/', headers: { cookie } })).status).toBe(200);
+    const other = await stile.login('admin', 'password');
+    expect((await logout(stile, { authorization: `Bearer ${other}`, ...headers })).status).toBe(200);
+  });
+});
+
 describe('case 39: cookies over plain http', () => {
   const peers = ['192.0.2.77', '10.0.0.7', '2001:db8::7', '::ffff:192.0.2.77', '128.0.0.1', '::'];
   test.each(peers)('case 39: are not given to the peer %s, and TLS is named', async (peer) => {
@@ -384,14 +409,22 @@ describe('web sessions', () => {
   });
 
   test.each<[string, string, string, object]>([
-    ['an API token', 'POST', '/v1/auth-tokens', { type: 'api' }],
-    ['a one-time token', 'POST', '/v1/auth-tokens', { type: 'one-time' }],
-    ['a web session', 'POST', '/v1/auth-tokens', { type: 'web' }],
+    ['API token', 'POST', '/v1/auth-tokens', { type: 'api' }],
+    ['one-time token', 'POST', '/v1/auth-tokens', { type: 'one-time' }],
+    ['web session', 'POST', '/v1/auth-tokens', { type: 'web' }],
     [
-      'another password',
+      'other password',
       'POST',
       '/v1/accounts/acctpw_0987654321:change-password',
       { version: 1, current_password: 'password', new_password: 'another password' },
+    ],
+    ['second factor', 'POST', '/v1/users/u_0987654321:enroll-two-factor', { password: 'password' }],
+    ['confirmation of one', 'POST', '/v1/users/u_0987654321:confirm-two-factor', { code: '000000' }],
+    [
+      'user without a second factor',
+      'POST',
+      '/v1/users/u_0987654321:disable-two-factor',
+      { password: 'password', code: '000000' },
     ],
   ])('case 42: makes no %s', async (_title, method, path, body) => {
     const { cookie } = await webSession();

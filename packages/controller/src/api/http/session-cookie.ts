@@ -15,8 +15,14 @@ export function sessionCookie(token: string, isInsecure = false): string {
 }
 
 /** The `Set-Cookie` value that takes the cookie away. */
-export function clearedSessionCookie(isInsecure = false): string {
+function clearedSessionCookie(isInsecure = false): string {
   return `${sessionCookie('', isInsecure)}; Max-Age=0`;
+}
+
+/** Headers that take away the cookie which presented the token that has just ended; none where it was no cookie of ours. */
+export function withoutSessionCookie(cookieName: string | undefined): { readonly 'Set-Cookie'?: string } {
+  if (cookieName === undefined) return {};
+  return { 'Set-Cookie': clearedSessionCookie(cookieName === sessionCookieName(true)) };
 }
 
 /** What RFC 6265 §5.4 lets stand around a pair. Not more: a browser takes U+00A0 for a part of the name, and its prefix then binds nothing. */

@@ -103,7 +103,7 @@ function subtree(root: ScopeNode, all: readonly ScopeNode[]): ScopeNode[] {
  * The scopes that a recursive list shows: those where `list` is granted, or granted in their parent or in global.
  * @throws {StileError} permissionDenied when there is none, also for anonymous callers (http-api.md §1.6)
  */
-function listableScopes(
+export function listableScopes(
   root: ScopeNode,
   all: readonly ScopeNode[],
   levels: readonly ScopeNode['type'][],
