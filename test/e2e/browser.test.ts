@@ -210,6 +210,21 @@ describe.skipIf(mustSkipWithout('chromium'))('in a browser', () => {
       expect(await statusOfRoles(page, base)).toBe(200);
     });
 
+    test('case 38: the event stream opens by it, and ends when it is logged out', async () => {
+      const base = baseOf();
+      const page = await ownPage(base);
+      const id = await signIn(page, base);
+      await page.evaluate(
+        `new Promise((resolve, reject) => {
+          const events = new EventSource('/v1/events?topic=workers&scope_id=global');
+          globalThis.ended = new Promise((end) => { events.addEventListener('bye', (event) => { events.close(); end(event.data); }); });
+          events.onopen = () => resolve('open'); events.onerror = () => reject(new Error('no stream')); })`,
+      );
+      const revoke = { url: `${base}/v1/auth-tokens/${id}:revoke`, method: 'POST' };
+      expect((await fetchIn(page, revoke)).status).toBe(200);
+      expect(await page.evaluate('globalThis.ended')).toMatch(/token revoked/);
+    });
+
     test('case 38: a one-time token is exchanged for the cookie, once', async () => {
       const base = baseOf();
       const page = await ownPage(base);
