@@ -4,9 +4,9 @@
  */
 import type { AuthTokenRow } from '../../auth/token/auth-token-service.ts';
 import type { AuthTokenType, RevokedReason } from '../../auth/token/auth-token.ts';
-import { clearedSessionCookie, sessionCookieName } from '../http/session-cookie.ts';
+import { withoutSessionCookie } from '../http/session-cookie.ts';
 import { scopeListOperation, type ScopeListStep } from '../list/list-operation.ts';
-import { noContent, ok, operation, type Answer, type Call, type Operation } from '../operation.ts';
+import { noContent, ok, operation, type Call, type Operation } from '../operation.ts';
 import { decodeAction, fieldErrors, requestMessage } from '../schema/decode.ts';
 import { schemaOf } from '../schema/field.ts';
 import { renderItem } from '../schema/render.ts';
@@ -108,14 +108,6 @@ function listOperation(services: ApiServices): Operation {
   );
 }
 
-/** Takes the cookie away when it was the one that presented the token which has just ended. */
-function withoutCookie({ headers, insecureCookies }: Call): NonNullable<Answer['headers']> {
-  const isPresented = (isInsecure: boolean): boolean =>
-    headers.authorization === undefined && headers.cookie?.includes(sessionCookieName(isInsecure)) === true;
-  if (isPresented(false)) return { 'Set-Cookie': clearedSessionCookie() };
-  return insecureCookies && isPresented(true) ? { 'Set-Cookie': clearedSessionCookie(true) } : {};
-}
-
 function revokeOperation(services: ApiServices): Operation {
   return operation({
     ...authTokenFacts,
@@ -138,7 +130,7 @@ function revokeOperation(services: ApiServices): Operation {
       return {
         status: 200,
         body: renderItem(revokedSchema, { ...values, revocation: revocationValues(revocation) }, visible),
-        ...(input === call.caller.authTokenId ? { headers: withoutCookie(call) } : {}),
+        ...(input === call.caller.authTokenId ? { headers: withoutSessionCookie(call.cookieName) } : {}),
       };
     },
   });
@@ -274,7 +266,9 @@ export function authTokenOperations(services: ApiServices): readonly Operation[]
       locate: (id) => locateToken(services, id),
       act: async ({ input, call }) => {
         await services.tokenEndings.delete(input, call.caller.userId);
-        return input === call.caller.authTokenId ? { ...noContent, headers: withoutCookie(call) } : noContent;
+        return input === call.caller.authTokenId
+          ? { ...noContent, headers: withoutSessionCookie(call.cookieName) }
+          : noContent;
       },
     }),
     revokeOperation(services),
