@@ -96,7 +96,10 @@ const limits = fc.record({
     freq: 3,
   }),
 });
-type Limits = typeof limits extends fc.Arbitrary<infer T> ? T : never;
+interface Limits {
+  readonly tokenScopes: readonly string[] | undefined;
+  readonly allowList: readonly string[] | undefined;
+}
 
 function stored(read: ReturnType<typeof readTokenScopes>): readonly string[] {
   if ('problem' in read) throw new Error(read.problem);
@@ -267,10 +270,10 @@ describe('a token over the grants of its user', () => {
 
 describe('a token minted by a token', () => {
   /** A child that is mostly the parent's limits, cut, and sometimes anything. */
-  const family = limits.chain((parent) =>
+  const family = limits.chain((parent: Limits) =>
     fc.record({
       parent: fc.constant(parent),
-      child: fc.oneof(
+      child: fc.oneof<fc.Arbitrary<Limits>[]>(
         limits,
         fc.record({
           tokenScopes:

@@ -2,7 +2,7 @@
  * Minting auth tokens from auth tokens: named API tokens, web sessions that an administrator opens, one-time tokens (tokens.md §1.1, §2.4).
  * A child never exceeds the token that mints it, and the check and the insert see the same parent.
  */
-import { areScopesWithin, isAllowListWithin, randomBase62, StileError } from '@stile/protocol';
+import { areScopesWithin, formatHours, isAllowListWithin, randomBase62, StileError } from '@stile/protocol';
 import { silentLogger, type Clock, type Logger } from '@stile/runtime';
 import type { Database } from '../../store/database.ts';
 import type { AuthTokenTable, AuthTokenType } from '../../store/schema.ts';
@@ -13,7 +13,7 @@ import type { AuthTokenService, IssuedToken, NewToken } from '../token/auth-toke
 import { longestLifeSeconds, type Caller, type CallerToken } from '../token/auth-token.ts';
 import type { ClientOrigin } from '../token/origin.ts';
 import { auditToken } from '../token/token-audit.ts';
-import { keptList, widerThanParent } from './narrower.ts';
+import { bindsEnds, keptList, widerThanParent } from './narrower.ts';
 
 /** Kinds that are minted on request. */
 export type MintedType = Exclude<AuthTokenType, 'login'>;
@@ -25,7 +25,7 @@ export interface MintRequest {
   readonly type: MintedType;
   /** Its user, and the scope of the user. */
   readonly owner: { readonly id: string; readonly scopeId: string };
-  /** The caller may mint for others: another maximum may bind its API tokens. */
+  /** The owner may mint for others: another maximum may bind its API tokens. */
   readonly isAdmin: boolean;
   readonly name?: string | undefined;
   readonly description?: string | undefined;
@@ -208,13 +208,11 @@ export class AuthTokenMinting {
     if (seconds > limits.maximum) {
       throw invalid(
         'time_to_live_seconds',
-        `At most ${limits.maximum} seconds: this is the maximum of the installation.`,
+        `At most ${limits.maximum} seconds (${formatHours(limits.maximum)}): this is the maximum of the installation.`,
       );
     }
     const end = nowUs + seconds * second;
-    // What another token made, or an API token, hands on ends no later than itself; a sign-in does not bind what it mints.
-    const isBound = caller.token.type === 'api' || caller.token.parentId !== undefined;
-    if (!isBound || end <= caller.token.hardEndsAt) return end;
+    if (!bindsEnds(caller.token) || end <= caller.token.hardEndsAt) return end;
     if (typeof timeToLiveSeconds !== 'number') return caller.token.hardEndsAt;
     throw widerThanParent('expiration_time', 'The minting auth token ends earlier.');
   }

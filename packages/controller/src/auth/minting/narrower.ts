@@ -1,6 +1,7 @@
 /** What "not wider" means, for new tokens and for changes of old ones, and how its refusal reads (tokens.md §2.4, §2.5). Pure. */
 import { areScopesWithin, isAllowListWithin, StileError } from '@stile/protocol';
-import { storedList, type AuthTokenRow } from '../token/auth-token.ts';
+import { hardEnd, storedList, type AuthTokenRow, type CallerToken } from '../token/auth-token.ts';
+import type { AuthTokenSettings } from '../token/auth-token-settings.ts';
 
 const message = 'An auth token cannot mint one wider than itself.';
 
@@ -41,5 +42,42 @@ export function requireNarrower(row: AuthTokenRow, limits: NewLimits): void {
   }
   if (expiresAt !== undefined && expiresAt > row.expires_at) {
     throw widerThanParent('expiration_time', 'The auth token ends earlier.');
+  }
+}
+
+/**
+ * Whether what a token mints or changes must end when it does: what another token made, or an API token, hands on ends no later than
+ * itself; a sign-in does not bind what it mints.
+ */
+export function bindsEnds(token: CallerToken): boolean {
+  return token.type === 'api' || token.parentId !== undefined;
+}
+
+/**
+ * Refuses to change a token, or to give out a new secret of it, when it is wider than the token that asks: a narrow token would else gain by
+ * the wide one of the same user. A token may always change itself.
+ * @throws {StileError} permissionDenied naming the field
+ */
+export function requireWithinCaller(
+  row: AuthTokenRow,
+  limits: NewLimits,
+  caller: CallerToken,
+  settings: AuthTokenSettings,
+): void {
+  if (row.id === caller.id) return;
+  const scopes = limits.tokenScopes ?? storedList(row.token_scopes) ?? ['*'];
+  const entries = limits.allowList ?? storedList(row.allow_list) ?? ['*'];
+  if (caller.tokenScopes !== undefined && !areScopesWithin(scopes, caller.tokenScopes)) {
+    throw widerThanParent('token_scopes', 'The auth token has a scope that the one in use does not have.');
+  }
+  if (caller.allowList !== undefined && !isAllowListWithin(entries, caller.allowList)) {
+    throw widerThanParent('allow_list', 'The auth token may touch what the one in use may not.');
+  }
+  if (caller.matchOrigin && row.match_origin === 0) {
+    throw widerThanParent('match_origin', 'The auth token in use is bound to its origin; the other is not.');
+  }
+  const end = Math.min(limits.expiresAt ?? Infinity, hardEnd(row, settings));
+  if (bindsEnds(caller) && end > caller.hardEndsAt) {
+    throw widerThanParent('expiration_time', 'The auth token in use ends earlier.');
   }
 }
