@@ -22,7 +22,7 @@ const asAdmin = (method: string, path: string, body?: unknown): Promise<HttpAnsw
 const jsonOf = (answer: HttpAnswer): Json => answer.json as Json;
 const textOf = (answer: HttpAnswer, key: string): string => String(jsonOf(answer)[key]);
 const itemsOf = (answer: HttpAnswer): readonly Json[] => (jsonOf(answer)['items'] ?? []) as readonly Json[];
-const idsOf = (answer: HttpAnswer): unknown[] => itemsOf(answer).map((item) => item['id']);
+const idsOf = (answer: HttpAnswer): string[] => itemsOf(answer).map((item) => String(item['id']));
 function fieldsOf(answer: HttpAnswer): readonly string[] {
   const details = jsonOf(answer)['details'] as { request_fields?: { name: string }[] } | undefined;
   return (details?.request_fields ?? []).map((field) => field.name);
@@ -55,13 +55,13 @@ const tryMint = (body: Json, by: string = stile.admin): Promise<HttpAnswer> =>
 const mint = async (body: Json, by?: string): Promise<Minted> => mintedOf(await must(tryMint(body, by)));
 
 /** Ids of every token that is kept, ended ones too. */
-async function allTokens(): Promise<ReadonlySet<unknown>> {
+async function allTokens(): Promise<ReadonlySet<string>> {
   const path = '/v1/auth-tokens?scope_id=global&recursive=true&include_expired=true&page_size=1000';
   return new Set(idsOf(await must(asAdmin('GET', path))));
 }
 
 /** What was minted by a call. */
-async function newTokens(call: () => Promise<unknown>): Promise<unknown[]> {
+async function newTokens(call: () => Promise<unknown>): Promise<string[]> {
   const before = await allTokens();
   await call();
   return [...(await allTokens())].filter((id) => !before.has(id));
@@ -548,7 +548,7 @@ async function expectOnly(path: string, type: string, ids: readonly string[]): P
   const whole = await must(stile.send('GET', path, undefined, token));
   expect(idsOf(whole).toSorted()).toEqual([...ids].toSorted());
   expect(jsonOf(whole)['est_item_count']).toBe(ids.length);
-  const seen: unknown[] = [];
+  const seen: string[] = [];
   let page = await must(stile.send('GET', `${path}&page_size=1`, undefined, token));
   for (;;) {
     expect(jsonOf(page)['est_item_count']).toBe(ids.length);
