@@ -44,6 +44,10 @@ function wrongParts(commands: readonly Command[], line: string): string[] {
   return either.flatMap((last) => {
     const name = [...path.slice(0, -1), last].join(' ');
     const found = commands.find((command) => command.path === name);
+    // What a place holds (docs/shell.md).
+    const place = name.replace(/ ?ls$/, '');
+    if (last === 'ls' && (place === '' || commands.some((each) => each.path.startsWith(`${place} `))))
+      return [];
     if (found === undefined)
       return commands.some((command) => command.path.startsWith(`${name} `)) ? [] : [`stile ${name}`];
     const known = new Set(found.groups.flatMap((group) => group.flags.map((flag) => flag.name)));
@@ -98,12 +102,17 @@ describe('documents', () => {
     const modules = await Promise.all(commandTable.map((row) => row.load()));
     const rows = modules
       .flatMap((module) => module.commands)
-      .map(({ path, summary, examples }) => [`\`${path}\``, summary, `\`${examples[0]}\``]);
+      .map(({ path, aliases = [], sameAs, summary, permission, examples }) => [
+        [path, ...aliases].map((name) => `\`${name}\``).join(', '),
+        sameAs === undefined ? summary : `The same as \`${sameAs}\``,
+        permission === undefined ? '' : `\`${permission}\``,
+        `\`${examples[0]}\``,
+      ]);
     const unique = [...new Map(rows.map((row) => [row[0], row])).values()];
-    expectBlock('docs/commands.md', 'commands', table(['command', 'does', 'example'], unique));
+    expectBlock('docs/commands.md', 'commands', table(['command', 'does', 'needs', 'example'], unique));
   });
 
-  test.each(['README.md', 'SECURITY.md', 'docs/operations.md', 'docs/configuration.md'])(
+  test.each(['README.md', 'SECURITY.md', 'docs/operations.md', 'docs/configuration.md', 'docs/shell.md'])(
     '%s names commands and flags that exist',
     async (document) => {
       const modules = await Promise.all(commandTable.map((row) => row.load()));

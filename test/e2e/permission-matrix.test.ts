@@ -69,9 +69,23 @@ const otherActions: Readonly<Record<string, string>> = {
   'users disable': 'update',
   'users enable': 'update',
   'roles explain': 'list',
+  'users read-two-factor': 'read',
+  'users reset-two-factor': 'update',
+  'accounts check-password': 'set-password',
 };
 
+/** Verbs for the user itself alone, whatever the grants (tokens.md §5.1): nobody here is the user that the path names. */
+const ownVerbs: ReadonlySet<string> = new Set([
+  'enroll-two-factor',
+  'confirm-two-factor',
+  'verify-two-factor',
+  'renew-recovery-codes',
+  'disable-two-factor',
+]);
+
 function actionOf(method: string, collection: string, word: string, isItem: boolean): string {
+  // No grant speaks of these; the nearest one must not open them.
+  if (ownVerbs.has(word)) return 'update';
   if (word !== '') return otherActions[`${collection} ${word}`] ?? word;
   if (method === 'GET') return isItem ? 'read' : 'list';
   return { POST: 'create', PATCH: 'update', DELETE: 'delete' }[method] ?? '';
@@ -130,8 +144,14 @@ function isForAnonymous({ type, action }: Route): boolean {
   );
 }
 
+function isOwnersAlone({ path }: Route): boolean {
+  return ownVerbs.has(routeParts(path).word);
+}
+
 /** `allowed`, or the status of the refusal. */
 function expected(route: Route, caller: CallerKind): 'allowed' | 401 | 403 {
+  if (isOwnersAlone(route))
+    return ['anonymous', 'disabled user', 'deleted token'].includes(caller) ? 401 : 403;
   if (caller === 'exact grant' || caller === 'wildcard grant' || caller === 'admin') return 'allowed';
   // The grants of u_anon are everybody's.
   if (isForAnonymous(route)) return 'allowed';
@@ -262,6 +282,7 @@ describe('every route for every kind of caller', () => {
   test('the description knows the routes, and every exception named here is one of them', () => {
     const names = new Set(routes.map((route) => route.name));
     expect(Object.keys({ ...publicRoutes, ...unreachable }).filter((name) => !names.has(name))).toEqual([]);
+    expect(routes.filter(isOwnersAlone)).toHaveLength(ownVerbs.size);
     expect(routes.filter(isTested).length).toBeGreaterThan(80);
   });
 

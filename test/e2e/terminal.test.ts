@@ -4,30 +4,21 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startDevServer, type DevServer } from '../support/dev-server.ts';
-import { cleanEnvironment, run, runStile, start, stileBin, type RunningProcess } from '../support/process.ts';
+import { cleanEnvironment, run, runStile, stileBin } from '../support/process.ts';
 import { mustSkipWithout } from '../support/required.ts';
 import { StubApi } from '../support/stub-api.ts';
+import { Terminals } from '../support/terminal.ts';
 
-const opened: RunningProcess[] = [];
+const terminals = new Terminals();
 let home: string;
 
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), 'stile terminal '));
 });
 afterEach(async () => {
-  for (const child of opened.splice(0)) await child.stop('SIGKILL');
+  await terminals.close();
   await rm(home, { recursive: true, force: true });
 });
-
-/** A program on a terminal of its own; what is typed goes through `type`. */
-function onTerminal(
-  command: string,
-  env: Record<string, string>,
-): { screen: RunningProcess; type: (text: string) => void } {
-  const screen = start('script', ['-qec', command, '/dev/null'], { env, keepInputOpen: true });
-  opened.push(screen);
-  return { screen, type: (text) => void screen.child.stdin?.write(text) };
-}
 
 describe.skipIf(mustSkipWithout('script'))('a new password', () => {
   let stub: StubApi;
@@ -41,7 +32,10 @@ describe.skipIf(mustSkipWithout('script'))('a new password', () => {
     stub.requests.filter(({ method }) => method === 'POST').map(({ body }) => JSON.parse(body) as unknown);
 
   test('is asked for twice and not shown', async () => {
-    const { screen, type } = onTerminal(command, cleanEnvironment({ HOME: home, STILE_ADDR: stub.address }));
+    const { screen, type } = terminals.open(
+      command,
+      cleanEnvironment({ HOME: home, STILE_ADDR: stub.address }),
+    );
     await screen.match(/the new password \(it will be hidden\): /);
     type('open sesame\r');
     await screen.match(/the new password again: /);
@@ -53,7 +47,10 @@ describe.skipIf(mustSkipWithout('script'))('a new password', () => {
   });
 
   test('that was mistyped the second time changes nothing', async () => {
-    const { screen, type } = onTerminal(command, cleanEnvironment({ HOME: home, STILE_ADDR: stub.address }));
+    const { screen, type } = terminals.open(
+      command,
+      cleanEnvironment({ HOME: home, STILE_ADDR: stub.address }),
+    );
     await screen.match(/the new password \(it will be hidden\): /);
     type('open sesame\r');
     await screen.match(/the new password again: /);
@@ -78,7 +75,7 @@ describe.skipIf(mustSkipWithout('script'))('authenticate', () => {
 
   test('asks for name and password, shows the one and not the other, and stores the token', async () => {
     const env = { ...dev.env, HOME: home };
-    const { screen, type } = onTerminal(command, env);
+    const { screen, type } = terminals.open(command, env);
     await screen.match(/login name: /);
     type('admin\r');
     await screen.match(/password \(it will be hidden\): /);
@@ -94,7 +91,7 @@ describe.skipIf(mustSkipWithout('script'))('authenticate', () => {
     ['the name', ['\u0003']],
     ['the password', ['admin\r', '\u0003']],
   ])('Ctrl-C at the question for %s ends it without a trace', async (_name, keys) => {
-    const { screen, type } = onTerminal(command, { ...dev.env, HOME: home });
+    const { screen, type } = terminals.open(command, { ...dev.env, HOME: home });
     const questions = [/login name: /, /hidden\): /];
     for (const [index, key] of keys.entries()) {
       await screen.match(questions[index] ?? /never/);
@@ -126,7 +123,7 @@ describe.skipIf(mustSkipWithout('script', 'bash', 'zsh', 'fish'))('completion', 
     ['zsh', '.zshrc', 'zsh -i'],
   ])('%s completes a command with Tab, and starts without an error', async (_shell, startUpFile, command) => {
     const env = await installCompletion(startUpFile, "PS1='ready> '\n");
-    const { screen, type } = onTerminal(command, env);
+    const { screen, type } = terminals.open(command, env);
     await screen.match(/ready> /);
     expect(screen.stdout).not.toMatch(/not found|error/);
     type('stile vers\t\r');

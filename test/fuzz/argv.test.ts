@@ -109,6 +109,68 @@ describe('flags', () => {
   });
 });
 
+/** A command of the `auth` namespace: assignments, short flags and plain words. */
+const assigning: Command = {
+  ...command,
+  assignments: true,
+  operands: { name: 'PROPERTY', max: 3 },
+  groups: [
+    {
+      title: 'Command Options',
+      flags: [
+        { name: 'match-origin', type: 'boolean', help: 'A switch.' },
+        { name: 'name', alias: 'n', type: 'string', help: 'A text.' },
+        { name: 'scope', type: 'string', repeat: true, help: 'A list.' },
+      ],
+    },
+  ],
+};
+
+describe('key=value words, short flags and plain words', () => {
+  test('a value is the same as an assignment, behind the short flag, and with _ for -', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: 'binary' }), fc.boolean(), async (value, on) => {
+        for (const words of [[`name=${value}`], ['-n', value], [`-n=${value}`], [`--name=${value}`]]) {
+          for (const flag of [`match_origin=${on}`, `-match_origin=${on}`, `match-origin=${on}`]) {
+            const { flags, operands } = await parseArguments(assigning, ['id', ...words, flag], nothing);
+            expect([flags.text('name'), flags.bool('match-origin')]).toEqual([value, on]);
+            expect(operands).toEqual(['id']);
+          }
+        }
+      }),
+    );
+  });
+
+  test('plain words keep their order between flags, and every scope is taken', async () => {
+    const word = fc.stringMatching(/^[a-z][a-z_]{0,8}$/);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(word, { maxLength: 5 }),
+        fc.array(word, { maxLength: 3 }),
+        async (plain, scopes) => {
+          const words = [
+            ...scopes.map((scope) => `scope=${scope}`),
+            ...plain.flatMap((each) => [each, '-n', 'x']),
+          ];
+          const { flags, operands, leftover } = await parseArguments(assigning, words, nothing);
+          expect(operands).toEqual(plain);
+          expect(flags.list('scope')).toEqual(scopes);
+          expect(leftover).toEqual([]);
+        },
+      ),
+    );
+  });
+
+  test('an assignment to no flag names the key; without assignments the word is left over', async () => {
+    await expect(parseArguments(assigning, ['color=red'], nothing)).rejects.toMatchObject({
+      code: 'invalidFlag',
+      message: 'there is no property "color" here',
+    });
+    const { leftover } = await parseArguments(command, ['name=x'], nothing);
+    expect(leftover).toEqual(['name=x']);
+  });
+});
+
 describe('values', () => {
   test('every integer is read back in every base', () => {
     fc.assert(

@@ -279,11 +279,11 @@ describe('a token minted by a token', () => {
           tokenScopes:
             parent.tokenScopes === undefined
               ? fc.constant(undefined)
-              : fc.subarray(parent.tokenScopes, { minLength: 1 }),
+              : fc.subarray([...parent.tokenScopes], { minLength: 1 }),
           allowList:
             parent.allowList === undefined
               ? fc.option(fc.constant(['target:ttcp_1']), { nil: undefined })
-              : fc.subarray(parent.allowList, { minLength: 1 }),
+              : fc.subarray([...parent.allowList], { minLength: 1 }),
         }),
       ),
     }),

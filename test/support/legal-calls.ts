@@ -99,6 +99,12 @@ export class LegalCalls {
       'rotate-keys': { scope_id: 'global' },
       'destroy-key-version': { scope_id: 'global', key_version_id: 'kdkv_0000000000' },
       'authorize-session': {},
+      'check-password': { password: worldPassword },
+      'enroll-two-factor': { password: worldPassword },
+      'confirm-two-factor': { code: '123456' },
+      'verify-two-factor': { code: '123456' },
+      'renew-recovery-codes': { password: worldPassword, code: '123456' },
+      'disable-two-factor': { password: worldPassword, code: '123456' },
     };
     return bodies[word] ?? { version };
   }

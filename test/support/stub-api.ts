@@ -24,12 +24,13 @@ export type Answering = (request: SeenRequest) => StubAnswer | Promise<StubAnswe
 /** A running stub. */
 export class StubApi {
   readonly requests: SeenRequest[] = [];
-  readonly #server: Server;
+  /** For tests that look at connections. */
+  readonly server: Server;
   #answer: Answering;
 
   private constructor(answer: Answering) {
     this.#answer = answer;
-    this.#server = createServer((message, response) => {
+    this.server = createServer((message, response) => {
       const pieces: Buffer[] = [];
       message.on('data', (piece: Buffer) => pieces.push(piece));
       message.on('end', () => {
@@ -51,14 +52,14 @@ export class StubApi {
   /** Starts listening. The caller closes. */
   static async start(answer: Answering): Promise<StubApi> {
     const stub = new StubApi(answer);
-    await new Promise<void>((resolve) => stub.#server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => stub.server.listen(0, '127.0.0.1', resolve));
     return stub;
   }
 
   /** `http://127.0.0.1:port`. */
   get address(): string {
     // A TCP listener's address is never a string.
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
   /** Changes what is answered from now on. */
@@ -67,7 +68,7 @@ export class StubApi {
   }
 
   async close(): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
   }
 }

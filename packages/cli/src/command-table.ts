@@ -24,7 +24,17 @@ function resource(name: string, summary = `Manage Stile ${name.replaceAll('-', '
 export const commandTable: readonly CommandRow[] = [
   resource('accounts'),
   resource('aliases'),
+  {
+    ...row(
+      'auth',
+      'local',
+      'Manage your account, sessions, API keys and second factor',
+      () => import('./commands/auth.ts'),
+    ),
+    takesAssignments: true,
+  },
   resource('auth-methods'),
+  row('auth-session', 'local', 'Manage web sessions of users', () => import('./commands/auth-session.ts')),
   resource('auth-tokens'),
   row(
     'authenticate',
@@ -55,10 +65,11 @@ export const commandTable: readonly CommandRow[] = [
   resource('host-catalogs'),
   resource('host-sets'),
   resource('hosts'),
+  row('login', 'local', 'Log in, or print the token', () => import('./commands/login.ts')),
   row(
     'logout',
     'local',
-    'Delete the current token, here and on the controller',
+    'End the current token, here and on the controller',
     () => import('./commands/logout.ts'),
   ),
   resource('managed-groups'),
@@ -69,8 +80,13 @@ export const commandTable: readonly CommandRow[] = [
   row('server', 'local', 'Start a controller, a worker, or both', () => import('./commands/server.ts')),
   resource('session-recordings'),
   resource('sessions'),
+  row('shell', 'local', 'Run commands in an interactive shell', () => import('./commands/shell.ts')),
   resource('storage-buckets'),
   resource('targets'),
+  {
+    ...row('tokens', 'local', 'Manage API tokens', () => import('./commands/tokens.ts')),
+    aliases: ['token'],
+  },
   row('update', 'generic', 'Update a resource by its ID', () => import('./commands/shortcuts.ts')),
   resource('users'),
   row('version', 'hidden', 'Print the version', () => import('./commands/version.ts')),

@@ -2,8 +2,10 @@
  * The command table: what one row is. `main.ts` looks up a row by its first word and loads the module behind it only then;
  * argument parsing, help, completion and the docs table all read the loaded rows (tokens.md §3.5).
  */
+import type { KeptConnections } from '@stile/client/api';
+import type { ResourceType } from '@stile/protocol/grant';
 import type { Environment } from './arguments/environment.ts';
-import type { FlagValues } from './arguments/flag-values.ts';
+import type { FlagValue, FlagValues } from './arguments/flag-values.ts';
 import type { CommandStreams } from './terminal/streams.ts';
 import type { Output } from './terminal/output.ts';
 
@@ -14,6 +16,8 @@ export type FlagType = 'string' | 'boolean' | 'int' | 'uint' | 'duration';
 export interface Flag {
   /** Without a dash, as `scope-id`. */
   readonly name: string;
+  /** Short spelling without a dash, as `n` for `-n`. */
+  readonly alias?: string;
   readonly type: FlagType;
   /** One or more sentences for help; default and environment are appended by the help printer. */
   readonly help: string;
@@ -27,10 +31,26 @@ export interface Flag {
   readonly repeat?: boolean;
   /** With `repeat`: values are somebody's data and stay as they are. */
   readonly keepsSpaces?: boolean;
+  /** Given, it is as if its name, with `_`, stood among the plain words of the command. */
+  readonly isWord?: boolean;
   /** Works, but is not shown in help or completion. */
   readonly hidden?: boolean;
   /** Words offered by completion, and nothing else: the command checks the value. */
   readonly completes?: readonly string[];
+  /** The value is the id or name of such a resource: the shell offers those that the server lists. */
+  readonly completesFrom?: ResourceType;
+}
+
+/** Plain words that a command takes before, between or behind its flags. */
+export interface Operands {
+  /** As `USER`, `NAME|ID`. */
+  readonly name: string;
+  readonly max: number;
+  /** At least one must be given. */
+  readonly isRequired?: boolean;
+  /** Words offered by completion. */
+  readonly completes?: readonly string[];
+  readonly completesFrom?: ResourceType;
 }
 
 /** A heading in help and the flags under it. */
@@ -40,17 +60,54 @@ export interface FlagGroup {
   readonly flags: readonly Flag[];
 }
 
+/** What stands around a line of the shell (tokens.md §3.4); a command that is run by itself has none. */
+export interface ShellLine {
+  /** What the shell was started with: values for flags of these names that the line does not give. */
+  readonly inherited: ReadonlyMap<string, FlagValue>;
+  /** Gives up the calls of the command: Ctrl-C. */
+  readonly signal: AbortSignal;
+  /** Connections to the controller that stay from line to line. The shell closes them. */
+  readonly connections: KeptConnections;
+  /** Told that the controller knows no valid token of the caller (401). */
+  readonly onUnauthenticated: () => void;
+  /** Waits for the command no longer, with this exit code. Where there is no shell, the process ends. */
+  readonly abandon: (exitCode: number) => void;
+}
+
+/** How a command line is run from within the program. */
+export interface LineRun {
+  readonly words: readonly string[];
+  readonly streams: CommandStreams;
+  readonly isPrivateLine: boolean;
+  readonly line: ShellLine;
+}
+
+/** The whole program, for the shell, which is a second front of it. */
+export interface Program {
+  /** The command table. */
+  readonly rows: readonly CommandRow[];
+  /** Runs a command line as if it had been given to `stile`. @returns the exit code */
+  readonly run: (line: LineRun) => Promise<number>;
+}
+
 /** What a command gets to work with; nothing of the parser. */
 export interface CommandContext {
   readonly command: Command;
   readonly flags: FlagValues;
   /** The leading word of commands that take one (`positional`), else undefined. */
   readonly positional: string | undefined;
+  /** The plain words of commands that take some (`operands`), in their order. */
+  readonly operands: readonly string[];
   /** What stood after the first `--`; only commands with `passthrough` get any. */
   readonly passthrough: readonly string[];
   readonly environment: Environment;
   readonly output: Output;
   readonly streams: CommandStreams;
+  /** Whether a secret may stand in the words themselves: they come from the shell of this program, not from a process list. */
+  readonly isPrivateLine: boolean;
+  /** Set for a line of the shell. */
+  readonly line: ShellLine | undefined;
+  readonly program: Program;
 }
 
 /** Why the flags of a command do not go together. */
@@ -64,7 +121,13 @@ export interface CheckFailure {
 export interface Command {
   /** Words after `stile`, as `targets create tcp`. */
   readonly path: string;
+  /** Other last words for it, as `ls` for `tokens list`. */
+  readonly aliases?: readonly string[];
+  /** Set on a row made from another one: the path of that one. */
+  readonly sameAs?: string;
   readonly summary: string;
+  /** What the caller must be allowed to do, as `target:read`; shown in the docs table. */
+  readonly permission?: string;
   /** Paragraphs of help, without the examples. */
   readonly description: string;
   /** Command lines, as `stile targets read -id ttcp_1234567890`. At least one. */
@@ -72,8 +135,13 @@ export interface Command {
   readonly groups: readonly FlagGroup[];
   /** The leading word, taken off before the flags, and what it means (`ID or alias`). */
   readonly positional?: string;
+  readonly operands?: Operands;
+  /** Flags may also be written `key=value`. */
+  readonly assignments?: true;
   /** What comes after `--` is handed to the command. */
   readonly passthrough?: boolean;
+  /** Runs until it is stopped and has the process for itself: not in the shell. */
+  readonly ownsProcess?: true;
   /** The command's own rules on its flags; runs before leftover words are refused. A failure is exit 3. */
   readonly check?: (context: CommandContext) => CheckFailure | undefined;
   /**
@@ -96,6 +164,10 @@ export type RootGroup = 'local' | 'generic' | 'type' | 'hidden';
 export interface CommandRow {
   /** The first word, as `targets`. */
   readonly name: string;
+  /** Other first words for it, as `token` for `tokens`. */
+  readonly aliases?: readonly string[];
+  /** All its commands take `key=value` for their flags. */
+  readonly takesAssignments?: true;
   readonly summary: string;
   readonly group: RootGroup;
   /** Loads the commands; nothing of them is read before. */

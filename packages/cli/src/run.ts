@@ -5,7 +5,8 @@
 import { StileError } from '@stile/protocol/errors';
 import { Environment, type Variables } from './arguments/environment.ts';
 import { expandShortcut } from './arguments/shortcuts.ts';
-import type { Command, CommandRow } from './command.ts';
+import type { CheckFailure, Command, CommandContext, CommandRow, Program, ShellLine } from './command.ts';
+import { findRow, groupPath, resolveCommand, underRow } from './command-path.ts';
 import type { CommandStreams } from './terminal/streams.ts';
 import { commandTable } from './command-table.ts';
 import { Output, type OutputFormat } from './terminal/output.ts';
@@ -16,6 +17,10 @@ export interface RunOptions {
   readonly words: readonly string[];
   readonly variables: Variables;
   readonly streams: CommandStreams;
+  /** Set by the shell of this program: what is typed there stands in no process list, so that words may hold a secret. */
+  readonly isPrivateLine?: boolean;
+  /** Set by the shell of this program. */
+  readonly line?: ShellLine;
 }
 
 /** Exit code of an unknown command (cli.md §1.8). */
@@ -30,10 +35,16 @@ interface Preview {
   readonly wantsCurl: boolean;
 }
 
-function preview(words: readonly string[], environment: Environment): Preview {
+function preview({ words, line }: RunOptions, environment: Environment): Preview {
   const end = words.indexOf('--');
-  const own = end < 0 ? words : words.slice(0, end);
-  let format = environment.get('CLI_FORMAT') ?? 'table';
+  const takesAssignments = line !== undefined || findRow(commandTable, words[0])?.takesAssignments === true;
+  const own = (end < 0 ? words : words.slice(0, end)).map((word) =>
+    takesAssignments && /^(?:format|output[-_]curl[-_]string)=/.test(word)
+      ? `-${word.replaceAll('_', '-')}`
+      : word,
+  );
+  const inherited = line?.inherited.get('format')?.value;
+  let format = typeof inherited === 'string' ? inherited : (environment.get('CLI_FORMAT') ?? 'table');
   for (const [index, word] of own.entries()) {
     const [, attached] = /^--?format(?:=(.*))?$/s.exec(word) ?? [];
     if (attached !== undefined) format = attached;
@@ -44,26 +55,6 @@ function preview(words: readonly string[], environment: Environment): Preview {
     wantsHelp: own.some((word) => helpWords.has(word)),
     wantsCurl: own.some((word) => /^--?output-curl-string(?:=true)?$/.test(word)),
   };
-}
-
-/** The command with the longest path that the words start with. */
-function resolve(commands: readonly Command[], words: readonly string[]): Command | undefined {
-  const matching = commands.filter((command) => {
-    const path = command.path.split(' ');
-    return path.every((part, index) => words[index] === part);
-  });
-  return matching.toSorted((a, b) => b.path.split(' ').length - a.path.split(' ').length)[0];
-}
-
-/** The longest start of the words that is the start of some command's path. */
-function groupPath(commands: readonly Command[], words: readonly string[]): string {
-  const path: string[] = [];
-  for (const word of words) {
-    const longer = [...path, word].join(' ');
-    if (!commands.some((command) => command.path.startsWith(`${longer} `))) break;
-    path.push(word);
-  }
-  return path.join(' ');
 }
 
 /** Behind the help, which may be long: what of the words was no command. */
@@ -93,30 +84,42 @@ function rewrite(words: readonly string[]): readonly string[] {
   return expandShortcut(words) ?? words;
 }
 
+function missingOperand({ command: { operands }, ...context }: CommandContext): CheckFailure | undefined {
+  return operands?.isRequired === true && context.operands.length === 0
+    ? { message: `${operands.name} is required` }
+    : undefined;
+}
+
 async function runCommand(
   command: Command,
   words: readonly string[],
   options: RunOptions & { output: Output },
 ): Promise<number> {
   const environment = new Environment(options.variables);
-  const { output, streams } = options;
+  const { output, streams, line } = options;
   const { parseArguments } = await import('./arguments/argv.ts');
-  const { leftover, ...parsed } = await parseArguments(command, words, environment);
-  const context = { command, environment, output, streams, ...parsed };
-  const failure = command.check?.(context);
+  const { leftover, ...parsed } = await parseArguments(command, words, environment, line?.inherited);
+  const isPrivateLine = options.isPrivateLine === true;
+  const program: Program = { rows: commandTable, run: (next) => run({ ...options, ...next }) };
+  const context = { command, environment, output, streams, isPrivateLine, line, program, ...parsed };
+  const failure = command.check?.(context) ?? missingOperand(context);
   if (failure !== undefined) {
     if (failure.plain === true) output.plainError(failure.message);
     else output.error(failure.message);
     return 3;
   }
-  const [extra] = leftover;
+  const [extra] = [...parsed.operands.slice(command.operands?.max ?? 0), ...leftover];
   if (extra !== undefined) {
-    throw new StileError(
-      'invalidFlag',
-      `unexpected argument ${JSON.stringify(extra)}: values follow a flag, as in -id ${extra}`,
-    );
+    const advice = command.operands === undefined ? `: values follow a flag, as in -id ${extra}` : '';
+    throw new StileError('invalidFlag', `unexpected argument ${JSON.stringify(extra)}${advice}`);
   }
   return command.run(context);
+}
+
+/** `stile auth ls`: what a namespace holds, where it has no command of that name itself. */
+function isListing(words: readonly string[], group: readonly string[]): boolean {
+  const rest = words.slice(group.length + 1);
+  return group.length > 0 && words[group.length] === 'ls' && (rest[0] ?? '-').startsWith('-');
 }
 
 /** Help or a run for the words of a known row. */
@@ -126,22 +129,50 @@ async function dispatch(
   options: RunOptions & { output: Output; wantsHelp: boolean },
 ): Promise<number> {
   const { commands } = await row.load();
-  const command = resolve(commands, words);
+  const found = resolveCommand(commands, words);
   const { streams, wantsHelp } = options;
-  if (command !== undefined && !wantsHelp) {
-    return runCommand(command, words.slice(command.path.split(' ').length), options);
+  if (found !== undefined && !wantsHelp) return runCommand(found.command, words.slice(found.length), options);
+  const group = groupPath(commands, words);
+  if (!wantsHelp && isListing(words, group)) {
+    const { entriesOf, printEntries } = await import('./shell/listing.ts');
+    printEntries(options.output, entriesOf(commands, group));
+    return 0;
   }
   const { commandHelp, groupHelp } = await import('./terminal/help.ts');
   const text =
-    command === undefined
-      ? groupHelp(groupPath(commands, words) || row.name, row, commands)
-      : commandHelp(command, commands);
+    found === undefined
+      ? groupHelp(group.join(' ') || row.name, row, commands)
+      : commandHelp(found.command, commands);
   streams.stderr.write(`${text}\n`);
-  if (!wantsHelp) {
-    const known = groupPath(commands, words).split(' ').length;
-    if (words.length > known) sayUnknown(streams, words.slice(0, known + 1));
-  }
+  if (!wantsHelp && words.length > group.length) sayUnknown(streams, words.slice(0, group.length + 1));
   return wantsHelp ? 0 : 1;
+}
+
+/** `stile`, `stile -h`, `stile ls`, and words that no row answers to. */
+async function runWithoutRow(
+  words: readonly string[],
+  { output, streams, wantsHelp }: { output: Output; streams: CommandStreams; wantsHelp: boolean },
+): Promise<number> {
+  const [first, next = '-'] = words;
+  if (first === 'ls' && !wantsHelp && next.startsWith('-')) {
+    const { printEntries, rootEntries } = await import('./shell/listing.ts');
+    const modules = await Promise.all(commandTable.map((each) => each.load()));
+    printEntries(
+      output,
+      rootEntries(
+        commandTable,
+        modules.flatMap((module) => module.commands),
+      ),
+    );
+    return 0;
+  }
+  if (first?.startsWith('-') === true && !helpWords.has(first)) {
+    streams.stderr.write('Flags come after the command, as in: stile targets list -recursive\n');
+    return 1;
+  }
+  await showRootHelp(streams);
+  if (!wantsHelp) sayUnknown(streams, words.slice(0, 1));
+  return wantsHelp ? 0 : unknownCommand;
 }
 
 /** A thrown error as the user sees it, and its exit code. */
@@ -165,30 +196,22 @@ export async function run(options: RunOptions): Promise<number> {
   if (completionLine !== undefined) {
     const { complete } = await import('./terminal/completion.ts');
     const point = Number(environment.raw('COMP_POINT') ?? completionLine.length);
-    const candidates = await complete(commandTable, completionLine.slice(0, point));
+    const candidates = await complete(commandTable, completionLine.slice(0, point), options.words[1]);
     if (candidates.length > 0) streams.stdout.write(`${candidates.join('\n')}\n`);
     return 0;
   }
-  const { format, wantsHelp, wantsCurl } = preview(options.words, environment);
+  const { format, wantsHelp, wantsCurl } = preview(options, environment);
   if (format !== 'table' && format !== 'json') {
     streams.stderr.write(`Invalid output format: ${JSON.stringify(format).slice(1, -1)}\n`);
     return 1;
   }
   const words = rewrite(options.words);
-  const row = commandTable.find((each) => each.name === words[0]);
-  if (row === undefined) {
-    if (words[0]?.startsWith('-') === true && !helpWords.has(words[0])) {
-      streams.stderr.write('Flags come after the command, as in: stile targets list -recursive\n');
-      return 1;
-    }
-    await showRootHelp(streams);
-    if (!wantsHelp) sayUnknown(streams, words.slice(0, 1));
-    return wantsHelp ? 0 : unknownCommand;
-  }
+  const row = findRow(commandTable, words[0]);
   const output = new Output(format satisfies OutputFormat, streams, { environment, quiet: wantsCurl });
+  if (row === undefined) return runWithoutRow(words, { output, streams, wantsHelp });
   let exitCode: number;
   try {
-    exitCode = await dispatch(row, words, { ...options, output, wantsHelp });
+    exitCode = await dispatch(row, underRow(row, words), { ...options, output, wantsHelp });
   } catch (error) {
     exitCode = report(error, output);
   }

@@ -5,4 +5,11 @@ export type { ApiAnswer, ApiCall, ApiCaller, CallOptions, Query } from './api/ap
 export { fetchTransport } from './api/api-transport.ts';
 export type { ApiMethod, ApiRequest, ApiResponse, ApiTransport } from './api/api-transport.ts';
 export type * from './api/api-types.ts';
+export type {
+  MintRequest,
+  RevokeAllRequest,
+  Revealing,
+  SignInCalls,
+  TwoFactorVerb,
+} from './api/sign-in-calls.ts';
 export type { ActionRequest, ResourceCalls, UpdateRequest } from './api/resource-calls.ts';

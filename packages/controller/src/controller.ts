@@ -23,16 +23,15 @@ import { AliasService } from './alias/alias-service.ts';
 import { listResolvableAliases } from './alias/alias-repository.ts';
 import { listAccounts, lookupAccount } from './auth/account-repository.ts';
 import { listAuthMethods, lookupAuthMethod } from './auth/auth-method-repository.ts';
-import { AuthMethodService } from './auth/auth-method-service.ts';
-import { passwordAuthMethod } from './auth/password/password-auth-method.ts';
 import { AuthTokenChanges } from './auth/minting/auth-token-changes.ts';
 import { AuthTokenExchange } from './auth/minting/auth-token-exchange.ts';
 import { AuthTokenMinting } from './auth/minting/auth-token-minting.ts';
 import { AuthTokenSweep } from './auth/sweep/auth-token-sweep.ts';
+import { DatabasePulse } from './auth/sweep/database-pulse.ts';
 import { AuthTokenService } from './auth/token/auth-token-service.ts';
 import { auditToken } from './auth/token/token-audit.ts';
 import { originText } from './auth/token/origin.ts';
-import { PasswordService } from './auth/password/password-service.ts';
+import { makeSignIns, type SignIns } from './auth/sign-ins.ts';
 import { ClusterListener } from './cluster/cluster-listener.ts';
 import {
   controllerSettings,
@@ -59,6 +58,7 @@ import { AuthTokenEnding } from './session/ending/auth-token-ending.ts';
 import { KeyRing } from './session/ending/key-ring.ts';
 import { RoleRevocation } from './session/ending/role-revocation.ts';
 import { ScopeEnding } from './session/ending/scope-ending.ts';
+import { SecondFactorReset } from './session/ending/second-factor-reset.ts';
 import { UserEnding } from './session/ending/user-ending.ts';
 import { SessionEnding } from './session/session-ending.ts';
 import { SessionReaper } from './session/session-reaper.ts';
@@ -77,7 +77,7 @@ import { ControllerPresence } from './worker-registry/controller-presence.ts';
 import { WorkerRegistry } from './worker-registry/worker-registry.ts';
 
 /** What `prepare` and the holder of a controller may use: the use cases, and the database below them. */
-export interface ControllerParts {
+export interface ControllerParts extends SignIns {
   readonly database: Database;
   readonly clock: Clock;
   readonly keys: KeyService;
@@ -91,9 +91,8 @@ export interface ControllerParts {
   readonly groups: GroupService;
   readonly roles: RoleService;
   readonly explanation: RoleExplanation;
-  readonly passwords: PasswordService;
-  readonly authMethodChanges: AuthMethodService;
   readonly authTokens: AuthTokenService;
+  readonly secondFactorReset: SecondFactorReset;
   readonly minting: AuthTokenMinting;
   readonly tokenChanges: AuthTokenChanges;
   readonly exchange: AuthTokenExchange;
@@ -188,6 +187,9 @@ async function start(
   shutdown.add('session revocations', () => revocations.close());
   reaper.start();
   shutdown.add('session reaper', () => reaper.close());
+  const pulse = new DatabasePulse({ database, clock, log });
+  await pulse.start();
+  shutdown.add('database pulse', () => pulse.close());
   tokenSweep.start();
   shutdown.add('auth token sweep', () => tokenSweep.close());
   shutdown.add('cluster listener', () => cluster.close());
@@ -253,11 +255,11 @@ async function assemble(
   const ending = new ConnectionEnding(ground);
   const revocations = new SessionRevocations({ ...ground, ending });
   const serving = new SessionServing({ ...ground, keys, iam, filters: workers.filters, ending });
-  const passwords = new PasswordService({
+  const signIns = makeSignIns({ ...ground, keys, workers: settings.concurrentPasswordHashWorkers });
+  const tokenEndings = new AuthTokenEnding({
     ...ground,
-    ...(settings.concurrentPasswordHashWorkers === undefined
-      ? {}
-      : { workers: settings.concurrentPasswordHashWorkers }),
+    revocations,
+    countStreams: () => Promise.resolve(0),
   });
   const parts: ControllerParts = {
     database,
@@ -273,16 +275,17 @@ async function assemble(
     groups: new GroupService({ ...ground, lostRights }),
     roles: new RoleService({ ...ground, lostRights }),
     explanation: new RoleExplanation(ground),
-    passwords,
-    authMethodChanges: new AuthMethodService({
-      ...ground,
-      type: passwordAuthMethod((password) => passwords.hash(password)),
-    }),
+    ...signIns,
     authTokens,
+    secondFactorReset: new SecondFactorReset({
+      database,
+      factors: signIns.secondFactors,
+      endings: tokenEndings,
+    }),
     minting: new AuthTokenMinting({ ...ground, tokens: authTokens }),
     tokenChanges: new AuthTokenChanges({ ...ground, tokens: authTokens }),
     exchange: new AuthTokenExchange({ ...ground, tokens: authTokens }),
-    tokenEndings: new AuthTokenEnding({ ...ground, revocations, countStreams: () => Promise.resolve(0) }),
+    tokenEndings,
     hosts: new HostService(ground),
     credentials: new CredentialService({ ...ground, keys }),
     aliases: new AliasService(ground),
@@ -312,7 +315,6 @@ function apiServices(parts: ControllerParts, settings: ControllerSettings): ApiS
   const { reader } = database;
   return {
     ...parts,
-    twoFactorOf: () => Promise.resolve({}),
     lookupTarget: (id) => lookupTargetView(reader, id),
     scopes: {
       lookup: (id) => iam.lookup(id),

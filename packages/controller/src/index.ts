@@ -18,7 +18,7 @@ export { openDatabase, type Connection, type Database } from './store/database.t
 export { isInitialized, migrate, needsMigration } from './store/migrate.ts';
 export { generateRootKey, rootKeyOf, type RootKey } from './keys/root-key.ts';
 export { KeyService } from './keys/key-service.ts';
-export { PasswordService } from './auth/password/password-service.ts';
+export { PasswordHasher } from './auth/password/password-hasher.ts';
 export {
   createInitialResources,
   type InitialIds,

@@ -12,6 +12,8 @@ import { parseBoolean, parseDuration, parseInteger, type Parsed } from './go-val
 export interface ParsedArguments {
   readonly flags: FlagValues;
   readonly positional: string | undefined;
+  /** Plain words of a command that takes some. */
+  readonly operands: readonly string[];
   /** Words where parsing stopped; no command uses them. */
   readonly leftover: readonly string[];
   /** After the first `--`, for commands that pass it on. */
@@ -30,11 +32,40 @@ export function flagsOf(command: Command): Map<string, Flag> {
 interface Words {
   /** Flags as `--name=value`. */
   readonly normal: readonly string[];
+  readonly operands: readonly string[];
   readonly leftover: readonly string[];
 }
 
+/** How the words of a command are read. */
+interface Reading {
+  /** By name, by short spelling, and nothing else. */
+  readonly flags: ReadonlyMap<string, Flag>;
+  readonly takesAssignments: boolean;
+  readonly takesOperands: boolean;
+}
+
+function readingOf(command: Command): Reading {
+  const named = [...flagsOf(command)];
+  const short = named.flatMap(([, flag]) => (flag.alias === undefined ? [] : [[flag.alias, flag] as const]));
+  return {
+    flags: new Map([...short, ...named]),
+    takesAssignments: command.assignments === true,
+    takesOperands: command.operands !== undefined,
+  };
+}
+
+/** The flag of a name as it was typed: `_` stands for `-` too. */
+function flagNamed({ flags }: Reading, name: string): Flag | undefined {
+  return flags.get(name) ?? flags.get(name.replaceAll('_', '-'));
+}
+
+interface SplitWord {
+  readonly name: string;
+  readonly value: string | undefined;
+}
+
 /** One flag word: its name and what stands after `=`. */
-function splitFlag(word: string): { name: string; value: string | undefined } {
+function splitFlag(word: string): SplitWord {
   const body = word.slice(word.startsWith('--') ? 2 : 1);
   if (body === '' || body.startsWith('-') || body.startsWith('=')) throw usage(`bad flag syntax: ${word}`);
   const cut = body.indexOf('=');
@@ -43,17 +74,37 @@ function splitFlag(word: string): { name: string; value: string | undefined } {
     : { name: body.slice(0, cut), value: body.slice(cut + 1) };
 }
 
-/** Go's pass over the words: stops at the first word that is no flag, or behind `--`. */
-function normalise(words: readonly string[], flags: ReadonlyMap<string, Flag>): Words {
+/** `key=value` for a command that takes its flags so. @throws {StileError} invalidFlag for a key that is no flag's name */
+function splitAssignment(word: string, reading: Reading): SplitWord | undefined {
+  const [, name, value] = (reading.takesAssignments && /^([A-Za-z][\w-]*)=(.*)$/s.exec(word)) || [];
+  if (name === undefined) return undefined;
+  if (flagNamed(reading, name) === undefined)
+    throw usage(`there is no property ${JSON.stringify(name)} here`);
+  return { name, value };
+}
+
+function isFlagWord(word: string): boolean {
+  return word.length >= 2 && word.startsWith('-');
+}
+
+/** Go's pass over the words: stops at the first word that is nothing the command takes, or behind `--`. */
+function normalise(words: readonly string[], reading: Reading): Words {
   const normal: string[] = [];
+  const operands: string[] = [];
   let index = 0;
   while (index < words.length) {
     const word = words[index] ?? '';
-    if (word.length < 2 || !word.startsWith('-')) break;
+    const isFlag = isFlagWord(word);
+    const assignment = isFlag ? undefined : splitAssignment(word, reading);
+    if (!isFlag && assignment === undefined && !reading.takesOperands) break;
     index += 1;
     if (word === '--') break;
-    const { name, value: attached } = splitFlag(word);
-    const flag = flags.get(name);
+    if (!isFlag && assignment === undefined) {
+      operands.push(word);
+      continue;
+    }
+    const { name, value: attached } = assignment ?? splitFlag(word);
+    const flag = flagNamed(reading, name);
     if (flag === undefined) throw usage(`flag provided but not defined: -${name}`);
     let value = attached;
     if (value === undefined && flag.type === 'boolean') value = 'true';
@@ -62,9 +113,11 @@ function normalise(words: readonly string[], flags: ReadonlyMap<string, Flag>): 
       value = words[index] ?? '';
       index += 1;
     }
-    normal.push(`--${name}=${flag.type === 'boolean' ? goBoolean(name, value) : value}`);
+    const text = flag.type === 'boolean' ? goBoolean(name, value) : value;
+    if (flag.isWord === true && text === 'true') operands.push(flag.name.replaceAll('-', '_'));
+    normal.push(`--${flag.name}=${text}`);
   }
-  return { normal, leftover: words.slice(index) };
+  return { normal, operands, leftover: words.slice(index) };
 }
 
 function goBoolean(name: string, text: string): string {
@@ -192,19 +245,21 @@ function splitPassthrough(
 
 /**
  * Reads the words after the command's path.
+ * @param inherited values of the shell that the line is typed in, between those of the line and of the environment
  * @throws {StileError} invalidFlag with the text Go's `flag` package has for it (cli.md §1.1)
  */
 export async function parseArguments(
   command: Command,
   words: readonly string[],
   environment: Environment,
+  inherited: ReadonlyMap<string, FlagValue> = new Map(),
 ): Promise<ParsedArguments> {
   const [own, passthrough] = splitPassthrough(command, words);
   const [first] = own;
   const hasPositional =
     command.positional !== undefined && first !== undefined && first !== '' && !first.startsWith('-');
   const flags = flagsOf(command);
-  const { normal, leftover } = normalise(hasPositional ? own.slice(1) : own, flags);
+  const { normal, operands, leftover } = normalise(hasPositional ? own.slice(1) : own, readingOf(command));
   const repeated = repeatedValues(normal, flags);
   const given = await readValues(normal, flags, repeated);
   const values = new Map<string, FlagValue>();
@@ -212,13 +267,14 @@ export async function parseArguments(
     const raw = given.get(flag.name);
     const value =
       raw === undefined
-        ? (fromEnvironment(flag, environment) ?? defaultOf(flag))
+        ? (inherited.get(flag.name) ?? fromEnvironment(flag, environment) ?? defaultOf(flag))
         : fromCommandLine(flag, raw);
     if (value !== undefined) values.set(flag.name, value);
   }
   return {
     flags: new FlagValues(values, repeated),
     positional: hasPositional ? first : undefined,
+    operands,
     leftover,
     passthrough,
   };

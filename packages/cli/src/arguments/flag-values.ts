@@ -31,6 +31,12 @@ export class FlagValues {
     return this.#values.get(name)?.origin;
   }
 
+  /** The value that the command line gives; undefined when it gives none. */
+  given(name: string): FlagValue | undefined {
+    const value = this.#values.get(name);
+    return value?.origin === 'flag' ? value : undefined;
+  }
+
   /** Whether command line or environment gave the flag. */
   isGiven(name: string): boolean {
     const origin = this.origin(name);

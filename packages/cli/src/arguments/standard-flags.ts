@@ -69,16 +69,20 @@ export const tokenFlags: readonly Flag[] = [
   },
 ];
 
+/** The flag that names another source of the token. */
+export const tokenSourceFlag: Flag = {
+  name: 'token',
+  type: 'string',
+  secret: true,
+  help: 'Where to read the token from: env://NAME or file://PATH. Takes precedence over -token-name.',
+};
+
 /** Which token to use, and what not to send. */
 export const clientOptions: FlagGroup = {
   title: 'Client Options',
   flags: [
     ...tokenFlags,
-    {
-      name: 'token',
-      type: 'string',
-      help: 'Where to read the token from: env://NAME or file://PATH. Takes precedence over -token-name.',
-    },
+    tokenSourceFlag,
     {
       name: 'output-curl-string',
       type: 'boolean',

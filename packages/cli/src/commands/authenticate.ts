@@ -1,22 +1,30 @@
 /** `stile authenticate` and `stile authenticate password`: from a login name and password to a stored token (cli.md §2.1, 3.2). */
-import type { ApiClient, AuthenticateAnswer, LoginToken } from '@stile/client/api';
+import type { ApiAnswer, ApiClient, AuthenticateAnswer } from '@stile/client/api';
 import { StileError } from '@stile/protocol/errors';
 import { idPrefix } from '@stile/protocol/ids';
-import { Secret } from '@stile/runtime/secret';
+import type { Secret } from '@stile/runtime/secret';
 import { apiOptions } from '../arguments/standard-flags.ts';
 import type { Command, CommandContext, Flag } from '../command.ts';
-import { block, localTime, printable } from '../terminal/layout.ts';
-import { ask, askSecret } from '../terminal/prompt.ts';
+import { readSecret, secretOf } from '../sign-ins/secret-source.ts';
+import { ask } from '../terminal/prompt.ts';
 import { reportFailure, withApi } from '../tokens/api-session.ts';
-import { readIndirect } from '../tokens/token-source.ts';
-import { tokenPlace } from '../tokens/token-place.ts';
+import { finishLogin } from '../tokens/finish-login.ts';
+import { primaryAuthMethod } from '../tokens/primary-auth-method.ts';
 
 const scopeFlag: Flag = {
   name: 'scope-id',
   type: 'string',
+  completesFrom: 'scope',
   env: 'SCOPE_ID',
   default: 'global',
   help: 'Scope whose primary auth method is used.',
+};
+
+const otpFlag: Flag = {
+  name: 'otp',
+  type: 'string',
+  secret: true,
+  help: 'Where to read the code of the second factor from, or a recovery code: env://NAME or file://PATH. Without it you are asked where one is needed.',
 };
 
 const passwordFlags: readonly Flag[] = [
@@ -40,18 +48,8 @@ const passwordFlags: readonly Flag[] = [
     secret: true,
     help: 'Where to read the password from: env://NAME or file://PATH. Without it you are asked.',
   },
+  otpFlag,
 ];
-
-/** The primary auth method of a scope. @throws {StileError} invalidFlag when it has none; what the call throws */
-async function primaryAuthMethod(client: ApiClient, scopeId: string): Promise<string> {
-  const { body } = await client.resource('auth-methods').list({ scope_id: scopeId });
-  const primary = body.find((method) => method.is_primary === true)?.id;
-  if (typeof primary === 'string') return primary;
-  throw new StileError(
-    'invalidFlag',
-    `Primary auth method not found for scope ID: '${scopeId}'. Please set a primary auth method on this scope or pass one explicitly using an authenticate sub command (see 'stile authenticate -h') along with the -auth-method-id flag.`,
-  );
-}
 
 async function chooseAuthMethod(context: CommandContext, client: ApiClient): Promise<string> {
   const given = context.flags.text('auth-method-id');
@@ -69,72 +67,51 @@ async function chooseAuthMethod(context: CommandContext, client: ApiClient): Pro
 interface Login {
   readonly loginName: string;
   readonly password: Secret;
+  /** The code of the second factor, where it was given before it was asked for. */
+  readonly otp: Secret | undefined;
 }
 
 async function readLogin(context: CommandContext): Promise<Login> {
   const { flags, streams } = context;
   const loginName =
     flags.text('login-name') || (await ask(streams, 'login name', 'Please enter the login name: '));
-  const source = flags.text('password');
-  const password =
-    source === ''
-      ? new Secret(await askSecret(streams, 'password', 'Please enter the password (it will be hidden): '))
-      : await readIndirect(source, '-password', context);
-  return { loginName, password };
+  const password = await secretOf(context, {
+    flag: 'password',
+    what: 'password',
+    question: 'Please enter the password (it will be hidden): ',
+  });
+  const code = flags.text('otp');
+  return { loginName, password, otp: code === '' ? undefined : await readSecret(context, code, '-otp') };
 }
 
-/** The object with sorted keys, all the way down, as recorded. */
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(entries.map(([key, field]) => [key, sorted(field)]));
+/** Whether the answer asks for the code of the second factor: 401 with the field `attributes.otp` (tokens.md §5.1). */
+function wantsCode(error: unknown): boolean {
+  if (!(error instanceof StileError) || error.details?.answer?.status !== 401) return false;
+  return (error.details.requestFields ?? []).some((field) => field.name === 'attributes.otp');
 }
 
-function tokenLines(token: LoginToken): string[] {
-  const rows = {
-    'Account ID': token.account_id,
-    'Auth Method ID': token.auth_method_id,
-    'Expiration Time': localTime(token.expiration_time ?? ''),
-    'User ID': token.user_id,
-  };
-  return ['', 'Authentication information:', ...block(rows, 2, 15)];
-}
-
-/** Stores the token, or prints it where it cannot or must not be stored (cli.md §3.2). */
-async function keepToken(context: CommandContext, token: LoginToken): Promise<void> {
-  const { output } = context;
-  const show = (why: string): void => {
-    output.warn(`\n${why} The token is:`);
-    output.print(printable(token.token ?? ''));
-    output.warn('Please be sure to store it safely!');
-  };
+/** Logs in; asks for the code of the second factor where the user has one and a terminal is there. */
+async function logIn(
+  context: CommandContext,
+  client: ApiClient,
+  { authMethodId, login }: { authMethodId: string; login: Login },
+): Promise<ApiAnswer<AuthenticateAnswer>> {
   try {
-    const { name, store } = await tokenPlace(context);
-    if (store === undefined) {
-      show('Storing the token in a keyring was disabled.');
-      return;
-    }
-    await store.write(name, token);
-    output.print(
-      `\nThe token name "${printable(name)}" was successfully stored in the chosen keyring and is not displayed here.`,
-    );
+    return await client.authenticatePassword(authMethodId, login);
   } catch (error) {
-    if (!(error instanceof StileError)) throw error;
-    show(`Error saving auth token: ${error.message}.`);
+    if (!wantsCode(error) || login.otp !== undefined) throw error;
+    if (context.streams.stdin.isTTY !== true) {
+      if (!context.output.isJson)
+        context.output.warn('Give the code of the second factor with -otp env://NAME.');
+      throw error;
+    }
   }
-}
-
-async function finish(context: CommandContext, status: number, answer: AuthenticateAnswer): Promise<number> {
-  if (context.output.isJson) {
-    // The recorded behaviour: JSON is for scripts, and nothing is stored (cli.md §5.3).
-    context.output.printJson({ status_code: status, item: sorted(answer) });
-    return 0;
-  }
-  const token = answer.attributes ?? {};
-  context.output.printLines(tokenLines(token));
-  await keepToken(context, token);
-  return 0;
+  const otp = await secretOf(context, {
+    flag: 'otp',
+    what: 'code of the second factor',
+    question: 'Please enter the code of your second factor, or a recovery code: ',
+  });
+  return client.authenticatePassword(authMethodId, { ...login, otp });
 }
 
 async function run(context: CommandContext): Promise<number> {
@@ -152,9 +129,12 @@ async function run(context: CommandContext): Promise<number> {
     }
     const login = await readLogin(context);
     try {
-      const { status, body } = await client.authenticatePassword(authMethodId, login);
-      return await finish(context, status, body);
+      const { status, body } = await logIn(context, client, { authMethodId, login });
+      return await finishLogin(context, status, body);
     } catch (error) {
+      // What the person got wrong or gave up at the question for the code is no failure of the call.
+      if (error instanceof StileError && (error.code === 'invalidFlag' || error.code === 'aborted'))
+        throw error;
       return reportFailure(context, error, {
         verb: 'perform',
         noun: 'authentication',
@@ -174,7 +154,7 @@ export const commands: readonly Command[] = [
     description:
       'Logs in at the primary auth method of the scope (global, unless -scope-id names another) and stores the token for the commands that follow.',
     examples: ['stile authenticate', 'stile authenticate -scope-id o_1234567890'],
-    groups: [...apiOptions, { title: 'Command Options', flags: [scopeFlag] }],
+    groups: [...apiOptions, { title: 'Command Options', flags: [scopeFlag, otpFlag] }],
     run,
   },
   {

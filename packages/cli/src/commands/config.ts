@@ -1,6 +1,6 @@
 /** `stile config get-token` and `stile config autocomplete install|uninstall` (cli.md §1.13). */
 import { StileError } from '@stile/protocol/errors';
-import { outputOptions, tokenFlags } from '../arguments/standard-flags.ts';
+import { outputOptions, tokenFlags, tokenSourceFlag } from '../arguments/standard-flags.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { printable } from '../terminal/layout.ts';
 import { installCompletion, uninstallCompletion } from '../terminal/shell-setup.ts';
@@ -77,6 +77,7 @@ export const commands: readonly Command[] = [
         title: 'Command Options',
         flags: [
           ...tokenFlags,
+          tokenSourceFlag,
           { name: 'user-id', type: 'boolean', help: 'Print the user ID instead of the token.' },
           { name: 'account-id', type: 'boolean', help: 'Print the account ID instead of the token.' },
           { name: 'auth-method-id', type: 'boolean', help: 'Print the auth method ID instead of the token.' },

@@ -15,7 +15,12 @@ const connectFlags: readonly Flag[] = [
     secret: true,
     help: 'Use a session that was authorized before, here or on another machine; no login is needed. "-" reads standard input: the token, or the JSON of "targets authorize-session". env://NAME and file://PATH work too.',
   },
-  { name: 'target-id', type: 'string', help: 'ID or alias of the target. It can also be the first word.' },
+  {
+    name: 'target-id',
+    type: 'string',
+    completesFrom: 'target',
+    help: 'ID or alias of the target. It can also be the first word.',
+  },
   {
     name: 'target-name',
     type: 'string',
@@ -25,6 +30,7 @@ const connectFlags: readonly Flag[] = [
     name: 'target-scope-id',
     type: 'string',
     env: 'CONNECT_TARGET_SCOPE_ID',
+    completesFrom: 'scope',
     help: 'ID of the scope that the named target lies in.',
   },
   {

@@ -186,6 +186,7 @@ export const commands: readonly Command[] = [
       { title: 'Listener Options', flags: listenFlags },
       { title: 'Store and Log Options', flags: storeFlags },
     ],
+    ownsProcess: true,
     check,
     run: async (context) => {
       const { runDev } = await import('../server/run-dev.ts');

@@ -1,4 +1,8 @@
-/** `stile logout`: deletes the current token on the controller and in the local store (cli.md §2.1, 3.12). */
+/**
+ * `stile logout`: ends the current token on the controller, where it stays listed as revoked, and removes it from the local store
+ * (cli.md §2.1, 3.12; tokens.md §3.2).
+ */
+import type { ApiClient } from '@stile/client/api';
 import { StileError } from '@stile/protocol/errors';
 import { connectionOptions, outputOptions, tokenFlags } from '../arguments/standard-flags.ts';
 import type { Command, CommandContext } from '../command.ts';
@@ -6,7 +10,8 @@ import { reportFailure, withApi } from '../tokens/api-session.ts';
 import { tokenId } from '../tokens/token-source.ts';
 import { tokenPlace } from '../tokens/token-place.ts';
 
-async function forgetToken(context: CommandContext): Promise<number> {
+/** Removes the token from the local store. @returns the exit code */
+export async function forgetToken(context: CommandContext): Promise<number> {
   const { output } = context;
   try {
     const { name, store } = await tokenPlace(context);
@@ -24,6 +29,31 @@ async function forgetToken(context: CommandContext): Promise<number> {
   }
 }
 
+/** HTTP status of the answer that an error stands for; undefined when there was none. */
+function statusOf(error: unknown): number | undefined {
+  return error instanceof StileError ? error.details?.answer?.status : undefined;
+}
+
+/** Statuses of a server that has no `:revoke`, and of one to which the token is unknown. */
+const hasNoVerb: ReadonlySet<number | undefined> = new Set([400, 404, 405, 501]);
+
+/** Ends the token on the controller. @returns what to say of it. @throws {StileError} what the calls throw */
+async function endToken(client: ApiClient, id: string): Promise<string> {
+  try {
+    await client.signIns.revoke(id);
+    return 'The token was successfully revoked within the controller.';
+  } catch (error) {
+    if (!hasNoVerb.has(statusOf(error))) throw error;
+  }
+  try {
+    await client.resource('auth-tokens').delete(id);
+    return 'The token was successfully deleted within the controller.';
+  } catch (error) {
+    if (statusOf(error) !== 404) throw error;
+    return 'The token was already gone from the controller.';
+  }
+}
+
 async function run(context: CommandContext): Promise<number> {
   return withApi(context, async ({ client, token }) => {
     if (token === undefined) {
@@ -31,12 +61,12 @@ async function run(context: CommandContext): Promise<number> {
       return 3;
     }
     try {
-      await client.resource('auth-tokens').delete(tokenId(token));
-      context.output.print('The token was successfully deleted within the controller.');
+      context.output.print(await endToken(client, tokenId(token)));
     } catch (error) {
-      const isGone = error instanceof StileError && error.details?.answer?.status === 404;
-      if (!isGone) return reportFailure(context, error, { verb: 'delete', noun: 'auth token' });
-      context.output.print('The token was already gone from the controller.');
+      // A token that has ended makes the call anonymous, which may not revoke: there is nothing left to end.
+      if (statusOf(error) !== 401)
+        return reportFailure(context, error, { verb: 'delete', noun: 'auth token' });
+      context.output.print('The token was not valid any more at the controller.');
     }
     return forgetToken(context);
   });
@@ -46,9 +76,9 @@ async function run(context: CommandContext): Promise<number> {
 export const commands: readonly Command[] = [
   {
     path: 'logout',
-    summary: 'Delete the current token, here and on the controller',
+    summary: 'End the current token, here and on the controller',
     description:
-      'Deletes the current token on the controller, which also ends the sessions authorized with it, and removes it from the local store.',
+      'Revokes the current token on the controller, which also ends the sessions authorized with it, and removes it from the local store.',
     examples: ['stile logout', 'stile logout -token-name work'],
     groups: [
       {

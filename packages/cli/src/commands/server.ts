@@ -12,6 +12,7 @@ export const commands: readonly Command[] = [
       'Runs what the sections of the configuration file say until it is asked to stop (SIGINT or SIGTERM); a second signal stops at once. docs/configuration.md lists every option.',
     examples: ['stile server -config controller.yaml', 'stile server -config worker.yaml -log-level debug'],
     groups: [{ title: 'Command Options', flags: [configFlag, logLevelFlag] }],
+    ownsProcess: true,
     check: needsConfig,
     run: async (context) => {
       const { runServer } = await import('../server/run-server.ts');

@@ -128,39 +128,44 @@ async function askController(
   const { id, name, scopeId, scopeName } = choice(context);
   const hostId = flags.text('host-id');
   let granted: ConnectAuthorization | undefined;
-  const exitCode = await withApi(context, async ({ client }) => {
-    interruption.open();
-    try {
-      const { body } = await client.authorizeSession({
-        target: id || name,
-        ...(hostId === '' ? {} : { hostId }),
-        ...(scopeId === '' ? {} : { scopeId }),
-        ...(scopeName === '' ? {} : { scopeName }),
-      });
-      granted = {
-        token: body.authorization_token ?? '',
-        credentials: body.credentials ?? [],
-        client,
-        sessionId: body.session_id ?? '',
-      };
-      if (!interruption.isAsked) return 0;
-      await client.cancelSession(granted.sessionId);
-      granted = undefined;
-      return interruptedExitCode;
-    } catch (error) {
-      granted = undefined;
-      const code = reportFailure(context, error, {
-        verb: 'authorize-session',
-        noun: 'against target',
-        context: 'Error from controller when performing authorize-session action against given target',
-        call: 'AuthorizeSession',
-      });
-      if (error instanceof StileError && error.code === 'unauthenticated' && !output.isJson) {
-        output.warn('\nLog in first: run "stile authenticate".');
+  const exitCode = await withApi(
+    context,
+    async ({ client }) => {
+      interruption.open();
+      if (context.line?.signal.aborted === true) return interruptedExitCode;
+      try {
+        const { body } = await client.authorizeSession({
+          target: id || name,
+          ...(hostId === '' ? {} : { hostId }),
+          ...(scopeId === '' ? {} : { scopeId }),
+          ...(scopeName === '' ? {} : { scopeName }),
+        });
+        granted = {
+          token: body.authorization_token ?? '',
+          credentials: body.credentials ?? [],
+          client,
+          sessionId: body.session_id ?? '',
+        };
+        if (!interruption.isAsked) return 0;
+        await client.cancelSession(granted.sessionId);
+        granted = undefined;
+        return interruptedExitCode;
+      } catch (error) {
+        granted = undefined;
+        const code = reportFailure(context, error, {
+          verb: 'authorize-session',
+          noun: 'against target',
+          context: 'Error from controller when performing authorize-session action against given target',
+          call: 'AuthorizeSession',
+        });
+        if (error instanceof StileError && error.code === 'unauthenticated' && !output.isJson) {
+          output.warn('\nLog in first: run "stile authenticate".');
+        }
+        return code;
       }
-      return code;
-    }
-  });
+    },
+    { endsItself: true },
+  );
   return granted ?? exitCode;
 }
 

@@ -5,6 +5,7 @@ import { constants as osConstants } from 'node:os';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { StileError } from '@stile/protocol/errors';
 import type { Environment } from '../arguments/environment.ts';
+import type { CommandStreams } from '../terminal/streams.ts';
 
 /** How long a program whose proxy has ended may take to end by itself, with its own exit status, before SIGTERM, ms. */
 const termDelayMs = 2_000;
@@ -69,6 +70,13 @@ export async function findProgram(name: string, environment: Environment): Promi
   );
 }
 
+/** What to start. */
+export interface ProgramLine {
+  readonly path: string;
+  readonly args: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
 /** A running program. */
 export class Child {
   readonly #process: ChildProcess;
@@ -77,21 +85,19 @@ export class Child {
   #stopTimer: NodeJS.Timeout | undefined;
   #hasExited = false;
 
-  /** Starts the program on the terminal of this process. */
-  constructor(
-    program: string,
-    args: readonly string[],
-    environment: Readonly<Record<string, string | undefined>>,
-  ) {
-    this.#process = spawn(program, args, { stdio: 'inherit', env: environment });
+  /**
+   * Starts the program on the terminal of this process. It reads standard input only where the command does: the lines of a script that
+   * the shell runs are not its input.
+   */
+  constructor({ path, args, environment }: ProgramLine, { stdin }: Pick<CommandStreams, 'stdin'>) {
+    const input = stdin === process.stdin ? 'inherit' : 'ignore';
+    this.#process = spawn(path, args, { stdio: [input, 'inherit', 'inherit'], env: environment });
     this.exited = new Promise<number>((resolve, reject) => {
       this.#process.once('error', (cause) => {
         // There is nothing to stop: no timer may keep this process waiting for it.
         clearTimeout(this.#stopTimer);
         this.#hasExited = true;
-        reject(
-          new StileError('notFound', `cannot run ${JSON.stringify(program)}: ${codeOf(cause)}`, { cause }),
-        );
+        reject(new StileError('notFound', `cannot run ${JSON.stringify(path)}: ${codeOf(cause)}`, { cause }));
       });
       this.#process.once('exit', (status, signal) => {
         clearTimeout(this.#stopTimer);

@@ -8,7 +8,14 @@ import { StileError } from '@stile/protocol/errors';
 import type { CommandContext } from '../command.ts';
 import { obtainAuthorization, type ConnectAuthorization } from './authorization.ts';
 import { readCredential, type BrokeredCredential } from './brokered-credentials.ts';
-import { Child, childEnvironment, fillTemplate, findProgram, type ProxyPlace } from './child.ts';
+import {
+  Child,
+  childEnvironment,
+  fillTemplate,
+  findProgram,
+  type ProgramLine,
+  type ProxyPlace,
+} from './child.ts';
 import {
   endFromOutside,
   endReason,
@@ -21,7 +28,7 @@ import {
 } from './connect-output.ts';
 import type { HostPortLike, ProxyEnd } from './connect-types.ts';
 import { addressOf, type Helper, type HelperPlan } from './helper.ts';
-import { Interruption, interruptedExitCode } from './interruption.ts';
+import { Interruption, interruptedExitCode, leaveOf } from './interruption.ts';
 import { SecretFiles } from './secret-files.ts';
 
 /** How long the controller may take to say why a session has ended, ms. */
@@ -46,10 +53,7 @@ function listenAddress(context: CommandContext): HostPortLike | undefined {
 }
 
 /** The program to run, and everything it needs. */
-interface Program {
-  readonly path: string;
-  readonly args: readonly string[];
-  readonly environment: Readonly<Record<string, string | undefined>>;
+interface Program extends ProgramLine {
   readonly unused: readonly SessionCredential[];
 }
 
@@ -190,7 +194,7 @@ class ConnectRun {
 
   async #runProgram(program: Program): Promise<number> {
     if (this.#isShutdown) return 0;
-    const child = new Child(program.path, program.args, program.environment);
+    const child = new Child(program, this.#context.streams);
     this.#child = child;
     void this.#proxy.closed.then(() => child.stop());
     try {
@@ -253,7 +257,8 @@ class ConnectRun {
       if (signal !== 'SIGINT' || this.#context.streams.stdin.isTTY !== true) child.signal(signal);
       return;
     }
-    if (this.#isShutdown) void this.#files.remove().finally(() => process.exit(interruptedExitCode));
+    if (this.#isShutdown)
+      void this.#files.remove().finally(() => leaveOf(this.#context)(interruptedExitCode));
     this.#isShutdown = true;
     void this.#proxy.close();
   }
@@ -283,7 +288,7 @@ class ConnectRun {
 export async function runConnect(context: CommandContext, helper: Helper | undefined): Promise<number> {
   const listen = listenAddress(context);
   if (listen === undefined) return 2;
-  const interruption = new Interruption();
+  const interruption = new Interruption(leaveOf(context));
   try {
     return await authorizeAndRun(context, helper, { listen, interruption });
   } finally {

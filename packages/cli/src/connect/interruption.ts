@@ -2,6 +2,7 @@
  * Signals of one `connect`, from the question to the controller to the end of the session. They are listened for without a gap:
  * libuv drops a signal that came for a listener which is gone by the time the loop looks, so one listener stays and what it does changes.
  */
+import type { CommandContext } from '../command.ts';
 
 /** Signals that ask `connect` to end. */
 export const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -12,22 +13,34 @@ export const interruptedExitCode = 130;
 /** How long the controller's answer is still waited for after a signal, ms. */
 const answerTimeoutMs = 2000;
 
+/** Ends at once, without waiting for what goes on: the process, or in the shell the command. */
+export function leaveOf({ line }: CommandContext): (exitCode: number) => void {
+  return line?.abandon ?? ((exitCode) => process.exit(exitCode));
+}
+
 /** Owns the signals from `open` or `handOver` to `close`. Before that a signal ends the process, as it ends any other. */
 export class Interruption {
   #isOpen = false;
   #first: NodeJS.Signals | undefined;
   #timer: NodeJS.Timeout | undefined;
   #listener: ((signal: NodeJS.Signals) => void) | undefined;
+  readonly #leave: (exitCode: number) => void;
   readonly #onSignal = (signal: NodeJS.Signals): void => {
     if (this.#listener !== undefined) {
       this.#listener(signal);
       return;
     }
     // A second signal does not wait.
-    if (this.isAsked) process.exit(interruptedExitCode);
+    if (this.isAsked) this.#leave(interruptedExitCode);
     this.#first = signal;
-    this.#timer = setTimeout(() => process.exit(interruptedExitCode), answerTimeoutMs);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#leave(interruptedExitCode), answerTimeoutMs);
   };
+
+  /** @param leave ends at once, as `leaveOf` */
+  constructor(leave: (exitCode: number) => void) {
+    this.#leave = leave;
+  }
 
   /** Whether a signal came before `handOver`. */
   get isAsked(): boolean {

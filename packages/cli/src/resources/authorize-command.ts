@@ -77,6 +77,7 @@ export const authorizeCommand: Command = {
         {
           name: 'scope-id',
           type: 'string',
+          completesFrom: 'scope',
           env: 'SCOPE_ID',
           help: 'ID of the scope that the named target lies in.',
         },

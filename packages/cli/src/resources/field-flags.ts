@@ -8,12 +8,13 @@ const repeatable: ReadonlySet<FieldKind> = new Set<FieldKind>(['list', 'referenc
 export function pieceFlags(
   field: FieldFlag,
 ): readonly { flag: Flag; type: 'any' | 'text' | 'number' | 'boolean' }[] {
-  const { piece = '', help } = field;
+  const { piece = '', help, isSecret } = field;
   const flag = (name: string, what: string): Flag => ({
     name,
     type: 'string',
     repeat: true,
     keepsSpaces: true,
+    ...(isSecret === true ? { secret: true } : {}),
     help: `One key, as key=value, ${what}. Dots in the key reach into objects, the same key again makes a list. ${help}`,
   });
   if (field.isUntyped === true) return [{ flag: flag(piece, 'whose value is a text'), type: 'text' }];
@@ -42,14 +43,14 @@ function helpOf({ help, kind = 'text', ask }: FieldFlag): string {
 
 /** Every flag that fills the field. */
 export function flagsOfField(field: FieldFlag): readonly Flag[] {
-  const { name, kind = 'text' } = field;
+  const { name, kind = 'text', isSecret } = field;
   const flag: Flag = {
     name,
     type: kind === 'boolean' ? 'boolean' : 'string',
     help: helpOf(field),
     ...(repeatable.has(kind) ? { repeat: true } : {}),
     ...(kind === 'pairs' ? { keepsSpaces: true } : {}),
-    ...(kind === 'secret' ? { secret: true } : {}),
+    ...(kind === 'secret' || isSecret === true ? { secret: true } : {}),
     ...(field.default === undefined ? {} : { default: field.default }),
     ...(field.env === undefined ? {} : { env: field.env }),
     ...(field.completes === undefined ? {} : { completes: field.completes }),

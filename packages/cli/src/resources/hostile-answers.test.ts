@@ -1,28 +1,24 @@
 /**
- * Every command of every resource against a server that answers with what it likes: texts that would steer a terminal, values of other
+ * Every command that calls the API against a server that answers with what it likes: texts that would steer a terminal, values of other
  * types, keys of other objects. The command ends, says nothing that a terminal obeys, and no answer is a fault of ours.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCli } from '../../../../test/support/cli-run.ts';
-import { shellWords } from '../../../../test/support/recorded-cli.ts';
+import { exampleVariables, exampleWords } from '../../../../test/support/golden-commands.ts';
 import { sampleAnswer } from '../../../../test/support/sample-answers.ts';
-import { StubApi, type Answering } from '../../../../test/support/stub-api.ts';
+import { signInAnswer } from '../../../../test/support/sign-in-answers.ts';
+import {
+  StubApi,
+  type Answering,
+  type SeenRequest,
+  type StubAnswer,
+} from '../../../../test/support/stub-api.ts';
+import type { Command } from '../command.ts';
+import { commands as authCommands } from '../commands/auth.ts';
+import { commands as authSessionCommands } from '../commands/auth-session.ts';
+import { commands as tokenCommands } from '../commands/tokens.ts';
 import { commandsOf } from './resource-commands.ts';
 import { specs } from './specs.ts';
-
-const variables = {
-  PASSWORD: 'correct horse',
-  NEW_PASSWORD: 'battery staple',
-  PRIVATE_KEY: '-----BEGIN PRIVATE KEY-----',
-  KEY_ID: 'AKIA1',
-  API_KEY: 'k-1',
-  API_OBJECT: '{"key":"k-2"}',
-  CLIENT_SECRET: 'c-1',
-  VAULT_TOKEN: 'v-1',
-  WORKER_TOKEN: 'fingerprint-1',
-  STILE_TOKEN: 'at_1234567890_s1xxxx',
-  TZ: 'UTC',
-};
 
 /** Sets the title, moves up, turns the direction of text, ends the line in every way there is. */
 const escape = '\u001b]0;owned\u0007\u001b[1A\u009b2K\r\n\u2028\u202eevil\u0000\t';
@@ -70,13 +66,17 @@ const ways = [
 ] as const;
 
 /** What the command asks for, spoiled; after some answers none, so that a list comes to its end. */
-function spoiledAnswers(path: string, how: 'texts' | 'values' | 'keys', start: number): Answering {
+function spoiledAnswers(
+  answer: (request: SeenRequest) => StubAnswer,
+  how: 'texts' | 'values' | 'keys',
+  start: number,
+): Answering {
   let answers = 0;
   return (request) => {
     answers += 1;
     if (answers > 4) return { status: 200, body: { items: null } };
     try {
-      const { status, body } = sampleAnswer(request, path.split(' ')[2] ?? '');
+      const { status, body } = answer(request);
       return { status, body: spoiled(body, how, { count: start }) };
     } catch {
       // It was asked about an id of ours that is none.
@@ -91,17 +91,36 @@ beforeAll(async () => {
 });
 afterAll(() => stub.close());
 
-describe.each(specs.map((spec) => spec.name))('stile %s', (resource) => {
-  test.each(commandsOf(resource).map((command) => [command.path, command] as const))(
+/** Commands by their first word, and what a controller answers them. */
+const groups: readonly (readonly [
+  name: string,
+  commands: readonly Command[],
+  answer: (request: SeenRequest, command: Command) => StubAnswer,
+])[] = [
+  ...specs.map(
+    ({ name }) =>
+      [
+        name,
+        commandsOf(name),
+        (request: SeenRequest, { path }: Command) => sampleAnswer(request, path.split(' ')[2] ?? ''),
+      ] as const,
+  ),
+  ['auth', authCommands.filter(({ sameAs }) => sameAs === undefined), signInAnswer],
+  ['auth-session', authSessionCommands, signInAnswer],
+  ['tokens', tokenCommands, signInAnswer],
+];
+
+describe.each(groups)('stile %s', (_name, commands, answer) => {
+  test.each(commands.map((command) => [command.path, command] as const))(
     '%s',
     { timeout: 30_000 },
-    async (path, command) => {
-      const words = shellWords(command.examples[0]).slice(1);
+    async (_path, command) => {
+      const words = exampleWords(command);
       for (const [how, start] of ways) {
         for (const format of ['table', 'json']) {
-          stub.answerWith(spoiledAnswers(path, how, start));
+          stub.answerWith(spoiledAnswers((request) => answer(request, command), how, start));
           const { exitCode, stdout, stderr } = await runCli([...words, '-format', format], {
-            ...variables,
+            ...exampleVariables,
             STILE_ADDR: stub.address,
           });
           const run = `${how} ${start} ${format}: exit ${exitCode}`;
@@ -118,6 +137,8 @@ test('a time of endless digits is no endless work', async () => {
   stub.answerWith(() => ({ status: 200, body: { id: 'w_1234567890', last_status_time: endless } }));
   const began = performance.now();
   const words = ['workers', 'read', '-id', 'w_1234567890'];
-  expect(await runCli(words, { ...variables, STILE_ADDR: stub.address })).toMatchObject({ exitCode: 0 });
+  expect(await runCli(words, { ...exampleVariables, STILE_ADDR: stub.address })).toMatchObject({
+    exitCode: 0,
+  });
   expect(performance.now() - began).toBeLessThan(5000);
 });

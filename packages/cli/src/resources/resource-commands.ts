@@ -1,4 +1,5 @@
 /** Commands of every resource, made from its row: path, flags, help, checks, and the run of its verb. */
+import { isResourceType } from '@stile/protocol/grant';
 import { apiOptions } from '../arguments/standard-flags.ts';
 import type { CheckFailure, Command, CommandContext, Flag } from '../command.ts';
 import { fieldsOn, flagsOfField, listsOnCreate } from './field-flags.ts';
@@ -24,8 +25,19 @@ const versionFlag: Flag = {
   help: 'Version of the resource that the change is based on. Without it the present version is read first.',
 };
 
+/** The resource type of grants, as `host-set`. */
+function typeOfNoun({ noun }: ResourceSpec): string {
+  return noun.replaceAll(' ', '-');
+}
+
 function idFlag(spec: ResourceSpec): Flag {
-  return { name: 'id', type: 'string', help: `ID of the ${spec.noun}.` };
+  const type = typeOfNoun(spec);
+  return {
+    name: 'id',
+    type: 'string',
+    help: `ID of the ${spec.noun}.`,
+    ...(isResourceType(type) ? { completesFrom: type } : {}),
+  };
 }
 
 /** "a" or "an". */
@@ -70,12 +82,15 @@ type Details = Pick<Command, 'summary' | 'description' | 'examples' | 'run'> & {
   readonly check: Check;
   /** Whether the id can be the first word. */
   readonly isOnItem?: boolean;
+  /** Action that the caller needs on the type; none where no one right decides. */
+  readonly action?: string;
 };
 
 function makeCommand(spec: ResourceSpec, words: string, details: Details): Command {
-  const { flags, isOnItem, ...rest } = details;
+  const { flags, isOnItem, action, ...rest } = details;
   return {
     ...rest,
+    ...(action === undefined ? {} : { permission: `${typeOfNoun(spec)}:${action}` }),
     path: `${spec.name} ${words}`,
     groups: [...apiOptions, { title: 'Command Options', flags }],
     ...(spec.hasPositional === true && isOnItem === true ? { positional: 'ID or alias' } : {}),
@@ -89,6 +104,7 @@ function readCommand(spec: ResourceSpec): Command {
     examples: [`stile ${spec.name} read -id ${spec.exampleId}`],
     flags: [idFlag(spec)],
     isOnItem: true,
+    action: 'read',
     check: checkId(spec),
     run: (context) => runRead(context, spec),
   });
@@ -101,6 +117,7 @@ function deleteCommand(spec: ResourceSpec): Command {
     examples: [`stile ${spec.name} delete -id ${spec.exampleId}`],
     flags: [idFlag(spec)],
     isOnItem: true,
+    action: 'delete',
     check: checkId(spec),
     run: (context) => runDelete(context, spec),
   });
@@ -133,6 +150,7 @@ function listCommand(spec: ResourceSpec): Command {
       ...(spec.listFlags ?? []),
       ...(spec.parent.isScope ? [recursive] : []),
     ],
+    action: 'list',
     check: checkParent(spec),
     run: (context) => runList(context, spec),
   });
@@ -154,6 +172,7 @@ function createCommand(spec: ResourceSpec, subtype?: Subtype): Command {
     description: `Creates ${article(noun)}.${subtype?.note === undefined ? '' : ` ${subtype.note}`}`,
     examples: [exampleLine(['stile', spec.name, words, parentExample(spec, subtype), example])],
     flags: [spec.parent.flag, ...[...fields, ...further].flatMap(flagsOfField)],
+    action: subtype?.createPath?.slice(1) ?? 'create',
     check: all(checkParent(spec), checkFields(fields, 'create'), ...lists.map(checkValues)),
     run: (context) => runCreate(context, spec, subtype),
   });
@@ -172,6 +191,7 @@ function updateCommand(spec: ResourceSpec, subtype?: Subtype): Command {
     ],
     flags: [idFlag(spec), versionFlag, ...fields.flatMap(flagsOfField)],
     isOnItem: true,
+    action: 'update',
     check: all(checkId(spec), checkFields(fields, 'update')),
     run: (context) => runUpdate(context, spec, subtype),
   });
@@ -217,6 +237,7 @@ function listActionCommand(
     examples: [`stile ${spec.name} ${words} -id ${spec.exampleId} ${action.example}`],
     flags: [idFlag(spec), versionFlag, ...action.fields.flatMap(flagsOfField)],
     isOnItem: true,
+    action: words,
     check: all(checkId(spec), checkListed(action)),
     run: (context) => runListAction(context, { spec, action, verb }),
   });
@@ -226,6 +247,7 @@ function listActionCommand(
 const actionScopeFlag: Flag = {
   name: 'scope-id',
   type: 'string',
+  completesFrom: 'scope',
   env: 'SCOPE_ID',
   help: 'ID of the scope.',
 };
@@ -251,6 +273,7 @@ function actionCommand(spec: ResourceSpec, action: Action): Command {
       ...action.fields.flatMap(flagsOfField),
     ],
     isOnItem: action.on === 'item',
+    action: action.right ?? action.path.slice(1),
     check: all(...subject, checkFields(action.fields, 'action')),
     run: (context) => runAction(context, spec, action),
   });

@@ -2,8 +2,8 @@
 import type { ApiAnswer, ApiCall, ApiClient, Query } from '@stile/client/api';
 import type { CommandContext } from '../command.ts';
 import { printable } from '../terminal/layout.ts';
-import { reportFailure, withApi, type ApiSession, type Attempt } from '../tokens/api-session.ts';
-import { loginAdvice } from '../tokens/login-advice.ts';
+import { reportFailure, type ApiSession, type Attempt } from '../tokens/api-session.ts';
+import { attempt } from '../tokens/attempt.ts';
 import { tokenId } from '../tokens/token-source.ts';
 import { fieldsOn, listsOnCreate } from './field-flags.ts';
 import { valuesOf } from './field-values.ts';
@@ -14,24 +14,6 @@ import { asJson, itemLines } from './table-view.ts';
 /** The id that the flags or the leading word name; `''` when none does. */
 export function idOf(context: CommandContext): string {
   return context.flags.text('id') || (context.positional ?? '');
-}
-
-/** Runs the calls of a command; a failure is reported and gives the exit code. */
-function attempt(
-  context: CommandContext,
-  what: Attempt,
-  work: (session: ApiSession) => Promise<number>,
-): Promise<number> {
-  return withApi(context, async (session) => {
-    try {
-      return await work(session);
-    } catch (error) {
-      const code = reportFailure(context, error, what);
-      const advice = context.output.isJson ? undefined : await loginAdvice(session, error);
-      if (advice !== undefined) context.output.warn(`\n${advice}`);
-      return code;
-    }
-  });
 }
 
 function show(context: CommandContext, spec: ResourceSpec, { status, body }: ApiAnswer): number {

@@ -47,6 +47,8 @@ export interface FieldFlag {
   readonly on?: 'create' | 'update';
   /** Goes into the query instead of the body. */
   readonly isQuery?: boolean;
+  /** The value may be the secret itself: it is kept in no history. Always so for kind `secret`. */
+  readonly isSecret?: boolean;
   /** Create cannot do without it, and the command line says so itself. */
   readonly isRequired?: boolean;
   /** Of a secret: what to ask at the terminal when the flag is missing; `twice` for new ones. */
@@ -118,6 +120,8 @@ export interface Action {
   readonly method: 'GET' | 'POST' | 'PATCH';
   /** Behind the path of the resource or collection, as `:cancel`. */
   readonly path: string;
+  /** The action of grants that it needs, where that is not the path's. */
+  readonly right?: string;
   /** Sent with the call: from `-version`, or always the present one; none when left out. */
   readonly version?: 'flag' | 'present';
   readonly fields: readonly FieldFlag[];

@@ -30,7 +30,7 @@ function groundOf({ flags, environment }: CommandContext): Ground {
 export async function runDatabaseInit(context: CommandContext): Promise<number> {
   const {
     KeyService,
-    PasswordService,
+    PasswordHasher,
     createInitialResources,
     isInitialized,
     migrate,
@@ -53,8 +53,7 @@ export async function runDatabaseInit(context: CommandContext): Promise<number> 
     keys.close();
     if (!output.isJson) output.print('Global-scope KMS keys successfully created.');
     const password = randomBase62(passwordLength);
-    const passwords = new PasswordService({ database, clock: systemClock });
-    const passwordHash = await passwords.hash(new Secret(password));
+    const passwordHash = await new PasswordHasher().hash(new Secret(password));
     const made = await createInitialResources(database, systemClock, planOf(flags, passwordHash));
     printInitialResources(output, made, password);
     return 0;

@@ -25,6 +25,22 @@ describe('candidates', () => {
     ['stile connect ssh -style s', ['ssh', 'sshpass']],
     ['stile targets list -filter ', []],
     ['stile zebra ', []],
+    ['stile token', ['token', 'tokens']],
+    ['stile token r', ['remove', 'rm', 'rotate']],
+    ['stile auth two', ['two-factor', 'two-factor-auth']],
+    ['stile auth two_factor re', ['recovery-codes', 'renew-secret']],
+    ['stile auth sessions cre', ['created_at', 'credentials', 'credentials_data']],
+    ['stile auth sessions id cu', ['current']],
+    ['stile auth generate_token m', ['match_origin=']],
+    ['stile auth two-factor update policy=o', ['policy=off', 'policy=optional']],
+    ['stile auth two-factor update -policy r', ['required']],
+    ['stile auth privilege q', ['query']],
+    ['stile tokens create name', []],
+    ['stile login t', ['token']],
+    [
+      'stile tokens create -scope target:r',
+      ['target:read', 'target:remove-credential-sources', 'target:remove-host-sources'],
+    ],
     ['stile targets read ttcp_1 ', []],
   ])('%j', async (line, expected) => {
     expect(await candidates(line)).toEqual(expected);
@@ -32,6 +48,18 @@ describe('candidates', () => {
 
   test('hidden commands and flags are not offered', async () => {
     expect(await candidates('stile targets list -skip')).toEqual([]);
+  });
+
+  test('of a value behind = are the value alone where the shell cuts the word there', async () => {
+    const at = async (line: string, word: string): Promise<string> => {
+      const variables = { COMP_LINE: line, COMP_POINT: String(line.length) };
+      return (await runCli(['stile', word, '='], variables)).stdout;
+    };
+    const line = 'stile auth two-factor update policy=';
+    expect(await at(`${line}o`, 'o')).toBe('off\noptional\n');
+    expect(await at(line, '=')).toBe('off\noptional\nrequired\n');
+    expect(await at(line, '')).toBe('off\noptional\nrequired\n');
+    expect(await at(`${line}o`, 'policy=o')).toBe('policy=off\npolicy=optional\n');
   });
 
   test('what stands behind the cursor does not count', async () => {

@@ -1,5 +1,6 @@
 /** Help texts, rendered from the command table: root, groups, commands (cli.md §1.11). Printed on stderr. */
 import type { Command, CommandRow, Flag, RootGroup } from '../command.ts';
+import { pathsOf } from '../command-path.ts';
 import { wrap } from './layout.ts';
 
 /** Flag descriptions wrap here, whatever the terminal (cli.md §1.11). */
@@ -43,8 +44,9 @@ function flagHelp(flag: Flag): string[] {
       `This can also be specified via the STILE_${flag.env} or BOUNDARY_${flag.env} environment variable.`,
     );
   }
+  const short = flag.alias === undefined ? '' : `, -${flag.alias}${placeholders[flag.type]}`;
   return [
-    `  -${flag.name}${placeholders[flag.type]}`,
+    `  -${flag.name}${placeholders[flag.type]}${short}`,
     wrap([`      ${sentences.join(' ')}`], helpColumns),
     '',
   ];
@@ -55,11 +57,12 @@ function subcommandLines(path: string, commands: readonly Command[]): string[] {
   const entries = new Map<string, string>();
   for (const command of commands) {
     const words = command.path.split(' ');
-    const name = words[depth];
-    if (name === undefined || words.slice(0, depth).join(' ') !== path) continue;
+    const word = words[depth];
+    if (word === undefined || words.slice(0, depth).join(' ') !== path) continue;
     const isGroup = words.length > depth + 1;
+    const name = isGroup ? word : [word, ...(command.aliases ?? [])].join(', ');
     if (!entries.has(name))
-      entries.set(name, isGroup ? groupSummary([...words.slice(0, depth), name], commands) : command.summary);
+      entries.set(name, isGroup ? groupSummary([...words.slice(0, depth), word], commands) : command.summary);
   }
   if (entries.size === 0) return [];
   return [
@@ -85,6 +88,18 @@ function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** A sentence with other names for a command; empty when there are none. */
+function otherNames(paths: readonly string[]): string {
+  return paths.length === 0 ? '' : ` Also: ${paths.map((path) => `stile ${path}`).join(', ')}.`;
+}
+
+/** Usage of the plain words of a command. */
+function operandUsage({ operands }: Command): string {
+  if (operands === undefined) return '';
+  const text = operands.max > 1 ? `${operands.name}…` : operands.name;
+  return operands.isRequired === true ? ` ${text}` : ` [${text}]`;
+}
+
 /** A command that only holds others: `stile targets`, `stile targets create`. */
 export function groupHelp(path: string, row: CommandRow, commands: readonly Command[]): string {
   const words = path.split(' ');
@@ -93,7 +108,7 @@ export function groupHelp(path: string, row: CommandRow, commands: readonly Comm
   const lines = [
     `Usage: stile ${path}${type} [sub command] [options] [args]`,
     '',
-    `  ${row.summary}.`,
+    `  ${row.summary}.${otherNames(words.length > 1 ? [] : (row.aliases ?? []))}`,
     ...(example === undefined ? [] : ['', '  Example:', '', `      $ ${example}`]),
     ...subcommandLines(path, commands),
   ];
@@ -106,10 +121,13 @@ export function commandHelp(command: Command, commands: readonly Command[]): str
   if (command.positional !== undefined)
     sentences.push(`The ${command.positional} can also be the first word.`);
   if (command.passthrough === true) sentences.push('What follows "--" is passed to the program that runs.');
+  if (command.assignments === true) sentences.push('Options can also be written as key=value.');
+  const [, ...others] = pathsOf(command).map((path) => path.join(' '));
+  if (command.sameAs !== undefined) others.unshift(command.sameAs);
   const lines = [
-    `Usage: stile ${command.path} [options] [args]`,
+    `Usage: stile ${command.path}${operandUsage(command)} [options]${command.operands === undefined ? ' [args]' : ''}`,
     '',
-    wrap([`  ${sentences.join(' ')}`], helpColumns),
+    wrap([`  ${sentences.join(' ')}${otherNames(others)}`], helpColumns),
     '',
     command.examples.length > 1 ? '  Examples:' : '  Example:',
     '',

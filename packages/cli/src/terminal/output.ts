@@ -47,13 +47,22 @@ function record(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
 
-/** `attributes.default_port` as the flag that sets it: `-default-port`; the prefix stands before attributes, as `vault-`. */
-function flagSpelling(fieldName: string, attributePrefix: string): string {
+/** How the fields of a request are spelled as flags of the command that sent it. */
+export interface FieldSpelling {
+  /** Stands before attributes, as `vault-`. */
+  readonly attributePrefix?: string;
+  /** Flags, without a dash, of fields whose flag has another name. */
+  readonly flags?: Readonly<Record<string, string>>;
+}
+
+/** `attributes.default_port` as the flag that sets it: `-default-port`. */
+function flagSpelling(fieldName: string, { attributePrefix = '', flags = {} }: FieldSpelling): string {
+  if (Object.hasOwn(flags, fieldName)) return `-${flags[fieldName] ?? ''}`;
   return `-${fieldName.replace(/^attributes\./, attributePrefix).replaceAll('_', '-')}`;
 }
 
 /** Rows of the error table (cli.md §1.7). */
-function errorLines(context: string, answer: ApiErrorAnswer, attributePrefix: string): string[] {
+function errorLines(context: string, answer: ApiErrorAnswer, spelling: FieldSpelling): string[] {
   const body = record(answer.body);
   const details = record(body['details']);
   const rows = {
@@ -73,7 +82,7 @@ function errorLines(context: string, answer: ApiErrorAnswer, attributePrefix: st
   const shown = fields.filter((field) => field.name !== 'update_mask');
   if (shown.length > 0) lines.push('', '  Field-specific Errors:');
   for (const field of shown) {
-    lines.push(...block({ Name: flagSpelling(textOf(field.name), attributePrefix) }, 4, 17));
+    lines.push(...block({ Name: flagSpelling(textOf(field.name), spelling) }, 4, 17));
     lines.push(...block({ Error: textOf(field.description) }, 6, 15));
   }
   return lines;
@@ -191,12 +200,12 @@ export class Output {
   }
 
   /** An error answer of the controller, on stderr (cli.md §1.6, 1.7). */
-  apiError(context: string, answer: ApiErrorAnswer, attributePrefix = ''): void {
+  apiError(context: string, answer: ApiErrorAnswer, spelling: FieldSpelling = {}): void {
     if (this.isJson) {
       const envelope = { context, status_code: answer.status, api_error: answer.body ?? {} };
       this.#writeError(toJsonLine(envelope), undefined);
     } else {
-      this.#writeError(wrap(errorLines(context, answer, attributePrefix), this.columns), 91);
+      this.#writeError(wrap(errorLines(context, answer, spelling), this.columns), 91);
     }
   }
 

@@ -62,6 +62,32 @@ function takeKeys(answer: string[], text: string): string | undefined {
   return undefined;
 }
 
+/** What is typed up to Enter. Takes nothing else off the terminal: the shell listens there too. */
+async function typedSecret(input: ReadStream): Promise<string> {
+  const answer: string[] = [];
+  let stop = (): void => undefined;
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      const onData = (text: string): void => {
+        try {
+          const complete = takeKeys(answer, text);
+          if (complete !== undefined) resolve(complete);
+        } catch (error) {
+          reject(error instanceof Error ? error : new Error('interrupted'));
+        }
+      };
+      const onEnd = (): void => reject(givenUp());
+      stop = () => void input.off('data', onData).off('end', onEnd);
+      input.on('data', onData);
+      input.once('end', onEnd);
+      // A question before this one has paused it.
+      input.resume();
+    });
+  } finally {
+    stop();
+  }
+}
+
 /**
  * Asks for a secret; nothing is shown of it.
  * @throws {StileError} invalidFlag without a terminal, aborted on Ctrl-C
@@ -72,23 +98,9 @@ export async function askSecret(streams: CommandStreams, what: string, question:
   input.setRawMode(true);
   streams.stderr.write(question);
   input.setEncoding('utf8');
-  const answer: string[] = [];
   try {
-    return await new Promise<string>((resolve, reject) => {
-      input.on('data', (text: string) => {
-        try {
-          const complete = takeKeys(answer, text);
-          if (complete !== undefined) resolve(complete);
-        } catch (error) {
-          reject(error instanceof Error ? error : new Error('interrupted'));
-        }
-      });
-      input.once('end', () => reject(givenUp()));
-      // A question before this one has paused it.
-      input.resume();
-    });
+    return await typedSecret(input);
   } finally {
-    input.removeAllListeners('data');
     input.setRawMode(false);
     input.pause();
     streams.stderr.write('\n');

@@ -8,6 +8,8 @@ import { ApiClient, nodeTransport, type ApiTransport, type NodeTransportOptions 
 import { StileError } from '@stile/protocol/errors';
 import type { Secret } from '@stile/runtime/secret';
 import type { CommandContext } from '../command.ts';
+import type { FieldSpelling } from '../terminal/output.ts';
+import { interruptedExitCode } from '../connect/interruption.ts';
 import { curlLine, tokenHint } from './curl.ts';
 import { findToken } from './token-source.ts';
 
@@ -65,6 +67,7 @@ async function transportOptions(context: CommandContext): Promise<NodeTransportO
     ...(key === '' ? {} : { clientKey: await readPem(key, 'client-key') }),
     ...(serverName === '' ? {} : { serverName }),
     isInsecure: flags.bool('tls-insecure'),
+    ...(context.line === undefined ? {} : { connections: context.line.connections }),
     ...(address.startsWith('unix://') ? { socketPath: address.slice('unix://'.length) } : {}),
   };
 }
@@ -73,11 +76,30 @@ function positiveNumber(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }
 
-async function openApi(context: CommandContext, options: { isAnonymous: boolean }): Promise<ApiSession> {
-  const { environment, flags, output } = context;
-  const real = nodeTransport(await transportOptions(context));
-  const source = options.isAnonymous ? undefined : await findToken(context);
-  const hint = options.isAnonymous ? undefined : tokenHint(environment, source?.stored);
+/** How a command uses the API. */
+export interface ApiUse {
+  /** Without a token. */
+  readonly isAnonymous?: boolean;
+  /** The command listens for Ctrl-C itself and ends what it has begun: its calls are not given up in the shell. */
+  readonly endsItself?: boolean;
+}
+
+/** Tells the shell when the token is at fault. */
+function told(transport: ApiTransport, { line }: CommandContext): ApiTransport {
+  if (line === undefined) return transport;
+  return async (request) => {
+    const response = await transport(request);
+    if (response.status === 401) line.onUnauthenticated();
+    return response;
+  };
+}
+
+async function openApi(context: CommandContext, options: ApiUse): Promise<ApiSession> {
+  const { environment, flags, line, output } = context;
+  const plain = nodeTransport(await transportOptions(context));
+  const real = options.isAnonymous === true ? plain : told(plain, context);
+  const source = options.isAnonymous === true ? undefined : await findToken(context);
+  const hint = options.isAnonymous === true ? undefined : tokenHint(environment, source?.stored);
   const printing: ApiTransport = (request) => {
     output.printCurl(curlLine(request, hint));
     return Promise.reject(new StileError('aborted', 'the request was printed, not sent'));
@@ -89,6 +111,7 @@ async function openApi(context: CommandContext, options: { isAnonymous: boolean 
     maxRetries: positiveNumber(environment.get('MAX_RETRIES')) ?? 0,
     ...(timeoutSeconds === undefined ? {} : { timeoutMs: timeoutSeconds * 1000 }),
     ...(source?.token === undefined ? {} : { token: source.token }),
+    ...(line === undefined || options.endsItself === true ? {} : { signal: line.signal }),
   });
   return { client, token: source?.token };
 }
@@ -99,7 +122,7 @@ async function openApi(context: CommandContext, options: { isAnonymous: boolean 
 export async function withApi(
   context: CommandContext,
   work: (session: ApiSession) => Promise<number>,
-  options: { isAnonymous: boolean } = { isAnonymous: false },
+  options: ApiUse = {},
 ): Promise<number> {
   let session: ApiSession;
   try {
@@ -113,7 +136,7 @@ export async function withApi(
 }
 
 /** What a command was doing, for the recorded error texts (cli.md §1.7). */
-export interface Attempt {
+export interface Attempt extends FieldSpelling {
   /** As `read`. */
   readonly verb: string;
   /** As `target`, `tcp-type target`. */
@@ -122,8 +145,6 @@ export interface Attempt {
   readonly context?: string;
   /** Name of the call in `error performing client request during … call`; default: the verb. */
   readonly call?: string;
-  /** Beginning of the flags of attributes, for the errors of fields: `vault-`. */
-  readonly attributePrefix?: string;
 }
 
 function callName(verb: string): string {
@@ -133,17 +154,21 @@ function callName(verb: string): string {
     .join('');
 }
 
-/** Prints why a call failed. @returns 1 for an error answer of the API, 2 for a failure on our side, as cli.md §1.8 */
+/**
+ * Prints why a call failed; nothing after Ctrl-C in the shell.
+ * @returns 1 for an error answer of the API, 2 for a failure on our side, as cli.md §1.8; 130 after Ctrl-C
+ */
 export function reportFailure(context: CommandContext, error: unknown, attempt: Attempt): number {
   if (!(error instanceof StileError)) throw error;
   const { output } = context;
   const { verb, noun } = attempt;
+  if (error.code === 'aborted' && context.line?.signal.aborted === true) return interruptedExitCode;
   const answer = error.details?.answer;
   if (answer !== undefined) {
     output.apiError(
       attempt.context ?? `Error from controller when performing ${verb} on ${noun}`,
       answer,
-      attempt.attributePrefix,
+      attempt,
     );
     return 1;
   }

@@ -23,7 +23,8 @@ export function tokenHint(
 }
 
 /** Fields whose values are secret, whatever they hold. */
-const secretField = /(?:^|_)(?:password|passphrase|secret|secrets|private_key|certificate_key|token|object)$/;
+const secretField =
+  /(?:^|_)(?:password|passphrase|secret|secrets|private_key|certificate_key|token|object|otp|code)$/;
 
 /** A secret in the body is replaced: the line ends up in a terminal's history. */
 function withoutSecrets(body: string): string {

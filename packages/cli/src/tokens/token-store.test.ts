@@ -155,7 +155,11 @@ describe('commands', () => {
     expect((await run(['config', 'get-token', '-user-id'])).stdout).toBe('u_1\n');
     const out = await run(['logout']);
     expect(out.exitCode).toBe(0);
-    expect(api.requests.at(-1)).toMatchObject({ method: 'DELETE', url: '/v1/auth-tokens/at_1234567890' });
+    expect(out.stdout).toContain('The token was successfully revoked within the controller.');
+    expect(api.requests.at(-1)).toMatchObject({
+      method: 'POST',
+      url: '/v1/auth-tokens/at_1234567890:revoke',
+    });
     expect((await run(['config', 'get-token'])).exitCode).toBe(2);
     expect((await run(['logout'])).exitCode).toBe(3);
   });
@@ -170,6 +174,47 @@ describe('commands', () => {
     api.answerWith(() => ({ status: 404, body: { kind: 'NotFound' } }));
     expect((await run(['logout'])).exitCode).toBe(0);
     expect(await store.lookup('default')).toBeUndefined();
+  });
+
+  test.each([
+    [400, undefined],
+    [404, { kind: 'NotFound' }],
+    [405, { kind: 'Unimplemented' }],
+  ])('logging out of a server that answers :revoke with %i deletes the token', async (status, body) => {
+    await run(login);
+    api.answerWith(({ method }) => (method === 'DELETE' ? { status: 204 } : { status, body }));
+    const out = await run(['logout']);
+    expect(out).toMatchObject({ exitCode: 0 });
+    expect(out.stdout).toContain('The token was successfully deleted within the controller.');
+    expect(api.requests.at(-1)).toMatchObject({ method: 'DELETE', url: '/v1/auth-tokens/at_1234567890' });
+    expect(await store.lookup('default')).toBeUndefined();
+  });
+
+  test('case 16: logging out of a token that has ended succeeds and forgets it', async () => {
+    await run(login);
+    api.answerWith(() => ({ status: 401, body: { kind: 'Unauthenticated' } }));
+    const out = await run(['logout']);
+    expect(out).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(out.stdout).toContain('not valid any more');
+    expect(await store.lookup('default')).toBeUndefined();
+  });
+
+  test('a controller that fails at logging out keeps the token here', async () => {
+    await run(login);
+    api.answerWith(() => ({ status: 500, body: { kind: 'Internal' } }));
+    expect((await run(['logout'])).exitCode).toBe(1);
+    expect((await store.lookup('default'))?.id).toBe('at_1234567890');
+  });
+
+  test('row E1: login token prints the token, from each of its sources', async () => {
+    expect(await run(['login', 'token'])).toMatchObject({ exitCode: 2, stdout: '' });
+    await run(['login', 'password', ...login.slice(2)]);
+    expect((await run(['login', 'token'])).stdout).toBe(`${token.token}\n`);
+    const other = 'at_0987654321_s1other';
+    expect((await run(['login', 'token'], { STILE_TOKEN: other })).stdout).toBe(`${other}\n`);
+    expect((await run(['login', 'token'], { BOUNDARY_TOKEN: other })).stdout).toBe(`${other}\n`);
+    const given = await run(['login', 'token', '-token', 'env://T'], { T: other, STILE_TOKEN: token.token });
+    expect(given.stdout).toBe(`${other}\n`);
   });
 
   test('JSON prints the token and stores nothing', async () => {

@@ -242,3 +242,37 @@ describe('addresses', () => {
     },
   );
 });
+
+describe('the signal of a client', () => {
+  test('ends a call that waits for its answer, with the code aborted', async () => {
+    const giveUp = new AbortController();
+    const stub = await StubApi.start(() => {
+      giveUp.abort();
+      return new Promise(() => undefined);
+    });
+    stubs.push(stub);
+    const call = client(stub, { signal: giveUp.signal }).resource('targets').read('x');
+    await expect(call).rejects.toMatchObject({ code: 'aborted' });
+    expect(stub.requests).toHaveLength(1);
+  });
+
+  test('ends the wait for the next try', async () => {
+    const giveUp = new AbortController();
+    const stub = await serve(() => ({ status: 503, body: {}, headers: { 'retry-after': '50' } }));
+    // Asked for when the wait begins.
+    const random = (): number => {
+      queueMicrotask(() => giveUp.abort());
+      return 0;
+    };
+    const call = client(stub, { maxRetries: 5, random, signal: giveUp.signal }).resource('targets').read('x');
+    await expect(call).rejects.toMatchObject({ code: 'aborted' });
+    expect(stub.requests).toHaveLength(1);
+  });
+
+  test('that was given before sends nothing', async () => {
+    const stub = await serve(() => ({ status: 200, body: {} }));
+    const call = client(stub, { signal: AbortSignal.abort() }).resource('targets').read('x');
+    await expect(call).rejects.toMatchObject({ code: 'aborted' });
+    expect(stub.requests).toEqual([]);
+  });
+});

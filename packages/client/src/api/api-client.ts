@@ -20,6 +20,7 @@ import type {
   TypesOf,
 } from './api-types.ts';
 import { ResourceCalls } from './resource-calls.ts';
+import { SignInCalls, type Revealing } from './sign-in-calls.ts';
 
 /** How the client reaches the controller and as whom. */
 export interface ApiClientOptions {
@@ -34,6 +35,8 @@ export interface ApiClientOptions {
   readonly timeoutMs?: number;
   /** In [0, 1); spreads retries. */
   readonly random?: () => number;
+  /** Gives up every call of the client, and waits for retries too. */
+  readonly signal?: AbortSignal;
 }
 
 /** Which target to authorize a session for (http-api.md §2.11). */
@@ -73,6 +76,8 @@ export function parseApiAddress(address: string): URL {
 export class ApiClient {
   readonly #base: string;
   readonly #options: ApiClientOptions;
+  /** Calls about auth tokens, the caller and the second factor. */
+  readonly signIns: SignInCalls = new SignInCalls(this);
 
   /** @throws {StileError} invalidArgument for an address that is no URL */
   constructor(options: ApiClientOptions) {
@@ -94,17 +99,22 @@ export class ApiClient {
   }
 
   /**
-   * Logs in with a password at an auth method (http-api.md §2.3).
+   * Logs in with a password at an auth method (http-api.md §2.3), and with a code where the user has a second factor: without
+   * it the answer is 401 with the field `attributes.otp`.
    * @throws {StileError} unauthenticated, notFound, and what `call` throws
    */
   async authenticatePassword(
     authMethodId: string,
-    login: { readonly loginName: string; readonly password: { reveal(): string } },
+    login: { readonly loginName: string; readonly password: Revealing; readonly otp?: Revealing | undefined },
     options: CallOptions = {},
   ): Promise<ApiAnswer<AuthenticateAnswer>> {
     const body = {
       command: 'login',
-      attributes: { login_name: login.loginName, password: login.password.reveal() },
+      attributes: {
+        login_name: login.loginName,
+        password: login.password.reveal(),
+        ...(login.otp === undefined ? {} : { otp: login.otp.reveal() }),
+      },
     };
     return this.call({
       ...options,
@@ -138,18 +148,24 @@ export class ApiClient {
   /**
    * One call, with retries (http-api.md §5): after 429 and 503, where the server took nothing; of GET also after other 5xx but
    * 501 and after no answer. Not when the server asks for a wait of more than a minute.
-   * @throws {StileError} the code of the answer (`details.answer` holds it), or controllerUnreachable, deadlineExceeded
+   * @throws {StileError} the code of the answer (`details.answer` holds it), or controllerUnreachable, deadlineExceeded, aborted when the
+   * signal of the client gave the call up
    */
   async call<T>(call: ApiCall): Promise<ApiAnswer<T>> {
     const maxRetries = this.#options.maxRetries ?? 2;
+    const own = this.#options.signal;
+    const signals = [call.signal, own].filter((signal) => signal !== undefined);
+    const signal = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
     for (let attempt = 0; ; attempt += 1) {
+      throwIfAborted(own);
       try {
-        return await this.#send<T>(call);
+        return await this.#send<T>(signal === undefined ? call : { ...call, signal });
       } catch (error) {
+        throwIfAborted(own, error);
         if (!(error instanceof StileError) || attempt >= maxRetries || !canRepeat(error, call.method))
           throw error;
         if ((error.details?.retryAfterSeconds ?? 0) > longestRetryAfterSeconds) throw error;
-        await this.#wait(error.details?.retryAfterSeconds, call.signal);
+        await this.#wait(error.details?.retryAfterSeconds, signal);
       }
     }
   }
@@ -200,16 +216,24 @@ export class ApiClient {
   }
 
   async #wait(seconds: number | undefined, signal: AbortSignal | undefined): Promise<void> {
-    const random = this.#options.random ?? Math.random;
-    const delayMs = seconds === undefined ? retryDelayMs * (1 + random() / 2) : seconds * 1000;
+    const random = (this.#options.random ?? Math.random)();
+    const delayMs = seconds === undefined ? retryDelayMs * (1 + random / 2) : seconds * 1000;
+    if (signal?.aborted === true) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, delayMs);
-      signal?.addEventListener('abort', () => {
+      const end = (): void => {
         clearTimeout(timer);
+        // The signal may outlive the call by far.
+        signal?.removeEventListener('abort', end);
         resolve();
-      });
+      };
+      const timer = setTimeout(end, delayMs);
+      signal?.addEventListener('abort', end);
     });
   }
+}
+
+function throwIfAborted(signal: AbortSignal | undefined, cause?: unknown): void {
+  if (signal?.aborted === true) throw new StileError('aborted', 'interrupted', { cause });
 }
 
 function canRepeat(error: StileError, method: ApiMethod): boolean {

@@ -156,6 +156,14 @@ export interface AuthMethod {
     readonly min_login_name_length?: number;
     /** Shortest password, characters. Default 8. */
     readonly min_password_length?: number;
+    /** `off`, `optional` (default): who has enrolled needs a code; `required`: who has not can do nothing before enrolling. */
+    readonly two_factor?: 'off' | 'optional' | 'required';
+    /** Digits of a code, bound at the enrollment. Default 6. */
+    readonly otp_digits?: number;
+    /** Seconds that a code is good for, bound at the enrollment. Default 30. */
+    readonly otp_interval_seconds?: number;
+    /** Intervals before and after the present one whose codes are taken, from now on. Default 1. */
+    readonly otp_window?: number;
   };
   /** Whether it is the primary one of its scope; changed by `primary_auth_method_id` of the scope. */
   readonly is_primary?: boolean;
@@ -182,6 +190,14 @@ export interface AuthMethodInput {
     readonly min_login_name_length?: number | null;
     /** Shortest password, characters. Default 8. */
     readonly min_password_length?: number | null;
+    /** `off`, `optional` (default): who has enrolled needs a code; `required`: who has not can do nothing before enrolling. */
+    readonly two_factor?: 'off' | 'optional' | 'required' | null;
+    /** Digits of a code, bound at the enrollment. Default 6. */
+    readonly otp_digits?: number | null;
+    /** Seconds that a code is good for, bound at the enrollment. Default 30. */
+    readonly otp_interval_seconds?: number | null;
+    /** Intervals before and after the present one whose codes are taken, from now on. Default 1. */
+    readonly otp_window?: number | null;
   } | null;
   /** Whether it is the primary one of its scope; changed by `primary_auth_method_id` of the scope. */
   readonly is_primary?: boolean | null;
@@ -261,6 +277,8 @@ export interface AuthenticateRequest {
   readonly attributes?: {
     readonly login_name?: string | null;
     readonly password?: string | null;
+    /** A code of the second factor, or a recovery code, for who has enrolled; it may stand behind the password as well. */
+    readonly otp?: string | null;
   } | null;
 }
 
@@ -327,6 +345,17 @@ export interface ChangePasswordRequest {
   readonly version?: number | null;
   readonly current_password?: string | null;
   readonly new_password?: string | null;
+}
+
+/** CheckPasswordRequest in requests; null clears a field. */
+export interface CheckPasswordRequest {
+  readonly password?: string | null;
+}
+
+/** CheckPasswordResponse in answers. */
+export interface CheckPasswordResponse {
+  /** Whether it is the password. */
+  readonly valid?: boolean;
 }
 
 /** CreateAuthToken in requests; null clears a field. */
@@ -524,6 +553,24 @@ export interface DestroyKeyVersion {
 export interface DestroyedKeyVersion {
   /** `completed`. */
   readonly state?: string;
+}
+
+/** EnrollTwoFactorRequest in requests; null clears a field. */
+export interface EnrollTwoFactorRequest {
+  /** The password of the login. */
+  readonly password?: string | null;
+  /** For who has enrolled: a code of the secret in force. */
+  readonly code?: string | null;
+}
+
+/** EnrollTwoFactorResponse in answers. */
+export interface EnrollTwoFactorResponse {
+  /** Base32, shown once. */
+  readonly secret?: string;
+  /** What the QR code for the authenticator app holds. */
+  readonly provisioning_uri?: string;
+  /** Until when the first code must be confirmed. */
+  readonly expires_time?: string;
 }
 
 /** ExchangeAuthToken in requests; null clears a field. */
@@ -913,6 +960,31 @@ export interface MonthlyActiveUsers {
     /** Up to here, not including it. */
     readonly end_time?: string;
   }[];
+}
+
+/** RecoveryCodes in answers. */
+export interface RecoveryCodes {
+  /** Ten codes for when the device is lost, each good once; shown once. */
+  readonly recovery_codes?: readonly string[];
+}
+
+/** ResetTwoFactorResponse in answers. */
+export interface ResetTwoFactorResponse {
+  /** Whether logins ask for a code. */
+  readonly enrolled?: boolean;
+  /** Whether a secret was shown and waits for its first code. */
+  readonly pending?: boolean;
+  /** `off`, `optional` or `required`: the strictest of the auth methods of the user. */
+  readonly policy?: string;
+  readonly otp_digits?: number;
+  readonly interval_seconds?: number;
+  /** Intervals before and after the present one whose codes are taken. */
+  readonly window?: number;
+  readonly recovery_codes_left?: number;
+  /** When a code was last accepted. */
+  readonly last_used_time?: string;
+  /** What ended with it. */
+  readonly revocation?: Readonly<Record<string, unknown>>;
 }
 
 /** ResolvableAlias in answers. */
@@ -1536,6 +1608,37 @@ export interface TokenScopes {
   }[];
 }
 
+/** TwoFactor in answers. */
+export interface TwoFactor {
+  /** Whether logins ask for a code. */
+  readonly enrolled?: boolean;
+  /** Whether a secret was shown and waits for its first code. */
+  readonly pending?: boolean;
+  /** `off`, `optional` or `required`: the strictest of the auth methods of the user. */
+  readonly policy?: string;
+  readonly otp_digits?: number;
+  readonly interval_seconds?: number;
+  /** Intervals before and after the present one whose codes are taken. */
+  readonly window?: number;
+  readonly recovery_codes_left?: number;
+  /** When a code was last accepted. */
+  readonly last_used_time?: string;
+}
+
+/** TwoFactorCodeRequest in requests; null clears a field. */
+export interface TwoFactorCodeRequest {
+  /** A code of the authenticator app, or a recovery code. */
+  readonly code?: string | null;
+}
+
+/** TwoFactorProofRequest in requests; null clears a field. */
+export interface TwoFactorProofRequest {
+  /** The password of the login. */
+  readonly password?: string | null;
+  /** A code of the authenticator app, or a recovery code. */
+  readonly code?: string | null;
+}
+
 /** UpdateAuthToken in requests; null clears a field. */
 export interface UpdateAuthToken {
   readonly version?: number | null;
@@ -1617,6 +1720,12 @@ export interface UserAttributes {
 export interface UserState {
   /** Counts the changes; a PATCH names the one it saw. */
   readonly version?: number | null;
+}
+
+/** VerifyTwoFactorResponse in answers. */
+export interface VerifyTwoFactorResponse {
+  /** Whether the code was right; then it is used up. */
+  readonly valid?: boolean;
 }
 
 /** Worker in answers. */
@@ -1702,6 +1811,12 @@ export interface ApiOperations {
     readonly method: 'POST';
     readonly request: ChangePasswordRequest;
     readonly response: Account;
+  };
+  readonly 'accounts:check-password': {
+    readonly on: 'item';
+    readonly method: 'POST';
+    readonly request: CheckPasswordRequest;
+    readonly response: CheckPasswordResponse;
   };
   readonly 'accounts:create': {
     readonly on: 'collection';
@@ -2513,6 +2628,12 @@ export interface ApiOperations {
     readonly request: UserAccounts;
     readonly response: User;
   };
+  readonly 'users:confirm-two-factor': {
+    readonly on: 'item';
+    readonly method: 'POST';
+    readonly request: TwoFactorCodeRequest;
+    readonly response: RecoveryCodes;
+  };
   readonly 'users:create': {
     readonly on: 'collection';
     readonly method: 'POST';
@@ -2531,11 +2652,23 @@ export interface ApiOperations {
     readonly request: UserState;
     readonly response: User;
   };
+  readonly 'users:disable-two-factor': {
+    readonly on: 'item';
+    readonly method: 'POST';
+    readonly request: TwoFactorProofRequest;
+    readonly response: TwoFactor;
+  };
   readonly 'users:enable': {
     readonly on: 'item';
     readonly method: 'POST';
     readonly request: UserState;
     readonly response: User;
+  };
+  readonly 'users:enroll-two-factor': {
+    readonly on: 'item';
+    readonly method: 'POST';
+    readonly request: EnrollTwoFactorRequest;
+    readonly response: EnrollTwoFactorResponse;
   };
   readonly 'users:list': {
     readonly on: 'collection';
@@ -2561,11 +2694,29 @@ export interface ApiOperations {
     readonly request: undefined;
     readonly response: User;
   };
+  readonly 'users:read-two-factor': {
+    readonly on: 'item';
+    readonly method: 'GET';
+    readonly request: undefined;
+    readonly response: TwoFactor;
+  };
   readonly 'users:remove-accounts': {
     readonly on: 'item';
     readonly method: 'POST';
     readonly request: UserAccounts;
     readonly response: User;
+  };
+  readonly 'users:renew-recovery-codes': {
+    readonly on: 'item';
+    readonly method: 'POST';
+    readonly request: TwoFactorProofRequest;
+    readonly response: RecoveryCodes;
+  };
+  readonly 'users:reset-two-factor': {
+    readonly on: 'item';
+    readonly method: 'POST';
+    readonly request: undefined;
+    readonly response: ResetTwoFactorResponse;
   };
   readonly 'users:set-accounts': {
     readonly on: 'item';
@@ -2584,6 +2735,12 @@ export interface ApiOperations {
     readonly method: 'PATCH';
     readonly request: UserInput;
     readonly response: User;
+  };
+  readonly 'users:verify-two-factor': {
+    readonly on: 'item';
+    readonly method: 'POST';
+    readonly request: TwoFactorCodeRequest;
+    readonly response: VerifyTwoFactorResponse;
   };
   readonly 'workers:add-worker-tags': {
     readonly on: 'item';

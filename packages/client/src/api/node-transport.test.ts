@@ -9,7 +9,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { makeCertificate } from '../../../../test/support/certificates.ts';
 import { makeTempDir } from '../../../../test/support/temp-dir.ts';
 import { ApiClient } from './api-client.ts';
-import { nodeTransport, type NodeTransportOptions } from './node-transport.ts';
+import { KeptConnections, nodeTransport, type NodeTransportOptions } from './node-transport.ts';
 
 const certificate = makeCertificate({ dnsNames: ['controller.example'] });
 const servers: Server[] = [];
@@ -136,5 +136,56 @@ describe('sockets', () => {
       code: 'controllerUnreachable',
       message: expect.stringContaining('larger than') as string,
     });
+  });
+});
+
+describe('kept connections', () => {
+  const kept: KeptConnections[] = [];
+  afterEach(() => {
+    for (const connections of kept.splice(0)) connections.close();
+  });
+
+  /** A server that says on which connection each request came, and a client that keeps its connections. */
+  async function startCounting(
+    onRequest: (request: IncomingMessage, response: ServerResponse, connection: number) => void,
+  ): Promise<ApiClient> {
+    const sockets: unknown[] = [];
+    const server = createHttp((request, response) => {
+      if (!sockets.includes(request.socket)) sockets.push(request.socket);
+      onRequest(request, response, sockets.indexOf(request.socket));
+    });
+    servers.push(server);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const connections = new KeptConnections();
+    kept.push(connections);
+    const { port } = server.address() as AddressInfo;
+    const transport = nodeTransport({ connections });
+    return new ApiClient({ address: `http://127.0.0.1:${port}`, transport, maxRetries: 0 });
+  }
+
+  const sayConnection = (_: IncomingMessage, response: ServerResponse, connection: number): void => {
+    response.end(JSON.stringify({ connection }));
+  };
+
+  test('reads share a connection, a change has its own', async () => {
+    const client = await startCounting(sayConnection);
+    const targets = client.resource('targets');
+    expect((await targets.read('x')).body).toEqual({ connection: 0 });
+    expect((await targets.read('x')).body).toEqual({ connection: 0 });
+    expect((await targets.create({})).body).toEqual({ connection: 1 });
+    expect((await targets.read('x')).body).toEqual({ connection: 0 });
+  });
+
+  test('a read on a connection that the server has closed meanwhile is sent again on a fresh one', async () => {
+    const seen: number[] = [];
+    const client = await startCounting((_request, response, connection) => {
+      seen.push(connection);
+      if (seen.length === 2) response.socket?.destroy();
+      else response.end(JSON.stringify({ connection }));
+    });
+    expect((await client.resource('targets').read('x')).body).toEqual({ connection: 0 });
+    expect((await client.resource('targets').read('x')).body).toEqual({ connection: 1 });
+    expect(seen).toEqual([0, 0, 1]);
   });
 });

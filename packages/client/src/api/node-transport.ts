@@ -10,6 +10,30 @@ import {
   type ApiTransport,
 } from './api-transport.ts';
 
+/** How long a connection without a request is kept, ms: less than the 5 s after which servers and proxies of today close theirs. */
+const idleConnectionMs = 4000;
+
+/** Connections that stay open between requests, for a program that sends many. Owns its sockets until `close`. */
+export class KeptConnections {
+  readonly #http = new http.Agent({ keepAlive: true, timeout: idleConnectionMs });
+  readonly #https = new https.Agent({ keepAlive: true, timeout: idleConnectionMs });
+
+  /**
+   * The agent of a request. One that changes something gets a connection of its own: a kept one can end under it, and nobody
+   * would know whether the change was made.
+   */
+  agentFor(request: ApiRequest): http.Agent | false {
+    if (request.method !== 'GET') return false;
+    return request.url.startsWith('https:') ? this.#https : this.#http;
+  }
+
+  /** Closes every connection. Idempotent. */
+  close(): void {
+    this.#http.destroy();
+    this.#https.destroy();
+  }
+}
+
 /** TLS and socket options. Certificates and keys are PEM texts. */
 export interface NodeTransportOptions {
   /** CA certificates that replace the system's. */
@@ -22,6 +46,8 @@ export interface NodeTransportOptions {
   readonly isInsecure?: boolean;
   /** Path of a unix socket to use instead of the URL's host. */
   readonly socketPath?: string;
+  /** Default: every request has a socket of its own, closed with the answer. The caller closes them. */
+  readonly connections?: KeptConnections;
 }
 
 /** Words for errors of the socket, as the recorded texts have them. */
@@ -83,7 +109,6 @@ function sameOriginRedirect(request: ApiRequest, response: ApiResponse): string 
 
 function requestOptions(options: NodeTransportOptions): https.RequestOptions {
   return {
-    agent: false,
     minVersion: 'TLSv1.2',
     rejectUnauthorized: options.isInsecure !== true,
     ...(options.ca === undefined ? {} : { ca: [...options.ca] }),
@@ -115,30 +140,51 @@ async function readAnswer(request: ApiRequest, message: http.IncomingMessage): P
   };
 }
 
-async function sendOnce(request: ApiRequest, options: NodeTransportOptions): Promise<ApiResponse> {
+/** A kept connection ended under a request that changes nothing, before its answer began. */
+class StaleConnection extends Error {}
+
+async function sendOnce(
+  request: ApiRequest,
+  options: NodeTransportOptions,
+  agent: http.Agent | false,
+): Promise<ApiResponse> {
   const client = request.url.startsWith('https:') ? https : http;
   const message = await new Promise<http.IncomingMessage>((resolve, reject) => {
     const sent = client.request(
       request.url,
       {
         ...requestOptions(options),
+        agent,
         method: request.method,
         headers: request.headers,
         signal: request.signal,
       },
       resolve,
     );
-    sent.on('error', reject);
+    sent.on('error', (cause) => {
+      const isStale = sent.reusedSocket && !request.signal.aborted;
+      reject(isStale ? new StaleConnection('the kept connection has ended', { cause }) : cause);
+    });
     sent.end(request.body);
   });
   return readAnswer(request, message);
 }
 
-/** A transport with these options. Every request has a socket of its own, closed with the answer. */
+/** Sends once more, on a fresh connection, what a kept one did not carry. */
+async function sendKept(request: ApiRequest, options: NodeTransportOptions): Promise<ApiResponse> {
+  try {
+    return await sendOnce(request, options, options.connections?.agentFor(request) ?? false);
+  } catch (error) {
+    if (!(error instanceof StaleConnection)) throw error;
+    return sendOnce(request, options, false);
+  }
+}
+
+/** A transport with these options. */
 export function nodeTransport(options: NodeTransportOptions = {}): ApiTransport {
   const send = async (request: ApiRequest): Promise<ApiResponse> => {
     try {
-      return await sendOnce(request, options);
+      return await sendKept(request, options);
     } catch (cause) {
       if (cause instanceof StileError) throw cause;
       if (request.signal.aborted)

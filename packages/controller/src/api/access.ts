@@ -9,7 +9,7 @@ import { resourceTypeOfId, type ResourceType } from '@stile/protocol/grant';
 import type { Caller } from '../auth/token/auth-token-service.ts';
 import type { Acl, AclDecision, AclResource } from '../iam/acl.ts';
 import type { JsonObject } from './http/body.ts';
-import type { VisibleFields } from './schema/render.ts';
+import { allFields, type VisibleFields } from './schema/render.ts';
 
 /** The permission that an operation needs. */
 export interface ActionPermission {
@@ -21,6 +21,10 @@ export interface ActionPermission {
   readonly isOwnTokenFree?: true;
   /** The owner needs no grant for it, only a token that is wide enough. */
   readonly isOwnFree?: true;
+  /** Another action that is asked of the owner instead. */
+  readonly ownAction?: string;
+  /** For the owner alone, whatever the grants; such an operation says itself what token it wants (tokens.md §5.1). */
+  readonly isOwnersAlone?: true;
 }
 
 /** An operation for everybody; `why` says what makes that right. */
@@ -37,7 +41,7 @@ export type Permission = ActionPermission | PublicPermission;
 /** What the path named: found before anything is decided about it. */
 export interface Located {
   readonly resource: AclResource;
-  /** User whose own it is, where `:self` actions exist. */
+  /** User whose own it is, where that matters. */
   readonly ownerId?: string;
 }
 
@@ -76,6 +80,11 @@ function* namedIds(value: unknown): Generator<string> {
   }
 }
 
+/** What is asked of the owner. */
+function ownActionOf({ action, ownAction }: ActionPermission): string {
+  return ownAction ?? `${action}:self`;
+}
+
 /** Decisions about one caller. */
 export class Access {
   readonly caller: Caller;
@@ -92,8 +101,13 @@ export class Access {
    */
   require(permission: ActionPermission, located: Located): VisibleFields {
     const { resource } = located;
-    const isOwn = permission.hasSelf === true && located.ownerId === this.caller.userId;
-    const action = isOwn ? `${permission.action}:self` : permission.action;
+    const isOwner = located.ownerId === this.caller.userId;
+    if (permission.isOwnersAlone === true) {
+      if (!isOwner || this.caller.token === undefined) throw refusal(this.caller);
+      return allFields;
+    }
+    const isOwn = isOwner && (permission.hasSelf === true || permission.ownAction !== undefined);
+    const action = isOwn ? ownActionOf(permission) : permission.action;
     const decision = this.#decide(permission, { resource, action, isOwn });
     if (!decision.authorized) throw this.refused(decision, resource, action);
     return decision.outputFields;

@@ -1,4 +1,5 @@
 /** The OpenAPI 3.1 document, made from the same table that is served: `GET /v1/openapi.json`. */
+import type { ActionPermission } from './access.ts';
 import { isPublic, type Operation } from './operation.ts';
 import { pathOf } from './router.ts';
 import type { Field, FieldTable, Schema } from './schema/field.ts';
@@ -158,6 +159,27 @@ function successOf(operation: Operation): Json {
   return { description: 'Done.', ...headers, ...jsonContent(schema) };
 }
 
+/** What a call needs, in the words of grants; `self` = it is for the user itself and needs no grant. */
+function permissionText({
+  type,
+  action,
+  hasSelf,
+  isOwnFree,
+  ownAction,
+  isOwnersAlone,
+}: ActionPermission): string {
+  if (isOwnersAlone === true) return 'self';
+  const own =
+    ownAction !== undefined
+      ? ` or ${ownAction} of one's own`
+      : isOwnFree === true
+        ? ' or self'
+        : hasSelf === true
+          ? ' or :self'
+          : '';
+  return `type=${type};actions=${action}${own}`;
+}
+
 /** Which of the shared answers an operation can give. */
 function failuresOf(operation: Operation): Json {
   const shared = (name: string): Json => ({ $ref: `#/components/responses/${name}` });
@@ -193,7 +215,7 @@ function operationDocument(operation: Operation): Json {
     ...(isPublic(permission)
       ? { security: [] }
       : {
-          'x-permission': `type=${permission.type};actions=${permission.action}${permission.hasSelf === true ? ' or :self' : ''}`,
+          'x-permission': permissionText(permission),
         }),
   };
 }

@@ -20,6 +20,7 @@ import { scopeKeyOperations } from './resources/scope-keys.ts';
 import { scopeOperations } from './resources/scopes.ts';
 import { sessionOperations } from './resources/sessions.ts';
 import { targetOperations } from './resources/targets.ts';
+import { twoFactorOperations } from './resources/two-factor.ts';
 import { userIdentityOperations } from './resources/user-identity.ts';
 import { userOperations } from './resources/users.ts';
 import { workerOperations } from './resources/workers.ts';
@@ -53,6 +54,7 @@ export function apiOperations(services: ApiServices): readonly Operation[] {
     ...accountOperations(services),
     ...authTokenOperations(services),
     ...userOperations(services),
+    ...twoFactorOperations(services),
     ...userIdentityOperations(services),
     ...groupOperations(services),
     ...roleOperations(services),

@@ -12,8 +12,11 @@ const knownActionWords = new Set(
   (
     'add-accounts add-credential-sources add-grant-scopes add-grants add-host-sources add-hosts add-members add-principals ' +
     'add-worker-tags attach-storage-policy authenticate authorize-session cancel change-password change-state ' +
-    'create:controller-led create:worker-led destroy-key-version detach-storage-policy disable download enable explain ' +
+    'check-password confirm-two-factor ' +
+    'create:controller-led create:worker-led destroy-key-version detach-storage-policy disable disable-two-factor ' +
+    'download enable enroll-two-factor explain ' +
     'list-key-version-destruction-jobs list-keys list-resolvable-aliases monthly-active-users read-certificate-authority ' +
+    'read-two-factor renew-recovery-codes reset-two-factor verify-two-factor ' +
     'reapply-storage-policy reinitialize-certificate-authority remove-accounts remove-credential-sources ' +
     'remove-grant-scopes remove-grants remove-host-sources remove-hosts remove-members remove-principals ' +
     'remove-worker-tags rotate-keys set-accounts set-credential-sources set-grant-scopes set-grants set-host-sources ' +

@@ -8,6 +8,7 @@ import type { AuthTokenExchange } from '../auth/minting/auth-token-exchange.ts';
 import type { AuthTokenMinting } from '../auth/minting/auth-token-minting.ts';
 import type { AuthTokenService } from '../auth/token/auth-token-service.ts';
 import type { PasswordService } from '../auth/password/password-service.ts';
+import type { SecondFactorService } from '../auth/second-factor/second-factor-service.ts';
 import type { AccountRow } from '../auth/account-repository.ts';
 import type { AuthMethodRow } from '../auth/auth-method-repository.ts';
 import type { CredentialService } from '../credential/credential-service.ts';
@@ -26,6 +27,7 @@ import type { AccountEnding } from '../session/ending/account-ending.ts';
 import type { AuthTokenEnding } from '../session/ending/auth-token-ending.ts';
 import type { KeyRing } from '../session/ending/key-ring.ts';
 import type { ScopeEnding } from '../session/ending/scope-ending.ts';
+import type { SecondFactorReset } from '../session/ending/second-factor-reset.ts';
 import type { UserEnding } from '../session/ending/user-ending.ts';
 import type { SessionEnding } from '../session/session-ending.ts';
 import type { SessionService } from '../session/session-service.ts';
@@ -85,8 +87,6 @@ export interface ApiServices {
   readonly users: UserReader;
   readonly userService: UserService;
   readonly userIdentity: UserIdentity;
-  /** What `users:me` tells of a user's second factor. */
-  readonly twoFactorOf: (userId: string) => Promise<object>;
   readonly userEndings: UserEnding;
   readonly groups: GroupService;
   readonly roles: RoleService;
@@ -98,7 +98,9 @@ export interface ApiServices {
   readonly tokenChanges: AuthTokenChanges;
   readonly exchange: AuthTokenExchange;
   readonly tokenEndings: AuthTokenEnding;
-  readonly passwords: Pick<PasswordService, 'login' | 'setPassword' | 'changePassword'>;
+  readonly passwords: Pick<PasswordService, 'login' | 'checkPassword' | 'setPassword' | 'changePassword'>;
+  readonly secondFactors: SecondFactorService;
+  readonly secondFactorReset: SecondFactorReset;
   /** Creates and changes auth methods and accounts. */
   readonly authMethodChanges: AuthMethodService;
   readonly credentials: CredentialService;

@@ -2,7 +2,7 @@
 import { newId } from '@stile/protocol';
 import type { Connection, Database } from '../store/database.ts';
 import { pageOf, type PageRequest } from '../store/page.ts';
-import type { AccountTable, Microseconds } from '../store/schema.ts';
+import type { AccountTable, Microseconds, TwoFactorPolicy } from '../store/schema.ts';
 import { updateVersioned, type VersionedUpdate } from '../store/versioned-update.ts';
 
 /** An account without its password hash. */
@@ -35,6 +35,11 @@ export interface LoginAccount {
   readonly userDisabledAt: Microseconds | null;
   /** Auth method that is primary for the account's scope. */
   readonly primaryAuthMethodId: string | null;
+  /** Whether logins at this auth method ask for a second factor, and how far around now a code is looked for. */
+  readonly twoFactor: TwoFactorPolicy;
+  readonly otpWindow: number;
+  /** Digits of the codes of the user; null when it has not enrolled. */
+  readonly enrolledDigits: number | null;
 }
 
 const columns = [
@@ -98,7 +103,9 @@ export function lookupLoginAccount(
   return db
     .selectFrom('account')
     .innerJoin('scope', 'scope.id', 'account.scope_id')
+    .innerJoin('auth_method', 'auth_method.id', 'account.auth_method_id')
     .leftJoin('iam_user', 'iam_user.id', 'account.user_id')
+    .leftJoin('user_second_factor', 'user_second_factor.id', 'account.user_id')
     .select([
       'account.id',
       'account.scope_id as scopeId',
@@ -107,6 +114,9 @@ export function lookupLoginAccount(
       'iam_user.scope_id as userScopeId',
       'iam_user.disabled_at as userDisabledAt',
       'scope.primary_auth_method_id as primaryAuthMethodId',
+      'auth_method.two_factor as twoFactor',
+      'auth_method.otp_window as otpWindow',
+      'user_second_factor.otp_digits as enrolledDigits',
     ])
     .where('account.auth_method_id', '=', authMethodId)
     .where('account.login_name', '=', loginName)
@@ -138,8 +148,10 @@ export async function updateAccountRow(
   return row;
 }
 
-/** What a change of a password needs to know. */
+/** What a change or a check of a password needs to know. */
 export interface PasswordAccount {
+  readonly authMethodId: string;
+  readonly loginName: string;
   readonly version: number;
   readonly passwordHash: string | null;
   /** Characters, of the auth method. */
@@ -152,6 +164,8 @@ export function lookupPasswordAccount(db: Connection, id: string): Promise<Passw
     .selectFrom('account')
     .innerJoin('auth_method', 'auth_method.id', 'account.auth_method_id')
     .select([
+      'account.auth_method_id as authMethodId',
+      'account.login_name as loginName',
       'account.version',
       'account.password_hash as passwordHash',
       'auth_method.min_password_length as minPasswordLength',

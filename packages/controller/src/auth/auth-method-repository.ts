@@ -5,6 +5,7 @@ import { pageOf, type PageRequest } from '../store/page.ts';
 import type { AuthMethodTable, Microseconds } from '../store/schema.ts';
 import { notFound } from '../store/store-error.ts';
 import { defaultMinimums } from './password/password-rules.ts';
+import { defaultPolicy, policyColumns } from './second-factor/second-factor.ts';
 
 /** An auth method, and whether it is the primary one of its scope. */
 export interface AuthMethodRow extends AuthMethodTable {
@@ -81,6 +82,7 @@ export function createPasswordAuthMethod(tx: Connection, method: NewAuthMethod):
       description: method.description ?? null,
       min_login_name_length: method.minLoginNameLength ?? defaultMinimums.loginName,
       min_password_length: method.minPasswordLength ?? defaultMinimums.password,
+      ...policyColumns({}, defaultPolicy),
       version: 1,
       created_at: method.nowUs,
       updated_at: method.nowUs,

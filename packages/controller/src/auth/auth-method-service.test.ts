@@ -3,10 +3,11 @@ import { expect, test } from 'vitest';
 import { describeBothEngines, type EngineTest } from '../../../../test/support/engines.ts';
 import { makeIdentities, testIds } from '../../../../test/support/identities.ts';
 import { ManualClock } from '../../../../test/support/manual-clock.ts';
+import { secondFactorParts } from '../../../../test/support/second-factor.ts';
 import type { Database } from '../store/database.ts';
 import { AuthMethodService } from './auth-method-service.ts';
 import { passwordAuthMethod } from './password/password-auth-method.ts';
-import { PasswordService } from './password/password-service.ts';
+import type { PasswordService } from './password/password-service.ts';
 
 interface Scene {
   readonly database: Database;
@@ -18,7 +19,7 @@ async function newScene(engineTest: EngineTest): Promise<Scene> {
   const database = await engineTest.open();
   await makeIdentities(database);
   const parts = { database, clock: new ManualClock() };
-  const passwords = new PasswordService({ ...parts, memoryKiB: 512 });
+  const { passwords } = await secondFactorParts(database, parts.clock);
   const type = passwordAuthMethod((password) => passwords.hash(password));
   return { database, passwords, methods: new AuthMethodService({ ...parts, type }) };
 }

@@ -1,7 +1,7 @@
 /** Work that one controller alone should do: a row says who does it, and until when nobody else takes it (compare-and-set). */
 import { sql } from 'kysely';
 import type { Connection } from './database.ts';
-import type { Microseconds } from './schema.ts';
+import type { MaintenanceLeaseTable, Microseconds } from './schema.ts';
 
 /** Who wants which work, and for how long. */
 export interface LeaseRequest {
@@ -22,4 +22,13 @@ export async function takeLease(tx: Connection, request: LeaseRequest): Promise<
       where maintenance_lease.holder = ${holder} or maintenance_lease.expires_at <= ${nowUs}
     returning name`.execute(tx);
   return taken.rows.length > 0;
+}
+
+/** The row of some work, or undefined when nobody ever took it. */
+export function lookupLease(db: Connection, name: string): Promise<MaintenanceLeaseTable | undefined> {
+  return db
+    .selectFrom('maintenance_lease')
+    .select(['name', 'holder', 'expires_at'])
+    .where('name', '=', name)
+    .executeTakeFirst();
 }

@@ -26,6 +26,7 @@ const stepNames = [
   '0008-workers',
   '0009-worker-events',
   '0010-auth-token-kinds',
+  '0011-second-factor',
 ];
 
 /** What an update of a status answers. */

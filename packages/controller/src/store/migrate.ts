@@ -12,6 +12,7 @@ import { credentialsStep } from './migrations/0007-credentials.ts';
 import { workersStep } from './migrations/0008-workers.ts';
 import { workerEventsStep } from './migrations/0009-worker-events.ts';
 import { authTokenKindsStep } from './migrations/0010-auth-token-kinds.ts';
+import { secondFactorStep } from './migrations/0011-second-factor.ts';
 import { ddlOf, runAll, type Step } from './migrations/ddl.ts';
 
 /** Every step, in order. */
@@ -26,6 +27,7 @@ const steps: readonly Step[] = [
   workersStep,
   workerEventsStep,
   authTokenKindsStep,
+  secondFactorStep,
 ];
 
 /** An index over millions of rows takes minutes. */

@@ -2,11 +2,19 @@
  * The tables, as kysely sees them: one schema for SQLite and PostgreSQL (design.md §4). Ids are text, times are epoch
  * microseconds UTC, booleans are 0 or 1, JSON is text. The migrations make exactly this; the repository tests run on both.
  */
+import type { Flag, Microseconds } from './tables/column-types.ts';
+import type {
+  TwoFactorPolicy,
+  UserRecoveryCodeTable,
+  UserSecondFactorTable,
+} from './tables/second-factor-tables.ts';
 
-/** Epoch microseconds, UTC. A safe integer until the year 2255. */
-export type Microseconds = number;
-/** A boolean as both engines keep it. */
-export type Flag = 0 | 1;
+export type { Flag, Microseconds } from './tables/column-types.ts';
+export type {
+  TwoFactorPolicy,
+  UserRecoveryCodeTable,
+  UserSecondFactorTable,
+} from './tables/second-factor-tables.ts';
 
 /** Container of resources: global, an org or a project. */
 export interface ScopeTable {
@@ -94,6 +102,13 @@ export interface AuthMethodTable {
   description: string | null;
   min_login_name_length: number;
   min_password_length: number;
+  /** Whether logins here ask for a second factor (tokens.md §5.1). */
+  two_factor: TwoFactorPolicy;
+  /** Digits of a code and seconds of a step, bound when a user enrolls. */
+  otp_digits: number;
+  otp_interval_seconds: number;
+  /** Steps before and after the present one whose codes are taken. */
+  otp_window: number;
   version: number;
   created_at: Microseconds;
   updated_at: Microseconds;
@@ -492,6 +507,8 @@ export interface Schema {
   iam_role_principal: IamRolePrincipalTable;
   auth_method: AuthMethodTable;
   account: AccountTable;
+  user_second_factor: UserSecondFactorTable;
+  user_recovery_code: UserRecoveryCodeTable;
   auth_token: AuthTokenTable;
   user_attribute: UserAttributeTable;
   maintenance_lease: MaintenanceLeaseTable;

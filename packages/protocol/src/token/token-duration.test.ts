@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { formatDuration, formatHours, longestDurationSeconds, parseTokenDuration } from './token-duration.ts';
+import { formatDuration, longestDurationSeconds, parseTokenDuration } from './token-duration.ts';
 
 describe('durations', () => {
   test.each([
@@ -58,15 +58,10 @@ describe('durations', () => {
     expect(parseTokenDuration(text)).toBeUndefined();
   });
 
-  test('are told in hours where they are whole hours', () => {
-    expect([0, 59, 3600, 604_800, 604_801].map(formatHours)).toEqual(['0s', '59s', '1h', '168h', '7d1s']);
-  });
-
   it('are read back from what is written', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: longestDurationSeconds }), (seconds) => {
         expect(parseTokenDuration(formatDuration(seconds))).toBe(seconds);
-        expect(parseTokenDuration(formatHours(seconds))).toBe(seconds);
         expect(parseTokenDuration(String(seconds))).toBe(seconds);
       }),
     );

@@ -58,11 +58,6 @@ export function parseTokenDuration(text: string): number | undefined {
   return seconds <= BigInt(longestDurationSeconds) ? Number(seconds) : undefined;
 }
 
-/** The same in hours where it is whole hours, as settings are mostly written: `168h`; else as `formatDuration`. */
-export function formatHours(seconds: number): string {
-  return seconds > 0 && seconds % 3600 === 0 ? `${seconds / 3600}h` : formatDuration(seconds);
-}
-
 /** The same number of seconds as people write it, without units of zero: `1d12h30m`; `0s` for none. */
 export function formatDuration(seconds: number): string {
   let rest = seconds;

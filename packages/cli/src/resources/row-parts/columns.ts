@@ -65,6 +65,7 @@ export const pluginSecrets: FieldFlag = {
   field: 'secrets',
   kind: 'attributes',
   help: 'Secrets for the plugin.',
+  isSecret: true,
 };
 
 /** `-plugin-id` and `-plugin-name`. */

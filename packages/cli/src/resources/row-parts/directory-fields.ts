@@ -6,7 +6,10 @@ import { attribute } from './columns.ts';
 export const oidcFields: readonly FieldFlag[] = [
   attribute('issuer', 'issuer', 'URL of the provider, as its discovery document names it.'),
   attribute('client-id', 'client_id', 'ID that the provider gave to this controller.'),
-  attribute('client-secret', 'client_secret', 'Secret that goes with it.', { kind: 'reference' }),
+  attribute('client-secret', 'client_secret', 'Secret that goes with it.', {
+    kind: 'reference',
+    isSecret: true,
+  }),
   attribute('max-age', 'max_age', 'Longest time since the last active login, seconds.', { kind: 'uint' }),
   attribute('signing-algorithm', 'signing_algorithms', 'Signature that is accepted, as RS256.', {
     kind: 'list',
@@ -76,9 +79,13 @@ export const ldapFields: readonly FieldFlag[] = [
   }),
   attribute('client-certificate-key', 'client_certificate_key', 'Its private key, PEM.', {
     kind: 'reference',
+    isSecret: true,
   }),
   attribute('bind-dn', 'bind_dn', 'Name with which the search binds.'),
-  attribute('bind-password', 'bind_password', 'Password of that name.', { kind: 'reference' }),
+  attribute('bind-password', 'bind_password', 'Password of that name.', {
+    kind: 'reference',
+    isSecret: true,
+  }),
   attribute('use-token-groups', 'use_token_groups', 'Take groups from tokenGroups of Active Directory.', {
     kind: 'boolean',
   }),

@@ -7,6 +7,7 @@ const scopeFlag: Flag = {
   type: 'string',
   env: 'SCOPE_ID',
   default: 'global',
+  completesFrom: 'scope',
   help: 'Scope in which to work.',
 };
 
@@ -24,6 +25,7 @@ export const hostCatalogParent: ParentSpec = {
   flag: {
     name: 'host-catalog-id',
     type: 'string',
+    completesFrom: 'host-catalog',
     env: 'HOST_CATALOG_ID',
     help: 'Host catalog in which to work.',
   },
@@ -38,6 +40,7 @@ export const authMethodParent: ParentSpec = {
   flag: {
     name: 'auth-method-id',
     type: 'string',
+    completesFrom: 'auth-method',
     env: 'AUTH_METHOD_ID',
     help: 'Auth method in which to work.',
   },
@@ -52,6 +55,7 @@ export const credentialStoreParent: ParentSpec = {
   flag: {
     name: 'credential-store-id',
     type: 'string',
+    completesFrom: 'credential-store',
     env: 'CREDENTIAL_STORE_ID',
     help: 'Credential store in which to work.',
   },

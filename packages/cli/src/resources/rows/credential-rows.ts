@@ -30,12 +30,13 @@ export const credentialStores: ResourceSpec = {
         attribute('vault-tls-skip-verify', 'tls_skip_verify', 'Do not verify its certificate.', {
           kind: 'boolean',
         }),
-        attribute('vault-token', 'token', 'Token for it.', { kind: 'reference' }),
+        attribute('vault-token', 'token', 'Token for it.', { kind: 'reference', isSecret: true }),
         attribute('vault-client-certificate', 'client_certificate', 'Certificate to show to it, PEM.', {
           kind: 'reference',
         }),
         attribute('vault-client-certificate-key', 'client_certificate_key', 'Its private key, PEM.', {
           kind: 'reference',
+          isSecret: true,
         }),
         attribute('worker-filter', 'worker_filter', 'Expression that a worker must fulfil to call it.', {
           kind: 'filter',
@@ -120,6 +121,7 @@ const credentialTypes: readonly Subtype[] = [
         field: 'attributes.object',
         kind: 'attributes',
         help: 'The secret.',
+        isSecret: true,
       },
     ],
     example: '-name api -string-kv user=jeff -kv key=env://API_KEY -num-kv limits.rate=5',

@@ -90,6 +90,7 @@ export const roles: ResourceSpec = {
       on: 'collection',
       method: 'GET',
       path: ':explain',
+      right: 'read',
       fields: [
         { name: 'user-id', field: 'user_id', isQuery: true, isRequired: true, help: 'ID of the user.' },
         { name: 'id', field: 'id', isQuery: true, isRequired: true, help: 'ID of the resource.' },

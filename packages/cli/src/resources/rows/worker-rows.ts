@@ -72,6 +72,7 @@ export const workers: ResourceSpec = {
           name: 'worker-generated-auth-token',
           field: 'worker_generated_auth_token',
           kind: 'reference',
+          isSecret: true,
           on: 'create',
           isRequired: true,
           help: 'What the worker showed when it started: it names the key that it will enrol with.',

@@ -7,7 +7,14 @@ import type { Access, Located } from '../access.ts';
 import { childListOperation } from '../list/list-operation.ts';
 import { listedItems } from '../list/listed-items.ts';
 import { noContent, ok, operation, type Call, type Operation } from '../operation.ts';
-import { decodeCreate, decodeKinds, refuseFaults, requestMessage } from '../schema/decode.ts';
+import {
+  decodeAction,
+  decodeCreate,
+  decodeKinds,
+  fieldErrors,
+  refuseFaults,
+  requestMessage,
+} from '../schema/decode.ts';
 import { schemaOf, type Input, type Output } from '../schema/field.ts';
 import { renderItem, type VisibleFields } from '../schema/render.ts';
 import {
@@ -295,6 +302,49 @@ function changePasswordOperation(services: ApiServices): Operation {
   });
 }
 
+const checkPasswordRequest = schemaOf('CheckPasswordRequest', {
+  password: { kind: 'string', access: 'change', isWriteOnly: true },
+});
+
+const checkPasswordResponse = schemaOf('CheckPasswordResponse', {
+  valid: { kind: 'bool', access: 'output', isAlwaysShown: true, summary: 'Whether it is the password.' },
+});
+
+/** Ours, and never shown among the actions (tokens.md §4.1). */
+function checkPasswordOperation(services: ApiServices): Operation {
+  return operation({
+    ...facts,
+    verb: 'check-password',
+    method: 'POST',
+    on: 'item',
+    summary:
+      'Says whether it is the password of the account; wrong ones count as failed logins. Nothing is issued.',
+    request: checkPasswordRequest,
+    response: { schema: checkPasswordResponse },
+    permission: { type: 'account', action: 'set-password', ownAction: 'change-password' },
+    parse: ({ id, body }) => {
+      const accountId = requirePathId(id, 'action', prefixes);
+      const { password = '' } = decodeAction(checkPasswordRequest.fields, body);
+      if (password === '') {
+        throw fieldErrors(requestMessage, [{ name: 'password', description: 'This is a required field.' }]);
+      }
+      return { accountId, password: new Secret(password) };
+    },
+    locate: async ({ accountId }) => {
+      const found = await locate(services, accountId);
+      return { ...found, ...(found.row.user_id === null ? {} : { ownerId: found.row.user_id }) };
+    },
+    act: async ({ input, call }) => {
+      const valid = await services.passwords.checkPassword({
+        ...input,
+        address: call.address,
+        by: call.caller.userId,
+      });
+      return ok(renderItem(checkPasswordResponse, { valid }));
+    },
+  });
+}
+
 function listOperation(services: ApiServices): Operation {
   return childListOperation<AccountRow>(
     {
@@ -355,5 +405,6 @@ export function accountOperations(services: ApiServices): readonly Operation[] {
     }),
     setPasswordOperation(services),
     changePasswordOperation(services),
+    checkPasswordOperation(services),
   ];
 }

@@ -23,6 +23,7 @@ import type { ApiServices, ScopeNode } from '../services.ts';
 import { decodeUpdate } from '../update-mask.ts';
 import { authenticateOperation } from './authenticate.ts';
 import { collectionActions } from './collection-actions.ts';
+import { policyChanges, policyFields, policyValues, type PolicyInput } from './second-factor-policy.ts';
 import {
   bodyText,
   itemActions,
@@ -76,6 +77,7 @@ const schema = schemaOf('AuthMethod', {
     fields: {
       min_login_name_length: minimumField(128, 'Shortest login name, characters. Default 3.'),
       min_password_length: minimumField(1024, 'Shortest password, characters. Default 8.'),
+      ...policyFields,
     },
   },
   is_primary: {
@@ -106,6 +108,7 @@ function valuesOf(row: AuthMethodRow, scope: ScopeNode, access: Access): Output<
     attributes: {
       min_login_name_length: row.min_login_name_length,
       min_password_length: row.min_password_length,
+      ...policyValues(row),
     },
     is_primary: row.is_primary,
     // Only OIDC methods change their state.
@@ -130,14 +133,17 @@ async function locate(services: ApiServices, id: string): Promise<LocatedMethod>
 }
 
 /** Attributes of a request; null = the default. */
-function attributesOf(given: {
-  readonly min_login_name_length?: number | null;
-  readonly min_password_length?: number | null;
-}): PasswordMethodAttributes {
+function attributesOf(
+  given: PolicyInput & {
+    readonly min_login_name_length?: number | null;
+    readonly min_password_length?: number | null;
+  },
+): PasswordMethodAttributes {
   const { min_login_name_length: minLoginNameLength, min_password_length: minPasswordLength } = given;
   return {
     ...(minLoginNameLength === undefined ? {} : { minLoginNameLength }),
     ...(minPasswordLength === undefined ? {} : { minPasswordLength }),
+    secondFactor: policyChanges(given),
   };
 }
 

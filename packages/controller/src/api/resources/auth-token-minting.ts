@@ -18,7 +18,13 @@ import {
   readLimits,
   type Limits,
 } from './auth-token-limits.ts';
-import { isTokenAdmin, requireActingForOthers, requirePolicy, shownMinted } from './auth-token-policy.ts';
+import {
+  isTokenAdmin,
+  requireActingForOthers,
+  requirePolicy,
+  requireSecondFactor,
+  shownMinted,
+} from './auth-token-policy.ts';
 import { readScope, required, resourceIn } from './item.ts';
 
 const createRequest = schemaOf('CreateAuthToken', {
@@ -163,6 +169,9 @@ export function createAuthTokenOperation(services: ApiServices): Operation {
     act: async (step) => {
       const { input, found, access, call, gate } = step;
       const token = requireMayMint(services, step);
+      if (input.type === 'api') {
+        await requireSecondFactor(services, token, [found.owner.id, call.caller.userId]);
+      }
       const issued = await services.minting.mint({
         caller: { ...call.caller, token },
         client: call.client,

@@ -1,6 +1,6 @@
 /** Who may mint and change API tokens (tokens.md §0 rows 8 and 9), and how the answers show what was made. */
 import { StileError } from '@stile/protocol/errors';
-import type { IssuedToken } from '../../auth/token/auth-token-service.ts';
+import type { CallerToken, IssuedToken } from '../../auth/token/auth-token-service.ts';
 import { Access, type Located } from '../access.ts';
 import { sessionCookie } from '../http/session-cookie.ts';
 import type { Gate } from '../operation.ts';
@@ -49,6 +49,25 @@ export function requirePolicy(
   if (apiTokenPolicy === 'by-grant' && !isOther && !access.may(found.resource, action)) {
     throw access.refusalOf(found.resource, action);
   }
+}
+
+/**
+ * API tokens never ask for a code: where an auth method requires one of their owner, or of who mints, the minting token must be one on the
+ * way to which a code was checked (tokens.md §5.1).
+ * @throws {StileError} permissionDenied
+ */
+export async function requireSecondFactor(
+  services: ApiServices,
+  token: CallerToken,
+  userIds: readonly string[],
+): Promise<void> {
+  if (token.hasSecondFactor) return;
+  const policies = await Promise.all(userIds.map((id) => services.secondFactors.policyOf(id)));
+  if (policies.every(({ policy }) => policy !== 'required')) return;
+  throw new StileError(
+    'permissionDenied',
+    'Forbidden. A second factor is required: log in with a code to make API tokens.',
+  );
 }
 
 /** A token that was just made, with its text. */

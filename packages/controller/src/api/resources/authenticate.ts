@@ -24,6 +24,13 @@ const request = schemaOf('AuthenticateRequest', {
     fields: {
       login_name: { kind: 'string', access: 'change' },
       password: { kind: 'string', access: 'change', isWriteOnly: true },
+      otp: {
+        kind: 'string',
+        access: 'change',
+        isWriteOnly: true,
+        summary:
+          'A code of the second factor, or a recovery code, for who has enrolled; it may stand behind the password as well.',
+      },
     },
   },
 });
@@ -32,6 +39,8 @@ interface Login {
   readonly authMethodId: string;
   readonly loginName: string;
   readonly password: Secret;
+  /** Absent when there was none; a null is an empty one, which is wrong. */
+  readonly otp: Secret | undefined;
   /** As sent; `''` when it was not. */
   readonly type: string;
 }
@@ -67,7 +76,20 @@ function readLogin({ id, body }: Call): Login {
     errors.push({ name: 'type', description: 'The only accepted types are "token" and "cookie".' });
   }
   refuseFaults(invalidFields, errors);
-  return { authMethodId: id, loginName, password: new Secret(password), type };
+  return {
+    authMethodId: id,
+    loginName,
+    password: new Secret(password),
+    otp: givenCode(body, attributes?.otp),
+    type,
+  };
+}
+
+/** Null counts as absent everywhere else (http-api.md §1.3): here it is a code, and a wrong one (tokens.md §5.1). */
+function givenCode(body: Call['body'], otp: string | undefined): Secret | undefined {
+  const attributes = given(body, 'attributes');
+  const isGiven = isObject(attributes) && Object.hasOwn(attributes, 'otp');
+  return isGiven ? new Secret(otp ?? '') : undefined;
 }
 
 /** The row of the call. */
@@ -92,16 +114,23 @@ export function authenticateOperation(services: ApiServices): Operation {
     act: async ({ call, input }) => {
       const isCookie = input.type === 'cookie' || input.type === 'session-cookie';
       const cookie = isCookie ? requireCookieAllowed(call) : undefined;
-      const { authMethodId, loginName, password } = input;
-      const { accountId, userId, scopeId } = await services.passwords.login({
+      const { authMethodId, loginName, password, otp } = input;
+      const { secondFactor, mustEnroll, ...loggedIn } = await services.passwords.login({
         authMethodId,
         loginName,
         password,
+        otp,
         address: call.address,
       });
       const { client } = call;
-      const issued = await services.authTokens.issue({ userId, accountId, authMethodId, scopeId, client });
-      const scope = await readScope(services.scopes, scopeId);
+      const issued = await services.authTokens.issue({
+        ...loggedIn,
+        authMethodId,
+        client,
+        hasSecondFactor: secondFactor,
+        mustEnroll,
+      });
+      const scope = await readScope(services.scopes, loggedIn.scopeId);
       return authenticatedAnswer(issued, {
         scope,
         type: input.type,

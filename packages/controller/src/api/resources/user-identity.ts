@@ -9,6 +9,7 @@ import type { ApiServices } from '../services.ts';
 import { authTokenSchema, authTokenValues } from './auth-token-fields.ts';
 import { mayMintForOthers } from './auth-token-policy.ts';
 import { readScope, required, requirePathId, resourceIn } from './item.ts';
+import { showTwoFactor } from './two-factor.ts';
 import { showIdentity } from './users.ts';
 
 const json = { kind: 'json', access: 'output' } as const;
@@ -51,7 +52,7 @@ async function me(services: ApiServices, call: Call, gate: Gate): Promise<object
     services.authTokens.read(authTokenId),
     accountId === undefined ? undefined : services.accounts.lookup(accountId),
     services.userIdentity.read(userId),
-    services.twoFactorOf(userId),
+    services.secondFactors.read(userId),
   ]);
   const row = required(user);
   const scope = await readScope(services.scopes, row.scope_id);
@@ -73,7 +74,7 @@ async function me(services: ApiServices, call: Call, gate: Gate): Promise<object
     groups: identity.groups.map(named),
     roles: identity.roles.map(named),
     attributes: identity.attributes,
-    two_factor: twoFactor,
+    two_factor: showTwoFactor(twoFactor),
     may: mayOf(services, access),
   };
 }

@@ -2,7 +2,13 @@
  * Minting auth tokens from auth tokens: named API tokens, web sessions that an administrator opens, one-time tokens (tokens.md §1.1, §2.4).
  * A child never exceeds the token that mints it, and the check and the insert see the same parent.
  */
-import { areScopesWithin, formatHours, isAllowListWithin, randomBase62, StileError } from '@stile/protocol';
+import {
+  areScopesWithin,
+  formatDuration,
+  isAllowListWithin,
+  randomBase62,
+  StileError,
+} from '@stile/protocol';
 import { silentLogger, type Clock, type Logger } from '@stile/runtime';
 import type { Database } from '../../store/database.ts';
 import type { AuthTokenTable, AuthTokenType } from '../../store/schema.ts';
@@ -50,6 +56,11 @@ export interface AuthTokenMintingOptions {
 }
 
 const second = 1_000_000;
+
+/** Whole hours where it is some, as people write maxima: `168h`. */
+function inHours(seconds: number): string {
+  return seconds % 3600 === 0 ? `${seconds / 3600}h` : formatDuration(seconds);
+}
 
 function invalid(field: string, description: string): StileError {
   return new StileError('invalidArgument', 'Error in provided request.', {
@@ -208,7 +219,7 @@ export class AuthTokenMinting {
     if (seconds > limits.maximum) {
       throw invalid(
         'time_to_live_seconds',
-        `At most ${limits.maximum} seconds (${formatHours(limits.maximum)}): this is the maximum of the installation.`,
+        `At most ${inHours(limits.maximum)} (${limits.maximum} seconds): this is the maximum of the installation.`,
       );
     }
     const end = nowUs + seconds * second;

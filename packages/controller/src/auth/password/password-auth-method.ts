@@ -1,6 +1,12 @@
 /** Auth methods of type `password`: minimum lengths of a method, login name and first password of an account. */
 import type { Secret } from '@stile/runtime';
 import type { AuthMethodType, MethodColumns } from '../auth-method-type.ts';
+import {
+  changedPolicyColumns,
+  defaultPolicy,
+  policyColumns,
+  type PolicyChanges,
+} from '../second-factor/second-factor.ts';
 import { checkLoginName, checkPassword, defaultMinimums } from './password-rules.ts';
 
 /** Attributes of a password auth method. */
@@ -9,6 +15,8 @@ export interface PasswordMethodAttributes {
   readonly minLoginNameLength?: number | null;
   /** Characters; null = the default, 8. */
   readonly minPasswordLength?: number | null;
+  /** What is asked for besides the password; a part that is null is the default one. */
+  readonly secondFactor?: PolicyChanges;
 }
 
 /** Attributes of a password account. */
@@ -29,6 +37,7 @@ export function passwordAuthMethod(
     newMethod: (attributes) => ({
       min_login_name_length: attributes.minLoginNameLength ?? defaultMinimums.loginName,
       min_password_length: attributes.minPasswordLength ?? defaultMinimums.password,
+      ...policyColumns(attributes.secondFactor ?? {}, defaultPolicy),
     }),
     changedMethod,
     newAccount: async (method, { loginName = '', password }) => {
@@ -44,6 +53,7 @@ export function passwordAuthMethod(
 function changedMethod({
   minLoginNameLength,
   minPasswordLength,
+  secondFactor = {},
 }: PasswordMethodAttributes): Partial<MethodColumns> {
   return {
     ...(minLoginNameLength === undefined
@@ -52,5 +62,6 @@ function changedMethod({
     ...(minPasswordLength === undefined
       ? {}
       : { min_password_length: minPasswordLength ?? defaultMinimums.password }),
+    ...changedPolicyColumns(secondFactor),
   };
 }

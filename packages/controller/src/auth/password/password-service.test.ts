@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { describeBothEngines } from '../../../../../test/support/engines.ts';
 import { makeIdentities, testIds } from '../../../../../test/support/identities.ts';
 import { ManualClock } from '../../../../../test/support/manual-clock.ts';
+import { secondFactorParts } from '../../../../../test/support/second-factor.ts';
 import { setPrimaryAuthMethod } from '../../iam/scope-repository.ts';
 import { setUserDisabled } from '../../iam/user-repository.ts';
 import type { Database } from '../../store/database.ts';
@@ -49,7 +50,8 @@ describeBothEngines('password login', ({ open }) => {
   const start = async (): Promise<{ database: Database; passwords: PasswordService }> => {
     const database = await open();
     await makeIdentities(database, passwordHash);
-    return { database, passwords: new PasswordService({ database, clock: new ManualClock(), ...cheap }) };
+    const { passwords } = await secondFactorParts(database, new ManualClock());
+    return { database, passwords };
   };
 
   it('gives the user of the account whose password it is', async () => {
@@ -58,6 +60,8 @@ describeBothEngines('password login', ({ open }) => {
       accountId: testIds.plain.account,
       userId: testIds.plain.user,
       scopeId: 'global',
+      secondFactor: false,
+      mustEnroll: false,
     });
   });
 
@@ -141,9 +145,12 @@ describeBothEngines('password login', ({ open }) => {
   it('counts wrong passwords, those for unknown accounts too, and lets others in meanwhile', async () => {
     const { database } = await start();
     const once = { burst: 2, everySeconds: 3600 };
+    const clock = new ManualClock();
+    const { codes } = await secondFactorParts(database, clock);
     const passwords = new PasswordService({
       database,
-      clock: new ManualClock(),
+      clock,
+      codes,
       ...cheap,
       limits: {
         address: { burst: 100, everySeconds: 1 },

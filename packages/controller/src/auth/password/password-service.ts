@@ -3,10 +3,10 @@
  * learns nothing of why.
  */
 import { StileError } from '@stile/protocol';
-import type { Clock, Secret } from '@stile/runtime';
+import { type Clock, type Logger, type Secret, silentLogger } from '@stile/runtime';
 import { createUser, deleteUser } from '../../iam/user-repository.ts';
 import type { Connection, Database } from '../../store/database.ts';
-import { wrongVersion } from '../../store/store-error.ts';
+import { notFound, wrongVersion } from '../../store/store-error.ts';
 import {
   bindAccount,
   lookupLoginAccount,
@@ -16,25 +16,22 @@ import {
   type LoginAccount,
   type PasswordAccount,
 } from '../account-repository.ts';
+import { secondFactorRequired } from '../second-factor/second-factor.ts';
+import { LoginCheck, type LoginCodes, type LoginOutcome, type LoginRequest } from './login-check.ts';
 import { LoginLimiter, type LoginLimits } from './login-limiter.ts';
 import { PasswordHasher, type PasswordHasherOptions } from './password-hasher.ts';
-import { checkPassword, invalid, isLoginName, maxPasswordBytes } from './password-rules.ts';
+import { checkPassword, invalid, maxPasswordBytes } from './password-rules.ts';
+
+export type { LoginRequest } from './login-check.ts';
 
 /** What the service stands on. */
 export interface PasswordServiceOptions extends PasswordHasherOptions {
   readonly database: Database;
   readonly clock: Clock;
+  /** Checks the codes of who has a second factor. */
+  readonly codes: LoginCodes;
   readonly limits?: LoginLimits;
-}
-
-/** One attempt to log in. */
-export interface LoginRequest {
-  readonly authMethodId: string;
-  /** As given: neither trimmed nor made lower case. */
-  readonly loginName: string;
-  readonly password: Secret;
-  /** Address of the client, without port. */
-  readonly address: string;
+  readonly log?: Logger;
 }
 
 /** Who has logged in. */
@@ -43,6 +40,20 @@ export interface LoggedIn {
   readonly userId: string;
   /** Scope of the user. */
   readonly scopeId: string;
+  /** A code was checked too. */
+  readonly secondFactor: boolean;
+  /** The auth method requires a second factor and the user has none: the token may do nothing but enroll one. */
+  readonly mustEnroll: boolean;
+}
+
+/** Whether a password is an account's. */
+export interface CheckPasswordRequest {
+  readonly accountId: string;
+  readonly password: Secret;
+  /** Address of the client, without port. */
+  readonly address: string;
+  /** Id of the user who asks. */
+  readonly by: string;
 }
 
 /** A change of a password by who knows the old one. */
@@ -53,6 +64,14 @@ export interface ChangePasswordRequest {
   readonly next: Secret;
   /** Address of the client, without port. */
   readonly address: string;
+}
+
+/** Who an account belongs to. */
+type LoggedInUser = Pick<LoggedIn, 'accountId' | 'userId' | 'scopeId'>;
+
+/** What guesses of a password are counted under: login and check alike. */
+function guessKey({ authMethodId, loginName }: Pick<LoginRequest, 'authMethodId' | 'loginName'>): string {
+  return `${authMethodId} ${loginName.slice(0, 200)}`;
 }
 
 function unableToAuthenticate(): StileError {
@@ -70,36 +89,56 @@ export class PasswordService {
   readonly #clock: Clock;
   readonly #hasher: PasswordHasher;
   readonly #limiter: LoginLimiter;
+  readonly #check: LoginCheck;
+  readonly #log: Logger;
 
   constructor(options: PasswordServiceOptions) {
     this.#database = options.database;
     this.#clock = options.clock;
     this.#hasher = new PasswordHasher(options);
     this.#limiter = new LoginLimiter(options.clock, options.limits);
+    this.#log = options.log ?? silentLogger;
+    this.#check = new LoginCheck({ ...options, hasher: this.#hasher });
   }
 
   /**
-   * Checks the password and finds the user of the account, making one at the first login by a primary auth method.
-   * @throws {StileError} unauthenticated `Unable to authenticate.`; tooManyRequests; notFound when the account has no user and
-   * its auth method is not primary (http-api.md §2.3)
+   * Checks the password, and the code of who has a second factor, and finds the user of the account, making one at the first login by a
+   * primary auth method.
+   * @throws {StileError} unauthenticated `Unable to authenticate.`, naming `attributes.otp` when only the code is missing; tooManyRequests;
+   * notFound when the account has no user and its auth method is not primary (http-api.md §2.3)
    */
   async login(request: LoginRequest): Promise<LoggedIn> {
-    const attempt = this.#limiter.begin(
-      request.address,
-      `${request.authMethodId} ${request.loginName.slice(0, 200)}`,
-    );
-    let account: LoginAccount | undefined;
+    const attempt = this.#limiter.begin(request.address, guessKey(request));
+    let outcome: LoginOutcome;
     try {
-      account = await this.#verified(request);
+      outcome = await this.#check.check(request);
     } catch (error) {
-      // No password was checked, so none was guessed.
+      // No password was checked, or it was right: none was guessed.
       attempt.refund();
       throw error;
     }
-    if (account === undefined) throw unableToAuthenticate();
-    const loggedIn = await this.#userOf(account, request);
+    if (outcome.kind === 'refused') throw unableToAuthenticate();
+    if (outcome.kind === 'code missing') {
+      attempt.refund();
+      throw secondFactorRequired();
+    }
+    const { account, secondFactor } = outcome;
+    const user = await this.#userOf(account, request);
     attempt.refund();
-    return loggedIn;
+    const mustEnroll = account.twoFactor === 'required' && account.enrolledDigits === null;
+    return { ...user, secondFactor, mustEnroll };
+  }
+
+  /**
+   * Whether it is the password of the account; guesses count as those at the login.
+   * @throws {StileError} notFound; tooManyRequests
+   */
+  async checkPassword({ accountId, password, address, by }: CheckPasswordRequest): Promise<boolean> {
+    const account = await lookupPasswordAccount(this.#database.reader, accountId);
+    if (account === undefined) throw notFound();
+    const isRight = await this.#isRight(account, password, { address, key: guessKey(account) });
+    this.#log.info({ audit: 'password checked', accountId, by, address, isRight }, 'audit');
+    return isRight;
   }
 
   /** PHC string of a new password. @throws {StileError} tooManyRequests */
@@ -134,18 +173,9 @@ export class PasswordService {
     if (next.reveal() === current.reveal()) {
       throw invalid('new_password', 'New password equal to current password.');
     }
-    const attempt = this.#limiter.begin(request.address, `change-password ${accountId}`);
-    let isRight = false;
-    try {
-      const isPossible = Buffer.byteLength(current.reveal()) <= maxPasswordBytes;
-      isRight = await this.#hasher.verify(current, isPossible ? account.passwordHash : null);
-    } catch (error) {
-      // No password was checked, so none was guessed.
-      attempt.refund();
-      throw error;
-    }
+    const guess = { address: request.address, key: `change-password ${accountId}` };
+    const isRight = await this.#isRight(account, current, guess);
     if (!isRight) throw new StileError('permissionDenied', 'Failed to change password.');
-    attempt.refund();
     return this.#store({ id: accountId, version, also }, next);
   }
 
@@ -171,18 +201,27 @@ export class PasswordService {
     });
   }
 
-  /** The account whose password it is. Without an account, or with one that has no password, the same work is done. */
-  async #verified(request: LoginRequest): Promise<LoginAccount | undefined> {
-    // A name that no account can have must not reach the database (PostgreSQL refuses some); it is looked for in vain all the same.
-    const loginName = isLoginName(request.loginName) ? request.loginName : '';
-    const account = await lookupLoginAccount(this.#database.reader, request.authMethodId, loginName);
-    const password = request.password.reveal();
-    const isPossible = password !== '' && Buffer.byteLength(password) <= maxPasswordBytes;
-    const isRight = await this.#hasher.verify(request.password, isPossible ? account?.passwordHash : null);
-    return isRight ? account : undefined;
+  /** Whether it is the password; a wrong one is counted under `key`. @throws {StileError} tooManyRequests */
+  async #isRight(
+    account: PasswordAccount,
+    password: Secret,
+    { address, key }: { readonly address: string; readonly key: string },
+  ): Promise<boolean> {
+    const attempt = this.#limiter.begin(address, key);
+    let isRight = false;
+    try {
+      const isPossible = Buffer.byteLength(password.reveal()) <= maxPasswordBytes;
+      isRight = await this.#hasher.verify(password, isPossible ? account.passwordHash : null);
+    } catch (error) {
+      // No password was checked, so none was guessed.
+      attempt.refund();
+      throw error;
+    }
+    if (isRight) attempt.refund();
+    return isRight;
   }
 
-  async #userOf(account: LoginAccount, request: LoginRequest): Promise<LoggedIn> {
+  async #userOf(account: LoginAccount, request: LoginRequest): Promise<LoggedInUser> {
     const bound = boundUser(account);
     if (bound !== undefined) return bound;
     if (account.primaryAuthMethodId !== request.authMethodId) {
@@ -198,7 +237,7 @@ export class PasswordService {
   }
 
   /** A new user bound to the account; undefined when the account has got one meanwhile, or is gone. */
-  async #newUser(tx: Connection, account: LoginAccount): Promise<LoggedIn | undefined> {
+  async #newUser(tx: Connection, account: LoginAccount): Promise<LoggedInUser | undefined> {
     const user = await createUser(tx, { scopeId: account.scopeId, nowUs: this.#clock.nowUs() });
     if (await bindAccount(tx, { accountId: account.id, userId: user.id })) {
       return { accountId: account.id, userId: user.id, scopeId: user.scope_id };
@@ -209,7 +248,7 @@ export class PasswordService {
 }
 
 /** The user of the account, undefined when it has none. @throws {StileError} unauthenticated when the user is disabled */
-function boundUser(account: LoginAccount): LoggedIn | undefined {
+function boundUser(account: LoginAccount): LoggedInUser | undefined {
   if (account.userId === null || account.userScopeId === null) return undefined;
   if (account.userDisabledAt !== null) throw unableToAuthenticate();
   return { accountId: account.id, userId: account.userId, scopeId: account.userScopeId };

@@ -20,7 +20,7 @@ export interface TokenAddition {
 }
 
 /**
- * Adds a token, unless its user was disabled, its account is the user's no longer, the token that mints it has ended or changed, or the
+ * Adds a token, unless its user was disabled, its account or the second factor it vouches for is the user's no longer, the token that mints it has ended or changed, or the
  * user has as many API tokens as it may; false then. Waits for such a change that is under way: whoever makes it ends the tokens that it
  * finds, and one that comes later must not be good again one day. With a limit the user's row is held, so that two additions count one
  * after the other.
@@ -34,6 +34,8 @@ export async function addAuthToken(tx: Connection, addition: TokenAddition): Pro
     await sql`select id from iam_user where id = ${row.user_id} for no key update`.execute(tx);
   }
   const mustHaveAccount = row.type === 'login' && row.account_id !== null;
+  // A code that was right before the second factor was reset proves nothing after it. One that is handed on was looked at long ago.
+  const mustHaveFactor = row.type === 'login' && row.second_factor === 1 && row.parent_auth_token_id === null;
   const isParentGood = sql`exists (select 1 from present_parent)`;
   const isBelowLimit = sql`(
     select count(*) from auth_token where user_id = ${row.user_id} and type = 'api' and ${isGood(settings, nowUs)}
@@ -45,6 +47,9 @@ export async function addAuthToken(tx: Connection, addition: TokenAddition): Pro
         select id from iam_user where id = ${row.user_id} and disabled_at is null ${share}),
       present_account as (
         select id from account where id = ${row.account_id} and user_id = ${row.user_id} ${share}),
+      present_factor as (
+        select id from user_second_factor
+        where id = ${row.user_id} and secret_sealed is not null ${share}),
       present_parent as (
         select id from auth_token
         where id = ${row.parent_auth_token_id} and revoked_at is null and version = ${parentVersion ?? 0} ${share})
@@ -52,6 +57,7 @@ export async function addAuthToken(tx: Connection, addition: TokenAddition): Pro
     select ${sql.join(entries.map(([, value]) => value))}
     where exists (select 1 from present_user)
       ${mustHaveAccount ? sql`and exists (select 1 from present_account)` : sql``}
+      ${mustHaveFactor ? sql`and exists (select 1 from present_factor)` : sql``}
       ${parentVersion === undefined ? sql`` : sql`and ${isParentGood}`}
       ${limit === undefined ? sql`` : sql`and ${isBelowLimit}`}
     returning id`.execute(tx);
@@ -189,4 +195,18 @@ export async function deleteAuthTokens(tx: Connection, ids: readonly string[]): 
   if (ids.length === 0) return [];
   const rows = await tx.deleteFrom('auth_token').where('id', 'in', ids).returning('id').execute();
   return rows.map((row) => row.id);
+}
+
+/** Notes that a code was checked by a token, which is good for everything then; `userId` must be its owner. */
+export async function markSecondFactor(
+  tx: Connection,
+  token: { readonly id: string; readonly userId: string; readonly nowUs: Microseconds },
+): Promise<void> {
+  await tx
+    .updateTable('auth_token')
+    .set({ second_factor: 1, must_enroll: 0, updated_at: token.nowUs })
+    .where('id', '=', token.id)
+    .where('user_id', '=', token.userId)
+    .where('revoked_at', 'is', null)
+    .execute();
 }

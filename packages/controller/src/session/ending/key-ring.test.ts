@@ -1,7 +1,10 @@
+import { Secret } from '@stile/runtime';
 import { expect, test } from 'vitest';
 import { describeBothEngines } from '../../../../../test/support/engines.ts';
+import { makeIdentities, testIds } from '../../../../../test/support/identities.ts';
 import { ManualClock } from '../../../../../test/support/manual-clock.ts';
 import { newApplicant, registerCall, shownCertificate } from '../../../../../test/support/registration.ts';
+import { appCode, secondFactorParts } from '../../../../../test/support/second-factor.ts';
 import {
   addCaller,
   addConnection,
@@ -11,6 +14,7 @@ import {
   fillDatabase,
   makeWorld,
 } from '../../../../../test/support/session-world.ts';
+import { PasswordHasher } from '../../auth/password/password-hasher.ts';
 import { listSealedColumns } from '../../keys/sealed-place-repository.ts';
 import { ClusterAuthority } from '../../worker-registry/cluster-authority.ts';
 import { requireRegistrationRequest } from '../../worker-registry/worker-registry.ts';
@@ -85,5 +89,36 @@ describeBothEngines('the key ring', (engineTest) => {
     });
     await expect(ring.destroy(first.id, 'u_admin')).rejects.toMatchObject({ code: 'notFound' });
     await world.close();
+  });
+
+  test('keeps second factors when a version is destroyed, and lets the recovery codes go that only it can prove', async () => {
+    const clock = new ManualClock();
+    const database = await engineTest.open();
+    await makeIdentities(database, await new PasswordHasher({ memoryKiB: 512 }).hash(new Secret('password')));
+    const { keys, factors } = await secondFactorParts(database, clock);
+    const ring = new KeyRing({ database, clock, keys });
+    const { user: userId, account: accountId } = testIds.plain;
+    const proof = { userId, accountId, password: new Secret('password'), address: '10.0.0.1' };
+    const secret = (await factors.enroll(proof)).secret.reveal();
+    const code = (): Secret => new Secret(appCode(secret, clock.nowUs()));
+    const confirmed = { userId, code: code(), authTokenId: undefined };
+    const [old = new Secret('')] = await factors.confirm(confirmed);
+    const [first] = await keys.listVersions();
+    await ring.rotate({ rewrap: false });
+    clock.advance(settledMs);
+    // One that waits for its first code is sealed anew as well.
+    await factors.enroll({ ...proof, code: old });
+    const sealedBefore = await database.reader.selectFrom('user_second_factor').selectAll().execute();
+    await ring.destroy(first?.id ?? '', 'u_admin');
+    expect((await ring.view()).versions).toHaveLength(1);
+    const [after] = await database.reader.selectFrom('user_second_factor').selectAll().execute();
+    expect(after?.secret_sealed).not.toEqual(sealedBefore[0]?.secret_sealed);
+    expect(await factors.read(userId)).toMatchObject({ isEnrolled: true, recoveryCodesLeft: 0 });
+    expect(await factors.verify({ userId, code: old })).toBe(false);
+    expect(await factors.verify({ userId, code: code() })).toBe(true);
+    clock.advance(60_000);
+    const renewed = await factors.renewRecoveryCodes({ ...proof, code: code() });
+    expect(await factors.verify({ userId, code: renewed[0] ?? old })).toBe(true);
+    keys.close();
   });
 });

@@ -1,9 +1,12 @@
 /**
  * Use cases of the installation's data keys (http-api.md §2.1): there is one ring for all scopes. Destroying a version seals anew what it
- * had sealed; auth tokens that only it can prove end, and the sessions made with them.
+ * had sealed; auth tokens that only it can prove end, and the sessions made with them; recovery codes that only it can prove are gone, and
+ * their users see that none are left.
  */
 import { StileError } from '@stile/protocol';
 import type { Clock } from '@stile/runtime';
+import { secondFactorContexts } from '../../auth/second-factor/second-factor-codes.ts';
+import { deleteRecoveryCodesOfKey } from '../../auth/second-factor/second-factor-repository.ts';
 import { listAuthTokenIdsOfKey } from '../../auth/token/auth-token-repository.ts';
 import { sealContext as sealCredential } from '../../credential/credential.ts';
 import type { KeyService, KeyVersion } from '../../keys/key-service.ts';
@@ -23,6 +26,8 @@ export const sealedPlaces: readonly SealedPlace[] = [
   { table: 'cluster_authority', column: 'private_key_sealed', context: sealAuthority },
   { table: 'credential', column: 'secret_sealed', context: (id) => sealCredential('secret', id) },
   { table: 'credential', column: 'passphrase_sealed', context: (id) => sealCredential('passphrase', id) },
+  { table: 'user_second_factor', column: 'secret_sealed', context: secondFactorContexts.secret },
+  { table: 'user_second_factor', column: 'pending_secret_sealed', context: secondFactorContexts.pending },
   { table: 'worker', column: 'registration_secret_sealed', context: registrationSecretContext },
 ];
 
@@ -74,6 +79,7 @@ export class KeyRing {
     for (const place of sealedPlaces) await this.#keys.reseal(place, found.version);
     await this.#database.write(async (tx) => {
       await this.#endTokens(tx, found.version, by);
+      await deleteRecoveryCodesOfKey(tx, found.version);
       await this.#keys.destroyVersion(tx, found.version, sealedPlaces);
     });
     await this.#keys.refresh();
