@@ -11,6 +11,8 @@ export interface HttpCall {
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   /** An object is sent as JSON. */
   readonly body?: unknown;
+  /** Local address that the connection comes from. */
+  readonly from?: string;
 }
 
 /** An answer. */
@@ -46,6 +48,7 @@ export function call(address: HostPort, options: HttpCall): Promise<HttpAnswer> 
         path: options.path,
         headers,
         agent: false,
+        ...(options.from === undefined ? {} : { localAddress: options.from }),
       },
       (response) => {
         const chunks: Buffer[] = [];

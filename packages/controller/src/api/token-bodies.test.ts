@@ -1,17 +1,13 @@
 /** What the body that makes an auth token may say of names, lifetimes, scopes and allow lists (tokens.md §1.3, §1.5, §6). */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestController, type TestController } from '../../../../test/support/controller.ts';
-import type { HttpAnswer } from '../../../../test/support/http-client.ts';
 import { fieldsOf, jsonOf, must, tokenMinter, type Json } from '../../../../test/support/token-minter.ts';
 
 let stile: TestController;
 const { asAdmin, mint, tryMint } = tokenMinter(() => stile);
-/** A target of the first project, and the one that no allow list here names. */
-const [targetA, targetB] = ['ttcp_1234567890', 'ttcp_0987654321'];
 
 beforeAll(async () => {
   stile = await startTestController();
-  await stile.addLiveWorker();
 });
 afterAll(() => stile.stop());
 

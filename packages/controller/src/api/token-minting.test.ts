@@ -160,26 +160,40 @@ describe('exchange, change and rotation', () => {
     ['allow_list', {}, { allow_list: ['auth-token:*'] }],
     ['match_origin', {}, { match_origin: true }],
     ['expiration_time', { lifetime: '2h' }, { lifetime: '1h' }],
-  ])(
-    'a token gets no new secret of one of its user that is wider in %s, nor changes it',
-    async (field, wide, limits) => {
-      const other = await mint(wide);
-      const caller = await mint(limits);
-      for (const [method, suffix, body] of [
-        ['POST', ':rotate', {}],
-        ['PATCH', '', { description: 'mine' }],
-      ] as const) {
-        const path = `/v1/auth-tokens/${other.id}${suffix}`;
-        const refused = await stile.send(method, path, { version: 1, ...body }, caller.token);
-        expect([refused.status, fieldsOf(refused)]).toEqual([403, [field]]);
-      }
-      expect((await stile.send('GET', '/v1/users:me', undefined, other.token)).status).toBe(200);
-      // One as narrow as itself it may rotate.
-      const same = await mint({ ...limits, lifetime: '30m' });
-      const path = `/v1/auth-tokens/${same.id}:rotate`;
-      expect((await stile.send('POST', path, { version: 1 }, caller.token)).status).toBe(200);
-    },
-  );
+  ])('a token gets no new secret of one of its user that is wider in %s', async (field, wide, limits) => {
+    const other = await mint(wide);
+    const caller = await mint(limits);
+    const rotate = (id: string): Promise<HttpAnswer> =>
+      stile.send('POST', `/v1/auth-tokens/${id}:rotate`, { version: 1 }, caller.token);
+    const refused = await rotate(other.id);
+    expect([refused.status, fieldsOf(refused)]).toEqual([403, [field]]);
+    expect((await stile.send('GET', '/v1/users:me', undefined, other.token)).status).toBe(200);
+    // One as narrow as itself it may rotate.
+    const same = await mint({ ...limits, lifetime: '30m' });
+    expect((await rotate(same.id)).status).toBe(200);
+  });
+
+  test('a token changes the limits of another one of its user to what it has itself, at most', async () => {
+    const other = await mint({});
+    const caller = await mint({
+      token_scopes: ['auth-token:update:self', 'target:read'],
+      allow_list: ['auth-token:*', `target:${targetA}`],
+      lifetime: '1h',
+    });
+    const patch = (version: number, change: Json): Promise<HttpAnswer> =>
+      stile.send('PATCH', `/v1/auth-tokens/${other.id}`, { version, ...change }, caller.token);
+    const inTwoHours = new Date(Date.now() + 7_200_000).toISOString();
+    for (const [field, change] of [
+      ['token_scopes', { token_scopes: ['target:*'] }],
+      ['allow_list', { allow_list: ['target:*'] }],
+      ['expiration_time', { expiration_time: inTwoHours }],
+    ] as const) {
+      const refused = await patch(1, change);
+      expect([refused.status, fieldsOf(refused)]).toEqual([403, [field]]);
+    }
+    expect((await patch(1, { token_scopes: ['target:list'], description: 'narrower' })).status).toBe(200);
+    expect((await stile.send('DELETE', `/v1/targets/${targetA}`, undefined, other.token)).status).toBe(403);
+  });
 
   test('a change that names a version which is not the one that is read changes nothing', async () => {
     const { id } = await mint({});

@@ -7,7 +7,7 @@ import { changeAuthToken, holdAuthToken, type TokenChanges } from '../token/auth
 import type { AuthTokenService, IssuedToken } from '../token/auth-token-service.ts';
 import type { AuthTokenRow, Caller, CallerToken } from '../token/auth-token.ts';
 import { auditToken } from '../token/token-audit.ts';
-import { keptList, requireNarrower, requireWithinCaller, type NewLimits } from './narrower.ts';
+import { keptList, limitsOf, requireNarrower, requireWithinCaller, type NewLimits } from './narrower.ts';
 
 /** Which token, as it was seen, and who changes it. */
 export interface TokenChange {
@@ -56,7 +56,7 @@ export class AuthTokenChanges {
   async narrow(request: NarrowRequest): Promise<AuthTokenRow> {
     const row = await this.#requireChangeable(request);
     requireNarrower(row, request);
-    requireWithinCaller(row, request, request.by.token, this.#tokens.settings);
+    requireWithinCaller(request, request.by.token);
     const { name, description, tokenScopes, allowList, expiresAt } = request;
     const changes: TokenChanges = {
       ...(name === undefined ? {} : { name }),
@@ -79,7 +79,7 @@ export class AuthTokenChanges {
   async rotate(request: TokenChange): Promise<IssuedToken> {
     const { by } = request;
     const row = await this.#requireChangeable(request);
-    requireWithinCaller(row, {}, by.token, this.#tokens.settings);
+    if (row.id !== by.token.id) requireWithinCaller(limitsOf(row, this.#tokens.settings), by.token);
     const { stored, text } = this.#tokens.newSecret(request.id);
     const keepsFactor = row.user_id === by.userId && by.token.hasSecondFactor;
     await this.#change(request, { ...stored, second_factor: keepsFactor ? row.second_factor : 0 });

@@ -1,5 +1,5 @@
 /** What "not wider" means, for new tokens and for changes of old ones, and how its refusal reads (tokens.md §2.4, §2.5). Pure. */
-import { areScopesWithin, isAllowListWithin, StileError } from '@stile/protocol';
+import { areScopesWithin, isAllowListWithin, StileError, unrestricted } from '@stile/protocol';
 import { hardEnd, storedList, type AuthTokenRow, type CallerToken } from '../token/auth-token.ts';
 import type { AuthTokenSettings } from '../token/auth-token-settings.ts';
 
@@ -53,31 +53,39 @@ export function bindsEnds(token: CallerToken): boolean {
   return token.type === 'api' || token.parentId !== undefined;
 }
 
+/** What a token is to be, or is: only what is named is compared. */
+export interface ComparedLimits extends NewLimits {
+  readonly matchOrigin?: boolean;
+}
+
+/** The limits of a token as it stands. */
+export function limitsOf(row: AuthTokenRow, settings: AuthTokenSettings): ComparedLimits {
+  return {
+    tokenScopes: storedList(row.token_scopes) ?? unrestricted,
+    allowList: storedList(row.allow_list) ?? unrestricted,
+    expiresAt: hardEnd(row, settings),
+    matchOrigin: row.match_origin === 1,
+  };
+}
+
 /**
- * Refuses to change a token, or to give out a new secret of it, when it is wider than the token that asks: a narrow token would else gain by
- * the wide one of the same user. A token may always change itself.
+ * Refuses limits that are wider than those of the token that asks for them: what a narrow token changes, and above all what it gets the
+ * secret of, would else be a way to the wide tokens of its user.
  * @throws {StileError} permissionDenied naming the field
  */
-export function requireWithinCaller(
-  row: AuthTokenRow,
-  limits: NewLimits,
-  caller: CallerToken,
-  settings: AuthTokenSettings,
-): void {
-  if (row.id === caller.id) return;
-  const scopes = limits.tokenScopes ?? storedList(row.token_scopes) ?? ['*'];
-  const entries = limits.allowList ?? storedList(row.allow_list) ?? ['*'];
-  if (caller.tokenScopes !== undefined && !areScopesWithin(scopes, caller.tokenScopes)) {
-    throw widerThanParent('token_scopes', 'The auth token has a scope that the one in use does not have.');
+export function requireWithinCaller(limits: ComparedLimits, caller: CallerToken): void {
+  const { tokenScopes, allowList, expiresAt, matchOrigin } = limits;
+  const { tokenScopes: scopes, allowList: entries } = caller;
+  if (tokenScopes !== undefined && scopes !== undefined && !areScopesWithin(tokenScopes, scopes)) {
+    throw widerThanParent('token_scopes', 'Names a scope that the auth token in use does not have.');
   }
-  if (caller.allowList !== undefined && !isAllowListWithin(entries, caller.allowList)) {
-    throw widerThanParent('allow_list', 'The auth token may touch what the one in use may not.');
+  if (allowList !== undefined && entries !== undefined && !isAllowListWithin(allowList, entries)) {
+    throw widerThanParent('allow_list', 'Names an entry that the auth token in use does not have.');
   }
-  if (caller.matchOrigin && row.match_origin === 0) {
-    throw widerThanParent('match_origin', 'The auth token in use is bound to its origin; the other is not.');
+  if (matchOrigin === false && caller.matchOrigin) {
+    throw widerThanParent('match_origin', 'The auth token in use is bound to its origin.');
   }
-  const end = Math.min(limits.expiresAt ?? Infinity, hardEnd(row, settings));
-  if (bindsEnds(caller) && end > caller.hardEndsAt) {
+  if (expiresAt !== undefined && bindsEnds(caller) && expiresAt > caller.hardEndsAt) {
     throw widerThanParent('expiration_time', 'The auth token in use ends earlier.');
   }
 }
