@@ -2,11 +2,11 @@
  * The OpenAPI document that the API serves, checked by a linter of the field and by rules of our own: clients are generated from
  * it. Made from the table of operations, so that it needs no controller and no network.
  */
-import { createConfig, lintFromString } from '@redocly/openapi-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { apiOperations } from '../../packages/controller/src/api/operations.ts';
 import type { ApiServices } from '../../packages/controller/src/api/services.ts';
 import type { Json } from '../support/dev-server.ts';
+import { problemsOf } from '../support/openapi-linter.ts';
 
 let document: Json;
 beforeAll(async () => {
@@ -25,20 +25,6 @@ const operationsIn = (): [string, Json][] =>
       each,
     ]),
   );
-
-async function problemsOf(source: Json): Promise<string[]> {
-  const config = await createConfig({ extends: ['recommended-strict'] });
-  const problems = await lintFromString({
-    source: JSON.stringify(source),
-    absoluteRef: 'openapi.json',
-    config,
-  });
-  return [
-    ...new Set(
-      problems.map(({ ruleId, message, location }) => `${ruleId} ${location[0]?.pointer ?? ''}: ${message}`),
-    ),
-  ];
-}
 
 describe('the OpenAPI document', () => {
   test('has nothing that the linter objects to', async () => {

@@ -14,6 +14,7 @@ import * as signIn from './sign-in.mjs';
 import * as targetLists from './target-lists.mjs';
 import * as throughput from './throughput.mjs';
 import * as version from './version.mjs';
+import * as watch from './watch.mjs';
 import { describeMachine, Quiet } from './support/machine.mjs';
 import { keepResults } from './support/results.mjs';
 import { Scope } from './support/scope.mjs';
@@ -29,6 +30,7 @@ const benches = [
   cancel,
   listing,
   targetLists,
+  watch,
   idleMemory,
   coldStart,
   version,

@@ -322,7 +322,8 @@ describe('case 63: every route', () => {
         const to = await calls.of(route.method, route.path);
         const faults: string[] = [];
         for (const kind of deadKinds) faults.push(...(await faultOf(route, kind, to, presented(kind))));
-        if (route.method !== 'GET') {
+        // A stream stays open, though it changes nothing.
+        if (route.method !== 'GET' || route.collection === 'events') {
           const kind = 'cookie of a foreign page';
           faults.push(...(await faultOf(route, kind, to, presented(kind))));
         }

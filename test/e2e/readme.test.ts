@@ -67,6 +67,11 @@ describe('every command has a test', () => {
     expect(blockNames('docs/operations.md')).toEqual(['controller', 'activation', 'worker', 'migrate']);
     expect(unmarkedShellBlocks('docs/operations.md')).toEqual([]);
   });
+
+  test('docs/cluster-api.md: blocks that this file runs', () => {
+    expect(blockNames('docs/cluster-api.md')).toEqual(['health', 'login', 'look', 'pages', 'document']);
+    expect(unmarkedShellBlocks('docs/cluster-api.md')).toEqual([]);
+  });
 });
 
 describe('npm start', () => {
@@ -326,5 +331,42 @@ describe('docs/configuration.md', () => {
     } finally {
       await stopServer(child);
     }
+  });
+});
+
+describe.skipIf(mustSkipWithout('curl'))('docs/cluster-api.md', () => {
+  let dev: DevServer;
+  beforeAll(async () => {
+    dev = await startDevServer();
+  });
+  afterAll(() => dev?.stop());
+
+  test('its commands say how the installation is, sign in and out, and walk through pages', async () => {
+    for (let count = 0; count < 5; count += 1) {
+      await dev.api('POST', '/v1/targets/ttcp_1234567890:authorize-session', {});
+    }
+    const runBlock = async (name: string): Promise<string> => {
+      const env = { STILE_ADDR: dev.address, STILE_TOKEN: dev.adminToken };
+      const done = await shell(codeBlock('docs/cluster-api.md', 'run', name), env);
+      expect({ name, status: done.status }).toEqual({ name, status: 0 });
+      return done.stdout;
+    };
+    expect(await runBlock('health')).toBe('{}{}');
+    expect(await runBlock('login')).toMatch(/^\{"nodes":\[.*"kind":"worker".*\{"logged_out":true\}$/);
+    const lines = (await runBlock('look')).trim().split('\n');
+    expect(lines.map((line) => Object.keys(JSON.parse(line) as Json)[0])).toEqual([
+      'nodes',
+      'connections',
+      'sessions',
+      'sessions',
+      'sessions',
+      'users',
+    ]);
+    const pages = (await runBlock('pages')).trim().split('\n');
+    const ids = pages.flatMap((line) =>
+      ((JSON.parse(line) as Json).sessions as Json[]).map((each) => each.id),
+    );
+    expect({ pages: pages.length, sessions: new Set(ids).size }).toEqual({ pages: 3, sessions: 5 });
+    expect(JSON.parse(await runBlock('document'))).toMatchObject({ info: { version: '2.0' } });
   });
 });

@@ -25,6 +25,7 @@ const userCalls: readonly string[] = [
   'POST /v1/auth-tokens',
   'POST /v1/auth-tokens:revoke-all',
   'GET /v1/users:me',
+  'GET /v1/events',
   'GET /v1/scopes/{id}',
   'GET /v1/sessions',
   'GET /v1/targets',
@@ -124,6 +125,7 @@ function withQuery(path: string, method: string, ids: Record<string, string>): s
     '/v1/credential-stores': 'scope_id=p_1234567890',
     '/v1/credentials': `credential_store_id=${ids['credential-stores'] ?? ''}`,
     '/v1/managed-groups': 'auth_method_id=amoidc_0000000000',
+    '/v1/events': 'topic=sessions&scope_id=p_1234567890',
     '/v1/sessions': 'scope_id=p_1234567890',
     '/v1/targets': 'scope_id=p_1234567890',
   };

@@ -129,6 +129,41 @@ describe.skipIf(mustSkipWithout('oathtool'))('a second factor, row F6', () => {
     expect(login).toMatchObject({ status: 0 });
   });
 
+  test('row F6: is enrolled at the command line where it is required, by a sign-in that may do nothing else', async () => {
+    const person = await Person.create(dev, 'obliged');
+    const policy = async (two_factor: string): Promise<void> => {
+      const { body } = await dev.api('GET', method);
+      await dev.api('PATCH', method, { version: body.version, attributes: { two_factor } });
+    };
+    await policy('required');
+    try {
+      const { body } = await logIn(dev.address, { login_name: person.loginName, password });
+      const env = { ...dev.env, STILE_TOKEN: String(body.attributes.token), P: password };
+      const stile = async (words: readonly string[], more: Record<string, string> = {}): Promise<Json> => {
+        const done = await runStile([...words, '-format', 'json'], {
+          env: cleanEnvironment({ ...env, ...more }),
+        });
+        expect(done).toMatchObject({ status: 0 });
+        return JSON.parse(done.stdout) as Json;
+      };
+      const enable = ['auth', 'two-factor', 'update', 'enabled=true'];
+      const made = await stile([...enable, '-password', 'env://P']);
+      person.secret = String(made.item.secret);
+      const confirmed = await stile([...enable, '-code', 'env://C'], { C: person.nextCode() });
+      expect(confirmed.item.recovery_codes).toHaveLength(10);
+      // The same token is whole now, and the next login asks.
+      expect((await stile(['auth', 'two-factor', 'config'])).item).toMatchObject({
+        enrolled: true,
+        policy: 'required',
+      });
+      const login = ['authenticate', 'password', '-login-name', person.loginName, '-password', 'env://P'];
+      const given = [...login, '-otp', 'env://N', '-keyring-type', 'none'];
+      expect((await stile(given, { N: person.nextCode() })).item.attributes.user_id).toBe(person.userId);
+    } finally {
+      await policy('optional');
+    }
+  });
+
   test('shows its secret nowhere again, and logs neither it nor a code', async () => {
     const person = await Person.create(dev, 'discreet');
     await person.enroll();

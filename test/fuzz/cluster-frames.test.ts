@@ -31,6 +31,9 @@ const hello: fc.Arbitrary<HelloRequest> = fc.record({
   sessions,
   capabilities: fc.array(fc.string({ maxLength: 10 }), { maxLength: 3 }),
   description: fc.string({ unit: 'binary', maxLength: 100 }),
+  startedAt: counter,
+  cpuCount: fc.nat({ max: 2 ** 32 - 1 }),
+  memoryBytes: counter,
 });
 
 /** Frames of real calls, both ways, as good input to spoil. */

@@ -106,7 +106,10 @@ export async function callApi(
     headers: { authorization: `Bearer ${call.token ?? ''}`, 'content-type': 'application/json' },
     ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
   });
-  const text = await response.text();
+  // A stream has no end.
+  const isStream = response.headers.get('content-type') === 'text/event-stream';
+  if (isStream) await response.body?.cancel();
+  const text = isStream ? '' : await response.text();
   return {
     status: response.status,
     headers: response.headers,

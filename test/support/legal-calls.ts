@@ -80,6 +80,7 @@ export class LegalCalls {
     if (/^credential(s|-libraries)$/.test(collection))
       return `?credential_store_id=${this.parentOf(collection)}`;
     if (collection === 'workers' || collection === 'aliases') return '?scope_id=global';
+    if (collection === 'events') return `?topic=sessions&scope_id=${projectId}`;
     const inProject = ['targets', 'sessions', 'host-catalogs', 'credential-stores', 'groups', 'roles'];
     return `?scope_id=${inProject.includes(collection) ? projectId : orgId}`;
   }

@@ -43,6 +43,8 @@ const emptyCollections: ReadonlySet<string> = new Set(['managed-groups', 'creden
 /** `targets` is `target` in grants. */
 function typeOf(collection: string): string {
   if (collection === 'aliases') return 'alias';
+  // Events are of sessions, and need the right to list them.
+  if (collection === 'events') return 'session';
   if (collection === 'credential-libraries') return 'credential-library';
   return collection.replace(/s$/, '');
 }

@@ -21,6 +21,7 @@ import { SessionReconciliation } from '../../packages/controller/src/session/ses
 import { SessionRevocations } from '../../packages/controller/src/session/session-revocation.ts';
 import { SessionService } from '../../packages/controller/src/session/session-service.ts';
 import { SessionServing } from '../../packages/controller/src/session/session-serving.ts';
+import { SessionTraffic } from '../../packages/controller/src/session/traffic/session-traffic.ts';
 import { KeyService } from '../../packages/controller/src/keys/key-service.ts';
 import { rootKeyOf } from '../../packages/controller/src/keys/root-key.ts';
 import type { Database } from '../../packages/controller/src/store/database.ts';
@@ -102,7 +103,8 @@ export async function makeWorld(database: Database, clock: Clock): Promise<Sessi
   const targets = new TargetService({ database, clock });
   const log = silentLogger;
   const ground = { database, clock, log };
-  const ending = new ConnectionEnding(ground);
+  const traffic = new SessionTraffic();
+  const ending = new ConnectionEnding({ ...ground, traffic });
   const revocations = new SessionRevocations({ ...ground, ending });
   const domain = {
     sessions: new SessionService({ ...ground, keys, selection: registry.selection, revocations }),
@@ -115,8 +117,9 @@ export async function makeWorld(database: Database, clock: Clock): Promise<Sessi
       iam: new IamService({ database }),
       filters: registry.filters,
       ending,
+      traffic,
     }),
-    reconciliation: new SessionReconciliation({ ...ground, ending }),
+    reconciliation: new SessionReconciliation({ ...ground, ending, traffic }),
     revocations,
     reaper: new SessionReaper({ ...ground, ending }),
   };

@@ -134,5 +134,8 @@ export function helloOf(port: number = 9202): HelloRequest {
     sessions: [],
     capabilities: [],
     description: '',
+    startedAt: 0,
+    cpuCount: 0,
+    memoryBytes: 0,
   };
 }

@@ -79,7 +79,11 @@ export const commandTable: readonly CommandRow[] = [
   resource('scopes'),
   row('server', 'local', 'Start a controller, a worker, or both', () => import('./commands/server.ts')),
   resource('session-recordings'),
-  resource('sessions'),
+  row('sessions', 'type', 'Manage Stile sessions', async () => {
+    const { commandsOf } = await import('./resources/resource-commands.ts');
+    const { watchCommand } = await import('./watch/watch-command.ts');
+    return { commands: [...commandsOf('sessions'), watchCommand] };
+  }),
   row('shell', 'local', 'Run commands in an interactive shell', () => import('./commands/shell.ts')),
   resource('storage-buckets'),
   resource('targets'),

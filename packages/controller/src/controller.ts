@@ -2,10 +2,10 @@
  * Composition root: builds the parts of a controller over one database, and owns the order in which they start and stop. The API
  * listens last, when everything behind it can answer, and stops first.
  */
-import { StileError } from '@stile/protocol/errors';
 import {
   OpsListener,
   Shutdown,
+  machineFacts,
   silentLogger,
   systemClock,
   type Clock,
@@ -13,43 +13,37 @@ import {
   type Logger,
   type WorkerProcessInfo,
 } from '@stile/runtime';
+import { apiServices, type ApiParts } from './api-services.ts';
 import { apiOperations } from './api/operations.ts';
 import { RateLimiter } from './api/limits/rate-limiter.ts';
 import { requireLegalRules } from './api/limits/rate-limit-rules.ts';
 import { limitedNameOf, type Operation } from './api/operation.ts';
 import { ApiServer } from './api/server.ts';
-import type { ApiServices } from './api/services.ts';
+import { clusterOperations } from './api/v2/cluster-api.ts';
 import { AliasService } from './alias/alias-service.ts';
-import { listResolvableAliases } from './alias/alias-repository.ts';
-import { listAccounts, lookupAccount } from './auth/account-repository.ts';
-import { listAuthMethods, lookupAuthMethod } from './auth/auth-method-repository.ts';
-import { AuthTokenChanges } from './auth/minting/auth-token-changes.ts';
-import { AuthTokenExchange } from './auth/minting/auth-token-exchange.ts';
-import { AuthTokenMinting } from './auth/minting/auth-token-minting.ts';
-import { AuthTokenSweep } from './auth/sweep/auth-token-sweep.ts';
+import { makeAuthTokens, type AuthTokens } from './auth/auth-tokens.ts';
+import type { AuthTokenSweep } from './auth/sweep/auth-token-sweep.ts';
 import { DatabasePulse } from './auth/sweep/database-pulse.ts';
-import { AuthTokenService } from './auth/token/auth-token-service.ts';
 import { auditToken } from './auth/token/token-audit.ts';
 import { originText } from './auth/token/origin.ts';
 import { makeSignIns, type SignIns } from './auth/sign-ins.ts';
-import { ClusterListener } from './cluster/cluster-listener.ts';
+import { ClusterListener, type ClusterListenerOptions } from './cluster/cluster-listener.ts';
 import {
   controllerSettings,
   type ApiListenerConfig,
   type ControllerConfig,
   type ControllerSettings,
 } from './config.ts';
+import { EventStreams } from './events/stream/event-streams.ts';
 import { CredentialService } from './credential/credential-service.ts';
 import { HostService } from './host/host-service.ts';
 import { RoleExplanation } from './iam/explain/role-explanation.ts';
 import { GroupService } from './iam/group/group-service.ts';
 import { IamService } from './iam/iam-service.ts';
 import { RoleService } from './iam/role/role-service.ts';
-import { listScopes, lookupScope } from './iam/scope-repository.ts';
 import { ScopeService } from './iam/scope-service.ts';
 import { UserIdentity } from './iam/user/user-identity.ts';
 import { UserService } from './iam/user/user-service.ts';
-import { listUsers, lookupUser } from './iam/user-repository.ts';
 import { KeyService } from './keys/key-service.ts';
 import { rootKeyOf } from './keys/root-key.ts';
 import { ConnectionEnding } from './session/connection-ending.ts';
@@ -66,18 +60,18 @@ import { SessionReconciliation } from './session/session-reconciliation.ts';
 import { SessionRevocations } from './session/session-revocation.ts';
 import { SessionService } from './session/session-service.ts';
 import { SessionServing } from './session/session-serving.ts';
+import { SessionTraffic } from './session/traffic/session-traffic.ts';
 import { openDatabase, type Database } from './store/database.ts';
-import { listSince } from './store/deleted-resource-repository.ts';
-import { isInitialized, migrate, needsMigration } from './store/migrate.ts';
-import { estimateRows } from './store/list/row-estimate.ts';
-import { lookupTargetView } from './target/target-view-repository.ts';
+import { requireInitialized, requireSchema } from './store/schema-checks.ts';
 import { TargetService } from './target/target-service.ts';
 import { ClusterAuthority } from './worker-registry/cluster-authority.ts';
+import { NodeList } from './worker-registry/node-list.ts';
+import { Readiness } from './worker-registry/readiness.ts';
 import { ControllerPresence } from './worker-registry/controller-presence.ts';
 import { WorkerRegistry } from './worker-registry/worker-registry.ts';
 
 /** What `prepare` and the holder of a controller may use: the use cases, and the database below them. */
-export interface ControllerParts extends SignIns {
+export interface ControllerParts extends SignIns, AuthTokens {
   readonly database: Database;
   readonly clock: Clock;
   readonly keys: KeyService;
@@ -91,11 +85,7 @@ export interface ControllerParts extends SignIns {
   readonly groups: GroupService;
   readonly roles: RoleService;
   readonly explanation: RoleExplanation;
-  readonly authTokens: AuthTokenService;
   readonly secondFactorReset: SecondFactorReset;
-  readonly minting: AuthTokenMinting;
-  readonly tokenChanges: AuthTokenChanges;
-  readonly exchange: AuthTokenExchange;
   readonly tokenEndings: AuthTokenEnding;
   readonly hosts: HostService;
   readonly credentials: CredentialService;
@@ -105,6 +95,7 @@ export interface ControllerParts extends SignIns {
   readonly endings: SessionEnding;
   readonly accountEndings: AccountEnding;
   readonly workers: WorkerRegistry;
+  readonly eventStreams: EventStreams;
 }
 
 /** What surrounds a controller. */
@@ -117,6 +108,10 @@ export interface ControllerEnvironment {
   readonly prepare?: (parts: ControllerParts) => Promise<void>;
   /** What `/health?worker_info=1` shows of a worker in this process. */
   readonly workerInfo?: () => WorkerProcessInfo;
+  /** As `Stile v0.1.0`: what the Cluster API tells of this controller. */
+  readonly releaseVersion?: string;
+  /** Whether a worker of this process belongs to the controller: it is ready only with a live one. Default false. */
+  readonly hasWorker?: boolean;
 }
 
 /** A running controller. */
@@ -138,6 +133,7 @@ interface Assembly {
   readonly tokenSweep: AuthTokenSweep;
   readonly revocations: SessionRevocations;
   readonly cluster: ClusterListener;
+  readonly presence: ControllerPresence;
 }
 
 /**
@@ -176,10 +172,10 @@ async function start(
   });
   shutdown.add('database', () => database.close());
   await requireSchema(database, settings.migrate);
-  const { parts, reaper, tokenSweep, revocations, cluster } = await assemble(
+  const { parts, reaper, tokenSweep, revocations, cluster, presence } = await assemble(
     settings,
-    { database, clock, log },
-    shutdown,
+    { database, clock, log, build: environment.releaseVersion ?? 'stile' },
+    { shutdown, environment },
   );
   await environment.prepare?.(parts);
   await requireInitialized(database);
@@ -194,8 +190,16 @@ async function start(
   shutdown.add('auth token sweep', () => tokenSweep.close());
   shutdown.add('cluster listener', () => cluster.close());
   const clusterAddress = await cluster.start();
-  const apiAddresses = await startApi(settings, parts, { log, shutdown });
+  const nodes = new NodeList({ database, clock, localId: presence.id });
+  const hasWorker = environment.hasWorker === true;
+  const readiness = new Readiness({ database, presence, nodes, hasWorker });
+  const apiAddresses = await startApi(settings, { ...parts, nodes, readiness }, { log, shutdown });
+  parts.eventStreams.start();
+  // Before the listeners, which wait for what they are answering.
+  shutdown.add('event streams', () => parts.eventStreams.close());
   const ops = await startOps(settings, environment, shutdown);
+  // Stopped first: others see that it stops while it still answers.
+  shutdown.add('sign of stopping', () => presence.drain());
   log.info({ name: settings.name, api: apiAddresses, cluster: clusterAddress }, 'controller is ready');
   return {
     apiAddresses,
@@ -209,58 +213,44 @@ async function start(
   };
 }
 
-/** @throws {StileError} failedPrecondition */
-async function requireSchema(database: Database, mayMigrate: boolean): Promise<void> {
-  if (!(await needsMigration(database))) return;
-  if (mayMigrate) {
-    await migrate(database);
-    return;
-  }
-  const command = (await isInitialized(database)) ? 'migrate' : 'init';
-  const what = command === 'migrate' ? 'has the schema of an older version' : 'is not initialized';
-  throw new StileError(
-    'failedPrecondition',
-    `the database ${what}: run "stile database ${command} -config FILE"`,
-  );
-}
-
-/** @throws {StileError} failedPrecondition */
-async function requireInitialized(database: Database): Promise<void> {
-  if (await isInitialized(database)) return;
-  throw new StileError(
-    'failedPrecondition',
-    'the database has no global scope: run "stile database init -config FILE"',
-  );
+/** What every part of a controller stands on. */
+interface Ground {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Name and version of the program. */
+  readonly build: string;
 }
 
 async function assemble(
   settings: ControllerSettings,
-  ground: { readonly database: Database; readonly clock: Clock; readonly log: Logger },
-  shutdown: Shutdown,
+  ground: Ground,
+  around: { readonly shutdown: Shutdown; readonly environment: ControllerEnvironment },
 ): Promise<Assembly> {
+  const { shutdown, environment } = around;
   const { database, clock } = ground;
   const keys = await KeyService.open({ ...ground, rootKey: rootKeyOf(settings.rootKey) });
   shutdown.add('keys', () => Promise.resolve(keys.close()));
   const iam = new IamService(ground);
   const lostRights = new RoleRevocation({ ...ground, iam });
-  const authTokens = new AuthTokenService({
-    ...ground,
-    keys,
-    settings: settings.authTokens,
-  });
+  const { tokenParts, tokenSweep } = makeAuthTokens({ ...ground, keys, settings: settings.authTokens });
+  const { authTokens } = tokenParts;
   shutdown.add('auth tokens', () => authTokens.close());
   const targets = new TargetService(ground);
   const authority = await ClusterAuthority.open({ ...ground, keys });
   const workers = new WorkerRegistry({ ...ground, keys, authority });
-  const ending = new ConnectionEnding(ground);
+  const traffic = new SessionTraffic();
+  const ending = new ConnectionEnding({ ...ground, traffic });
   const revocations = new SessionRevocations({ ...ground, ending });
-  const serving = new SessionServing({ ...ground, keys, iam, filters: workers.filters, ending });
+  const presence = presenceOf(settings, environment, ground);
+  const sessions = new SessionService({ ...ground, keys, selection: workers.selection, revocations });
+  const watched = { tokens: authTokens, sessions, workers };
+  const eventStreams = new EventStreams({ ...ground, ...watched, controllerId: presence.id });
+  const { traffic: reports, setUps: watch, countOf: countStreams } = eventStreams;
+  const served = { filters: workers.filters, ending, traffic, watch };
+  const serving = new SessionServing({ ...ground, ...served, keys, iam });
   const signIns = makeSignIns({ ...ground, keys, workers: settings.concurrentPasswordHashWorkers });
-  const tokenEndings = new AuthTokenEnding({
-    ...ground,
-    revocations,
-    countStreams: () => Promise.resolve(0),
-  });
+  const tokenEndings = new AuthTokenEnding({ ...ground, revocations, countStreams });
   const parts: ControllerParts = {
     database,
     clock,
@@ -276,81 +266,74 @@ async function assemble(
     roles: new RoleService({ ...ground, lostRights }),
     explanation: new RoleExplanation(ground),
     ...signIns,
-    authTokens,
+    ...tokenParts,
     secondFactorReset: new SecondFactorReset({
       database,
       factors: signIns.secondFactors,
       endings: tokenEndings,
     }),
-    minting: new AuthTokenMinting({ ...ground, tokens: authTokens }),
-    tokenChanges: new AuthTokenChanges({ ...ground, tokens: authTokens }),
-    exchange: new AuthTokenExchange({ ...ground, tokens: authTokens }),
     tokenEndings,
     hosts: new HostService(ground),
     credentials: new CredentialService({ ...ground, keys }),
     aliases: new AliasService(ground),
     targets,
-    sessions: new SessionService({ ...ground, keys, selection: workers.selection, revocations }),
+    sessions,
     endings: new SessionEnding({ ...ground, targets }),
-    accountEndings: new AccountEnding({ ...ground, settings: authTokens.settings }),
+    accountEndings: new AccountEnding({ ...ground, settings: settings.authTokens }),
     workers,
+    eventStreams,
   };
-  const cluster = new ClusterListener({
+  const cluster = clusterListener(settings, {
     ...ground,
-    address: settings.listeners.cluster.address,
-    ...(settings.publicClusterAddress === undefined ? {} : { publicAddress: settings.publicClusterAddress }),
     registry: workers,
-    presence: new ControllerPresence({ ...ground, name: settings.name }),
+    presence,
     serving,
-    reconciliation: new SessionReconciliation({ ...ground, ending }),
     revocations,
+    reconciliation: new SessionReconciliation({ ...ground, ending, traffic, watch: reports }),
   });
-  const tokenSweep = new AuthTokenSweep({ ...ground, settings: authTokens.settings });
-  return { parts, reaper: new SessionReaper({ ...ground, ending }), tokenSweep, revocations, cluster };
+  return {
+    parts,
+    reaper: new SessionReaper({ ...ground, ending }),
+    tokenSweep,
+    revocations,
+    cluster,
+    presence,
+  };
 }
 
-/** The use cases as the API calls them; reads go straight to the repositories. */
-function apiServices(parts: ControllerParts, settings: ControllerSettings): ApiServices {
-  const { database, iam, clock } = parts;
-  const { reader } = database;
-  return {
+/** This controller's row among the running ones. */
+function presenceOf(
+  { name }: ControllerSettings,
+  { releaseVersion }: ControllerEnvironment,
+  ground: Ground,
+): ControllerPresence {
+  return new ControllerPresence({ ...ground, name, releaseVersion, machine: machineFacts() });
+}
+
+/** Where workers link. */
+function clusterListener(
+  settings: ControllerSettings,
+  parts: Omit<ClusterListenerOptions, 'address'>,
+): ClusterListener {
+  const { publicClusterAddress: publicAddress } = settings;
+  const { address } = settings.listeners.cluster;
+  return new ClusterListener({
     ...parts,
-    lookupTarget: (id) => lookupTargetView(reader, id),
-    scopes: {
-      lookup: (id) => iam.lookup(id),
-      tree: () => iam.tree(),
-      lookupRow: (id) => lookupScope(reader, id),
-      listRows: (parentIds, page) => listScopes(reader, parentIds, page),
-    },
-    users: {
-      lookup: (id) => lookupUser(reader, id),
-      list: (scopeIds, page) => listUsers(reader, scopeIds, page),
-      resolvableAliases: (permissions, page) => listResolvableAliases(reader, permissions, page),
-    },
-    authMethods: {
-      lookup: (id) => lookupAuthMethod(reader, id),
-      list: (scopeIds, page) => listAuthMethods(reader, scopeIds, page),
-    },
-    accounts: {
-      lookup: (id) => lookupAccount(reader, id),
-      list: (authMethodId, page) => listAccounts(reader, authMethodId, page),
-    },
-    lists: {
-      keys: parts.keys,
-      clock,
-      maxPageSize: settings.maxPageSize,
-      estimate: (rows, limit) => estimateRows(reader, rows, limit),
-      deletedSince: async (type, sinceUs) => (await listSince(reader, type, sinceUs)).ids,
-    },
-  };
+    address,
+    ...(publicAddress === undefined ? {} : { publicAddress }),
+  });
 }
 
 async function startApi(
   settings: ControllerSettings,
-  parts: ControllerParts,
+  parts: ApiParts,
   around: { readonly log: Logger; readonly shutdown: Shutdown },
 ): Promise<readonly HostPort[]> {
-  const operations = apiOperations(apiServices(parts, settings));
+  const services = apiServices(parts, settings.maxPageSize);
+  const operations = [
+    ...apiOperations(services),
+    ...clusterOperations(services).map(({ operation }) => operation),
+  ];
   const rateLimiter = rateLimiterOf(settings, operations, parts.clock);
   const addresses: HostPort[] = [];
   for (const listener of settings.listeners.api) {

@@ -15,5 +15,6 @@ export {
   type OpsListenerOptions,
   type WorkerProcessInfo,
 } from './ops-listener.ts';
+export { machineFacts, type MachineFacts } from './machine.ts';
 export { Shutdown, type ShutdownOptions } from './shutdown.ts';
 export { othersTurn } from './turn.ts';

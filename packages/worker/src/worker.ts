@@ -8,6 +8,7 @@ import {
   Backoff,
   StreamBuffers,
   formatHostPort,
+  machineFacts,
   silentLogger,
   systemClock,
   type Clock,
@@ -133,6 +134,7 @@ class RunningWorker implements Worker {
       tags,
       description,
       releaseVersion,
+      machine: machineFacts(),
       clock,
       log,
     });

@@ -100,6 +100,8 @@ async function startControllerPart(
   const { startController } = await import('@stile/controller');
   const controller = await startController(plan.controller, {
     log: log.child({ part: 'controller' }),
+    releaseVersion: `Stile v${version}`,
+    hasWorker: plan.worker !== undefined,
     ...(plan.prepare === undefined ? {} : { prepare: plan.prepare }),
   });
   shutdown.add('controller', () => controller.close());

@@ -4,7 +4,14 @@
  */
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ApiClient, nodeTransport, type ApiTransport, type NodeTransportOptions } from '@stile/client/api';
+import {
+  ApiClient,
+  nodeStreamTransport,
+  nodeTransport,
+  type ApiRequest,
+  type ApiTransport,
+  type NodeTransportOptions,
+} from '@stile/client/api';
 import { StileError } from '@stile/protocol/errors';
 import type { Secret } from '@stile/runtime/secret';
 import type { CommandContext } from '../command.ts';
@@ -96,18 +103,21 @@ function told(transport: ApiTransport, { line }: CommandContext): ApiTransport {
 
 async function openApi(context: CommandContext, options: ApiUse): Promise<ApiSession> {
   const { environment, flags, line, output } = context;
-  const plain = nodeTransport(await transportOptions(context));
+  const transport = await transportOptions(context);
+  const isPrinted = flags.bool('output-curl-string');
+  const plain = nodeTransport(transport);
   const real = options.isAnonymous === true ? plain : told(plain, context);
   const source = options.isAnonymous === true ? undefined : await findToken(context);
   const hint = options.isAnonymous === true ? undefined : tokenHint(environment, source?.stored);
-  const printing: ApiTransport = (request) => {
+  const printing = (request: ApiRequest): Promise<never> => {
     output.printCurl(curlLine(request, hint));
     return Promise.reject(new StileError('aborted', 'the request was printed, not sent'));
   };
   const timeoutSeconds = positiveNumber(environment.get('CLIENT_TIMEOUT')?.replace(/s$/, ''));
   const client = new ApiClient({
     address: controllerAddress(context),
-    transport: flags.bool('output-curl-string') ? printing : real,
+    transport: isPrinted ? printing : real,
+    streamTransport: isPrinted ? printing : nodeStreamTransport(transport),
     maxRetries: positiveNumber(environment.get('MAX_RETRIES')) ?? 0,
     ...(timeoutSeconds === undefined ? {} : { timeoutMs: timeoutSeconds * 1000 }),
     ...(source?.token === undefined ? {} : { token: source.token }),

@@ -6,10 +6,13 @@ import { StileError } from '@stile/protocol/errors';
 import type { ApiAnswer, ApiCall, CallOptions } from './api-call.ts';
 import { apiError, retryAfterSeconds } from './api-error.ts';
 import {
+  fetchStreamTransport,
   fetchTransport,
   unreachable,
   type ApiMethod,
   type ApiRequest,
+  type ApiStreamResponse,
+  type ApiStreamTransport,
   type ApiTransport,
 } from './api-transport.ts';
 import type {
@@ -29,6 +32,8 @@ export interface ApiClientOptions {
   /** The auth token; anonymous without. `Secret` of @stile/runtime fits. */
   readonly token?: { reveal(): string };
   readonly transport?: ApiTransport;
+  /** For answers that go on: event streams. */
+  readonly streamTransport?: ApiStreamTransport;
   /** How often a failed request is repeated, ≥ 0. Default 2. */
   readonly maxRetries?: number;
   /** Longest wait for one answer, ms. Default 60,000. */
@@ -168,6 +173,26 @@ export class ApiClient {
         await this.#wait(error.details?.retryAfterSeconds, signal);
       }
     }
+  }
+
+  /**
+   * Begins a call whose answer goes on until `signal` ends it; no retries, and no answer is refused: the caller looks at its status.
+   * @throws {StileError} controllerUnreachable
+   */
+  openStream(
+    call: Pick<ApiCall, 'path' | 'query'> & {
+      readonly signal: AbortSignal;
+      readonly headers?: Readonly<Record<string, string>>;
+    },
+  ): Promise<ApiStreamResponse> {
+    const { method, url, body } = this.requestOf({ ...call, method: 'GET' });
+    const headers = {
+      authorization: `Bearer ${this.#options.token?.reveal() ?? ''}`,
+      accept: 'text/event-stream',
+      ...call.headers,
+    };
+    const request: ApiRequest = { method, url, body, headers, signal: call.signal };
+    return (this.#options.streamTransport ?? fetchStreamTransport)(request);
   }
 
   /** The request a call would send, for `-output-curl-string`: without the token. */

@@ -2088,6 +2088,12 @@ export interface ApiOperations {
     readonly request: CredentialInput;
     readonly response: Credential;
   };
+  readonly 'events:list': {
+    readonly on: 'collection';
+    readonly method: 'GET';
+    readonly request: undefined;
+    readonly response: undefined;
+  };
   readonly 'groups:add-members': {
     readonly on: 'item';
     readonly method: 'POST';

@@ -27,6 +27,21 @@ export interface ApiResponse {
  */
 export type ApiTransport = (request: ApiRequest) => Promise<ApiResponse>;
 
+/** The beginning of an answer that goes on. */
+export interface ApiStreamResponse {
+  readonly status: number;
+  /** A header by its lower-case name. */
+  readonly header: (name: string) => string | undefined;
+  /** The body as text, in pieces as they come. Ends with the answer; throws when the connection breaks. */
+  readonly pieces: AsyncIterable<string>;
+}
+
+/**
+ * Carries one request whose answer goes on until the request's signal ends it. It must not follow a redirect.
+ * @throws {StileError} controllerUnreachable when no answer began
+ */
+export type ApiStreamTransport = (request: ApiRequest) => Promise<ApiStreamResponse>;
+
 /** Largest answer that is read, bytes: a hostile server must not fill our memory. */
 export const maxAnswerBytes = 67_108_864;
 
@@ -81,6 +96,45 @@ export const fetchTransport: ApiTransport = async (request) => {
     if (cause instanceof StileError) throw cause;
     if (request.signal.aborted)
       throw unreachable(request, 'the request was given up: no answer in time', cause);
+    throw unreachable(request, 'no answer', cause);
+  }
+};
+
+async function* piecesOf(request: ApiRequest, response: Response): AsyncGenerator<string> {
+  if (response.body === null) return;
+  const decoder = new TextDecoder();
+  const reader = response.body.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield decoder.decode(value, { stream: true });
+    }
+  } catch (cause) {
+    throw unreachable(request, 'the connection broke', cause);
+  } finally {
+    // Whoever stops reading ends the connection; what it says about that is of no interest any more.
+    await reader.cancel().catch(() => undefined);
+  }
+}
+
+/** The transport of browsers for answers that go on. */
+export const fetchStreamTransport: ApiStreamTransport = async (request) => {
+  try {
+    const response = await fetch(request.url, {
+      method: request.method,
+      headers: request.headers,
+      redirect: 'manual',
+      signal: request.signal,
+    });
+    if (response.type === 'opaqueredirect') throw unreachable(request, 'the server answered with a redirect');
+    return {
+      status: response.status,
+      header: (name) => response.headers.get(name) ?? undefined,
+      pieces: piecesOf(request, response),
+    };
+  } catch (cause) {
+    if (cause instanceof StileError) throw cause;
     throw unreachable(request, 'no answer', cause);
   }
 };

@@ -7,6 +7,7 @@ import {
   unreachable,
   type ApiRequest,
   type ApiResponse,
+  type ApiStreamTransport,
   type ApiTransport,
 } from './api-transport.ts';
 
@@ -143,13 +144,14 @@ async function readAnswer(request: ApiRequest, message: http.IncomingMessage): P
 /** A kept connection ended under a request that changes nothing, before its answer began. */
 class StaleConnection extends Error {}
 
-async function sendOnce(
+/** The head of the answer; its body is still to come. */
+function open(
   request: ApiRequest,
   options: NodeTransportOptions,
   agent: http.Agent | false,
-): Promise<ApiResponse> {
+): Promise<http.IncomingMessage> {
   const client = request.url.startsWith('https:') ? https : http;
-  const message = await new Promise<http.IncomingMessage>((resolve, reject) => {
+  return new Promise<http.IncomingMessage>((resolve, reject) => {
     const sent = client.request(
       request.url,
       {
@@ -167,7 +169,52 @@ async function sendOnce(
     });
     sent.end(request.body);
   });
-  return readAnswer(request, message);
+}
+
+async function sendOnce(
+  request: ApiRequest,
+  options: NodeTransportOptions,
+  agent: http.Agent | false,
+): Promise<ApiResponse> {
+  return readAnswer(request, await open(request, options, agent));
+}
+
+/** What went wrong, in words. */
+function failure(request: ApiRequest, cause: unknown): StileError {
+  if (cause instanceof StileError) return cause;
+  if (request.signal.aborted)
+    return unreachable(request, 'the request was given up: no answer in time', cause);
+  return unreachable(request, reasonOf(firstError(cause)), cause);
+}
+
+async function* piecesOf(request: ApiRequest, message: http.IncomingMessage): AsyncGenerator<string> {
+  message.setEncoding('utf8');
+  try {
+    for await (const piece of message as AsyncIterable<string>) yield piece;
+  } catch (cause) {
+    throw failure(request, cause);
+  } finally {
+    message.destroy();
+  }
+}
+
+/** As `nodeTransport`, for answers that go on. */
+export function nodeStreamTransport(options: NodeTransportOptions = {}): ApiStreamTransport {
+  return async (request) => {
+    try {
+      const message = await open(request, options, false);
+      return {
+        status: message.statusCode ?? 0,
+        header: (name) => {
+          const value = message.headers[name];
+          return Array.isArray(value) ? value.join(', ') : value;
+        },
+        pieces: piecesOf(request, message),
+      };
+    } catch (cause) {
+      throw failure(request, cause);
+    }
+  };
 }
 
 /** Sends once more, on a fresh connection, what a kept one did not carry. */
@@ -186,10 +233,7 @@ export function nodeTransport(options: NodeTransportOptions = {}): ApiTransport 
     try {
       return await sendKept(request, options);
     } catch (cause) {
-      if (cause instanceof StileError) throw cause;
-      if (request.signal.aborted)
-        throw unreachable(request, 'the request was given up: no answer in time', cause);
-      throw unreachable(request, reasonOf(firstError(cause)), cause);
+      throw failure(request, cause);
     }
   };
   return async (request) => {

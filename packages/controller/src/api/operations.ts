@@ -9,6 +9,7 @@ import { authTokenOperations } from './resources/auth-tokens.ts';
 import { credentialStoreOperations } from './resources/credential-stores.ts';
 import { credentialOperations } from './resources/credentials.ts';
 import { billingOperations } from './resources/billing.ts';
+import { eventOperations } from './resources/events.ts';
 import { enterpriseOperations } from './resources/enterprise.ts';
 import { groupOperations } from './resources/groups.ts';
 import { hostCatalogOperations } from './resources/host-catalogs.ts';
@@ -70,6 +71,7 @@ export function apiOperations(services: ApiServices): readonly Operation[] {
     ...sessionOperations(services),
     ...workerOperations(services),
     ...billingOperations(services),
+    ...eventOperations(services),
     ...enterpriseOperations(),
   ];
   return [...operations, documentOperation(operations)];

@@ -3,6 +3,7 @@
  * file only writes the patterns and judges what did not match.
  */
 import { StileError } from '@stile/protocol/errors';
+import { isClusterPath } from './v2/surface.ts';
 import { isPublic, type Operation } from './operation.ts';
 
 const standardVerbs = new Set(['list', 'create', 'read', 'update', 'delete']);
@@ -92,7 +93,7 @@ function methodsOf(operations: readonly Operation[]): string {
 export function judgeUnknown(method: string, path: string, operations: readonly Operation[]): UnknownRoute {
   const notFound: UnknownRoute = { status: 404, error: new StileError('notFound', 'Resource not found.') };
   if (path === '/v1' || path === '/v1/') return method === 'GET' ? notFound : { status: 405, allow: 'GET' };
-  if (path.startsWith('/api/v2/')) return judgeClusterPath(method, path, operations);
+  if (isClusterPath(path)) return judgeClusterPath(method, path, operations);
   if (!path.startsWith('/v1/')) return method === 'GET' ? { status: 404 } : { status: 405, allow: 'GET' };
   const [first = '', second, ...deeper] = path.slice('/v1/'.length).split('/');
   const cut = first.indexOf(':');
@@ -131,6 +132,6 @@ function judgeClusterPath(method: string, path: string, operations: readonly Ope
   return {
     status: 405,
     allow,
-    error: new StileError('methodNotAllowed', `${method} is not allowed here, but ${allow}.`),
+    error: new StileError('unsupported', `${method} is not allowed here, but ${allow}.`),
   };
 }

@@ -20,6 +20,7 @@ import { Query, type RawQuery } from './http/query.ts';
 import type { RateLimiter, Verdict } from './limits/rate-limiter.ts';
 import { isPublic, limitedNameOf, mustEnroll, type Answer, type Gate, type Operation } from './operation.ts';
 import { renderError } from './render-error.ts';
+import { clusterApiHeaders, isClusterPath } from './v2/surface.ts';
 import { checkTable, customVerb, judgeUnknown, patternsOf, type UnknownRoute } from './router.ts';
 
 /** A listener and what it serves. */
@@ -207,6 +208,7 @@ export class ApiServer {
   async #admit(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
     const { headers, method } = request;
     this.#count(reply);
+    if (isClusterPath(request.url)) request.stileHeaders = clusterApiHeaders;
     const client = clientOf(request.raw.socket, headers, this.#proxies);
     request.stileClient = client;
     const exposed = exposedToken(request.url);
@@ -379,8 +381,11 @@ export class ApiServer {
 
   #unknown(request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const judged = judgeUnknown(request.method, pathOfUrl(request), this.#options.operations);
-    if (judged.error !== undefined) return this.#fail(judged.error, request, reply);
     const headers: Record<string, string> = judged.allow === undefined ? {} : { Allow: judged.allow };
+    if (judged.error !== undefined) {
+      request.stileHeaders = { ...request.stileHeaders, ...headers };
+      return this.#fail(judged.error, request, reply);
+    }
     return send(request, reply, { status: judged.status, headers });
   }
 }

@@ -22,7 +22,7 @@ import type { ScopeRow } from '../iam/scope-repository.ts';
 import type { ScopeService } from '../iam/scope-service.ts';
 import type { UserIdentity } from '../iam/user/user-identity.ts';
 import type { UserService } from '../iam/user/user-service.ts';
-import type { UserRow } from '../iam/user-repository.ts';
+import type { PeopleRequest, UserRow } from '../iam/user-repository.ts';
 import type { AccountEnding } from '../session/ending/account-ending.ts';
 import type { AuthTokenEnding } from '../session/ending/auth-token-ending.ts';
 import type { KeyRing } from '../session/ending/key-ring.ts';
@@ -33,7 +33,11 @@ import type { SessionEnding } from '../session/session-ending.ts';
 import type { SessionService } from '../session/session-service.ts';
 import type { TargetView } from '../target/target-view-repository.ts';
 import type { TargetService } from '../target/target-service.ts';
+import type { SessionViews } from '../session/view/session-views.ts';
+import type { NodeList } from '../worker-registry/node-list.ts';
+import type { Readiness } from '../worker-registry/readiness.ts';
 import type { WorkerRegistry } from '../worker-registry/worker-registry.ts';
+import type { EventStreams } from '../events/stream/event-streams.ts';
 import type { ListServices, PageRequest } from './list/list-page.ts';
 
 /** Scope id to what may be listed there. */
@@ -72,6 +76,8 @@ export interface UserReader {
   lookup(id: string): Promise<UserRow | undefined>;
   /** A page of the users of some scopes. */
   list(scopeIds: readonly string[], page: PageRequest): Promise<readonly UserRow[]>;
+  /** A page of the users that are people. */
+  people(request: PeopleRequest): Promise<readonly UserRow[]>;
   /** A page of the aliases whose destination is one of the permitted targets. */
   resolvableAliases(permissions: ListPermissions, page: PageRequest): Promise<readonly Alias[]>;
 }
@@ -111,6 +117,10 @@ export interface ApiServices {
   readonly endings: SessionEnding;
   readonly accountEndings: AccountEnding;
   readonly workers: WorkerRegistry;
+  readonly nodes: NodeList;
+  readonly sessionViews: SessionViews;
+  readonly readiness: Readiness;
+  readonly eventStreams: Pick<EventStreams, 'admit'>;
   readonly lists: ListServices;
   readonly clock: Clock;
 }

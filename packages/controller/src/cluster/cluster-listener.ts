@@ -292,6 +292,7 @@ export class ClusterListener implements WorkerLinks {
       this.#forgetSilent(linked.workerId, link);
       if (this.#links.get(linked.workerId) !== link) return;
       this.#links.delete(linked.workerId);
+      this.#options.reconciliation.unlinked(linked.workerId);
       const unlinking = this.#unlinked(linked.workerId);
       this.#unlinking.add(unlinking);
       void unlinking.finally(() => this.#unlinking.delete(unlinking));

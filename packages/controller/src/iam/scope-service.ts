@@ -58,6 +58,8 @@ export class ScopeService {
         nowUs,
       });
       await addRoles(tx, { scope, type, fields, nowUs });
+      // Grants for the children of a scope reach this one now.
+      await this.#database.events.publish(tx, { type: 'rights-changed', subjectId: scope.id });
       return scope;
     });
   }

@@ -3,6 +3,7 @@ import { anonymousUserId, authenticatedUserId, globalScopeId, newId, recoveryUse
 import { chunksOf } from '../store/chunks.ts';
 import type { Connection } from '../store/database.ts';
 import { pageOf, type PageRequest } from '../store/page.ts';
+import { permittedRows, type ListPermissions } from '../store/list/permitted-rows.ts';
 import type { IamUserTable, Microseconds } from '../store/schema.ts';
 import { notFound } from '../store/store-error.ts';
 import { newVersion } from './scope-repository.ts';
@@ -115,6 +116,62 @@ export function listUsers(
 ): Promise<UserRow[]> {
   const query = usersWithAccount(db).where('iam_user.scope_id', 'in', scopeIds);
   return pageOf(query, 'iam_user', page).execute();
+}
+
+/** Ids of the users whose account at the primary auth method of their scope has this login name. */
+export async function listUserIdsByLoginName(db: Connection, loginName: string): Promise<string[]> {
+  // From the accounts, by the index of their names; of several accounts of a user the oldest counts.
+  const rows = await db
+    .selectFrom('scope')
+    .innerJoin('account', 'account.auth_method_id', 'scope.primary_auth_method_id')
+    .innerJoin('iam_user', (join) =>
+      join.onRef('iam_user.id', '=', 'account.user_id').onRef('iam_user.scope_id', '=', 'scope.id'),
+    )
+    .select('iam_user.id')
+    .distinct()
+    .where('account.login_name', '=', loginName)
+    .execute();
+  const ids = rows.map((row) => row.id);
+  const shown = await listLoginNames(db, ids);
+  return ids.filter((id) => shown.get(id) === loginName);
+}
+
+/** Login names of the users at the primary auth method of their scope, by user id; without one a user is absent. */
+export async function listLoginNames(
+  db: Connection,
+  userIds: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  for (const chunk of chunksOf(userIds)) {
+    const rows = await usersWithAccount(db).where('iam_user.id', 'in', chunk).execute();
+    for (const row of rows) if (row.login_name !== null) found.set(row.id, row.login_name);
+  }
+  return found;
+}
+
+/** People of the installation: which of them, and from where on. */
+export interface PeopleRequest {
+  readonly permissions: ListPermissions;
+  readonly limit: number;
+  /** Behind this row, by the order of the list. */
+  readonly after?: PageRequest['after'] | undefined;
+  /** So many rows are skipped first. */
+  readonly offset?: number | undefined;
+}
+
+/** A page of the users that are people, newest first. */
+export function listPeople(db: Connection, request: PeopleRequest): Promise<UserRow[]> {
+  const special = specialUsers.map((user) => user.id);
+  const query = usersWithAccount(db)
+    .where(permittedRows(request.permissions, 'iam_user'))
+    .where('iam_user.id', 'not in', special)
+    .$if(request.offset !== undefined, (skipped) => skipped.offset(request.offset ?? 0));
+  const { limit, after } = request;
+  return pageOf(query, 'iam_user', {
+    limit,
+    phase: 'created',
+    ...(after === undefined ? {} : { after }),
+  }).execute();
 }
 
 /**

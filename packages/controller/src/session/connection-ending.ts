@@ -9,6 +9,7 @@ import type { Connection, Database } from '../store/database.ts';
 import * as connections from './connection-repository.ts';
 import type { OpenConnection } from './connection-repository.ts';
 import { lockSessions, terminateDue } from './session-repository.ts';
+import type { SessionTraffic } from './traffic/session-traffic.ts';
 
 /** What closes in one unit of work. */
 export interface ConnectionsEnd {
@@ -24,10 +25,17 @@ export interface ConnectionsEnd {
 export class ConnectionEnding {
   readonly #database: Database;
   readonly #clock: Clock;
+  readonly #traffic: SessionTraffic | undefined;
 
-  constructor(options: { readonly database: Database; readonly clock: Clock }) {
+  /** `traffic` is told of the final counters that workers report. */
+  constructor(options: {
+    readonly database: Database;
+    readonly clock: Clock;
+    readonly traffic?: SessionTraffic;
+  }) {
     this.#database = options.database;
     this.#clock = options.clock;
+    this.#traffic = options.traffic;
   }
 
   /** Idempotent; gives the ids of the sessions that terminated by it. @throws {StileError} unavailable, storageFull */
@@ -36,6 +44,7 @@ export class ConnectionEnding {
       workerId: what.reported.workerId,
       closes: mergedCloses(what.reported.closes),
     };
+    if (reported !== undefined) this.#countTraffic(reported);
     const givenIds = what.given?.connections.map((connection) => connection.id) ?? [];
     return this.#database.write(async (tx) => {
       const nowUs = this.#clock.nowUs();
@@ -57,6 +66,14 @@ export class ConnectionEnding {
       }
       return terminateAndTell(tx, this.#database, [...sessionIds], nowUs);
     });
+  }
+
+  #countTraffic({ workerId, closes }: NonNullable<ConnectionsEnd['reported']>): void {
+    const traffic = this.#traffic?.of(workerId);
+    const nowMs = this.#clock.monotonicMs();
+    for (const { connectionId, bytesUp, bytesDown } of closes) {
+      traffic?.closed(connectionId, { up: bytesUp, down: bytesDown }, nowMs);
+    }
   }
 }
 

@@ -8,6 +8,8 @@ import { sessionColumns } from './session-repository.ts';
 /** Which sessions a caller lists. */
 export interface SessionListRequest extends LanedRequest {
   readonly includeTerminated: boolean;
+  /** Of these users only; absent = of all. */
+  readonly userIds?: readonly string[];
 }
 
 /** One page, newest first. */
@@ -19,6 +21,7 @@ function readLane(db: Connection, lane: Lane, request: SessionListRequest): Prom
   let query = db.selectFrom('session').select(sessionColumns).where('scope_id', '=', lane.scopeId);
   if (lane.userId !== undefined) query = query.where('user_id', '=', lane.userId);
   if (lane.ids !== undefined) query = query.where('id', 'in', lane.ids);
+  if (request.userIds !== undefined) query = query.where('user_id', 'in', request.userIds);
   if (!request.includeTerminated) query = query.where(isLivingSession);
   return pageOf(query, 'session', request.page).execute();
 }

@@ -11,6 +11,7 @@ import { listLostConnections } from './connection-repository.ts';
 import { endedBySystem } from './session.ts';
 import { beginEndingAndTell } from './session-ending.ts';
 import { chunkSize } from '../store/chunks.ts';
+import { deleteStaleTraffic, trafficFreshUs } from './traffic/traffic-repository.ts';
 import {
   deleteEnded,
   listDueSessions,
@@ -102,7 +103,10 @@ export class SessionReaper {
       }
       if (ids.length < chunkSize) break;
     }
-    await this.#database.write((tx) => purgeDeletedBefore(tx, nowUs - keepDeletedUs));
+    await this.#database.write(async (tx) => {
+      await purgeDeletedBefore(tx, nowUs - keepDeletedUs);
+      await deleteStaleTraffic(tx, nowUs - trafficFreshUs);
+    });
   }
 
   async #endLost(): Promise<void> {

@@ -54,7 +54,7 @@ export function lookupSealedSession(db: Connection, id: string): Promise<Session
 /** Where a session stands. */
 export type SessionStanding = Pick<
   SessionRow,
-  'id' | 'status' | 'end_reason' | 'expires_at' | 'lease_seconds'
+  'id' | 'scope_id' | 'status' | 'end_reason' | 'expires_at' | 'lease_seconds'
 >;
 
 /** Where the sessions of these ids stand; unknown ones are absent. */
@@ -66,7 +66,7 @@ export async function listStandings(
   for (const chunk of chunksOf(ids)) {
     const rows = await db
       .selectFrom('session')
-      .select(['id', 'status', 'end_reason', 'expires_at', 'lease_seconds'])
+      .select(['id', 'scope_id', 'status', 'end_reason', 'expires_at', 'lease_seconds'])
       .where('id', 'in', chunk)
       .execute();
     for (const row of rows) found.set(row.id, row);

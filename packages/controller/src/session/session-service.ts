@@ -137,6 +137,7 @@ export class SessionService {
     const isMade = await this.#database.write(async (tx) => {
       if (!(await insertSession(tx, engine, row))) return false;
       if (!isNoted) await noteActiveUser(tx, month, row.user_id);
+      this.#database.events.publishHere(tx, { type: 'session-changed', sessionId: row.id });
       return true;
     });
     if (!isMade) {

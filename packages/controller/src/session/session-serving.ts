@@ -27,9 +27,18 @@ import * as connections from './connection-repository.ts';
 import { connectionRefused, sealContexts, sessionUnknown } from './session.ts';
 import * as sessions from './session-repository.ts';
 import { beginEndingAndTell } from './session-ending.ts';
+import type { SessionTraffic } from './traffic/session-traffic.ts';
 
 /** Longest address text of a peer: an IPv6 literal with a zone, or a name. */
 const longestAddress = 255;
+
+/** Told of the two ends of a connection's set-up. */
+export interface ConnectionWatch {
+  /** The worker may make the connection now. */
+  authorized(connectionId: string, scopeId: string): void;
+  /** The endpoint was reached. */
+  connected(connectionId: string): void;
+}
 
 /** What serving sessions needs. */
 export interface SessionServingOptions {
@@ -39,6 +48,9 @@ export interface SessionServingOptions {
   readonly iam: Pick<IamService, 'aclFor'>;
   readonly filters: WorkerFilters;
   readonly ending: ConnectionEnding;
+  readonly traffic: SessionTraffic;
+  /** Hears of connections, to tell how long they take to be set up. */
+  readonly watch?: ConnectionWatch;
 }
 
 /** Use cases of workers. */
@@ -49,6 +61,8 @@ export class SessionServing {
   readonly #iam: Pick<IamService, 'aclFor'>;
   readonly #filters: WorkerFilters;
   readonly #ending: ConnectionEnding;
+  readonly #traffic: SessionTraffic;
+  readonly #watch: ConnectionWatch | undefined;
 
   constructor(options: SessionServingOptions) {
     this.#database = options.database;
@@ -57,6 +71,8 @@ export class SessionServing {
     this.#iam = options.iam;
     this.#filters = options.filters;
     this.#ending = options.ending;
+    this.#traffic = options.traffic;
+    this.#watch = options.watch;
   }
 
   /**
@@ -90,9 +106,11 @@ export class SessionServing {
     await this.#readServable(worker, sessionId);
     const nowUs = this.#clock.nowUs();
     const tofuTokenSealed = this.#keys.seal(Buffer.from(tofuToken), sealContexts.tofuToken(sessionId));
-    const isActivated = await this.#database.write((tx) =>
-      sessions.activateSession(tx, { id: sessionId, tofuTokenSealed, nowUs }),
-    );
+    const isActivated = await this.#database.write(async (tx) => {
+      const isMoved = await sessions.activateSession(tx, { id: sessionId, tofuTokenSealed, nowUs });
+      if (isMoved) this.#database.events.publishHere(tx, { type: 'session-changed', sessionId });
+      return isMoved;
+    });
     if (isActivated) return 'active';
     const session = await this.#readServable(worker, sessionId);
     const stored = this.#tofuTokenOf(session);
@@ -149,6 +167,8 @@ export class SessionServing {
       return used;
     });
     if (taken === undefined) throw connectionRefused(sessionId);
+    this.#traffic.of(worker.id).opened(connectionId, sessionId, this.#clock.monotonicMs());
+    if (subject.targetScopeId !== null) this.#watch?.authorized(connectionId, subject.targetScopeId);
     const { connection_limit: limit, connections_used: used } = taken;
     return { connectionId, connectionsLeft: limit === -1 ? -1 : limit - used };
   }
@@ -165,7 +185,10 @@ export class SessionServing {
       endpointPort: legalPort(request.endpointPort),
       nowUs: this.#clock.nowUs(),
     };
-    if (await this.#database.write((tx) => connections.connectConnection(tx, change))) return;
+    if (await this.#database.write((tx) => connections.connectConnection(tx, change))) {
+      this.#watch?.connected(change.id);
+      return;
+    }
     const status = await connections.lookupConnectionStatus(this.#database.reader, change.id, worker.id);
     if (status !== 'connected') {
       throw new StileError('connectionNotAuthorized', `connection ${change.id} may not be used`);

@@ -53,6 +53,11 @@ export interface StoreEvents {
   /** Delivers the event after the commit of `tx`, here at once and on the other controllers within a second. */
   publish(tx: Connection, event: StoreEvent): Promise<void>;
   /**
+   * Delivers the event after the commit of `tx` in this process alone, at no cost: for what happens often, and what the other
+   * controllers find by looking at the rows.
+   */
+  publishHere(tx: Connection, event: StoreEvent): void;
+  /**
    * Calls `listener` for each event, own and foreign, at least once; gives back how to stop it. A listener must not throw
    * and returns at once.
    */

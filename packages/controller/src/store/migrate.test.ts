@@ -27,6 +27,8 @@ const stepNames = [
   '0009-worker-events',
   '0010-auth-token-kinds',
   '0011-second-factor',
+  '0012-events',
+  '0013-node-facts',
 ];
 
 /** What an update of a status answers. */

@@ -13,6 +13,8 @@ import { workersStep } from './migrations/0008-workers.ts';
 import { workerEventsStep } from './migrations/0009-worker-events.ts';
 import { authTokenKindsStep } from './migrations/0010-auth-token-kinds.ts';
 import { secondFactorStep } from './migrations/0011-second-factor.ts';
+import { eventsStep } from './migrations/0012-events.ts';
+import { nodeFactsStep } from './migrations/0013-node-facts.ts';
 import { ddlOf, runAll, type Step } from './migrations/ddl.ts';
 
 /** Every step, in order. */
@@ -28,6 +30,8 @@ const steps: readonly Step[] = [
   workerEventsStep,
   authTokenKindsStep,
   secondFactorStep,
+  eventsStep,
+  nodeFactsStep,
 ];
 
 /** An index over millions of rows takes minutes. */

@@ -2,13 +2,22 @@
  * The tables, as kysely sees them: one schema for SQLite and PostgreSQL (design.md §4). Ids are text, times are epoch
  * microseconds UTC, booleans are 0 or 1, JSON is text. The migrations make exactly this; the repository tests run on both.
  */
-import type { Flag, Microseconds } from './tables/column-types.ts';
 import type {
-  TwoFactorPolicy,
-  UserRecoveryCodeTable,
-  UserSecondFactorTable,
-} from './tables/second-factor-tables.ts';
+  AccountTable,
+  AuthMethodTable,
+  AuthTokenTable,
+  UserAttributeTable,
+} from './tables/auth-tables.ts';
+import type { Flag, Microseconds } from './tables/column-types.ts';
+import type { UserRecoveryCodeTable, UserSecondFactorTable } from './tables/second-factor-tables.ts';
 
+export type {
+  AccountTable,
+  AuthMethodTable,
+  AuthTokenTable,
+  AuthTokenType,
+  UserAttributeTable,
+} from './tables/auth-tables.ts';
 export type { Flag, Microseconds } from './tables/column-types.ts';
 export type {
   TwoFactorPolicy,
@@ -91,112 +100,6 @@ export interface IamRoleGrantScopeTable {
 export interface IamRolePrincipalTable {
   role_id: string;
   principal_id: string;
-}
-
-/** A way to log in; `password` is the only type today. */
-export interface AuthMethodTable {
-  id: string;
-  scope_id: string;
-  type: 'password';
-  name: string | null;
-  description: string | null;
-  min_login_name_length: number;
-  min_password_length: number;
-  /** Whether logins here ask for a second factor (tokens.md §5.1). */
-  two_factor: TwoFactorPolicy;
-  /** Digits of a code and seconds of a step, bound when a user enrolls. */
-  otp_digits: number;
-  otp_interval_seconds: number;
-  /** Steps before and after the present one whose codes are taken. */
-  otp_window: number;
-  version: number;
-  created_at: Microseconds;
-  updated_at: Microseconds;
-}
-
-/** A login at one auth method. */
-export interface AccountTable {
-  id: string;
-  auth_method_id: string;
-  scope_id: string;
-  user_id: string | null;
-  type: 'password';
-  name: string | null;
-  description: string | null;
-  login_name: string;
-  /** PHC string of argon2id; null = the account has no password. */
-  password_hash: string | null;
-  version: number;
-  created_at: Microseconds;
-  updated_at: Microseconds;
-}
-
-/** Kinds of auth tokens (tokens.md §1.1). */
-export type AuthTokenType = 'login' | 'web' | 'api' | 'one-time';
-
-/** Proves who calls; a row stays when its token has ended, until the garbage collection takes it. */
-export interface AuthTokenTable {
-  id: string;
-  scope_id: string;
-  user_id: string;
-  account_id: string | null;
-  auth_method_id: string | null;
-  type: AuthTokenType;
-  /** Of `api` tokens; unique among the living ones of a user. */
-  name: string | null;
-  description: string | null;
-  /** Who minted it: another than `user_id` acts for that user. */
-  created_by_user_id: string;
-  /** The token that minted it. */
-  parent_auth_token_id: string | null;
-  /** Whether it is revoked along with the one that minted it. */
-  ends_with_parent: Flag;
-  /** JSON, sorted; null = unrestricted. */
-  token_scopes: string | null;
-  /** JSON, sorted; null = unrestricted. */
-  allow_list: string | null;
-  /** HMAC-SHA-256, 32 bytes. */
-  secret_mac: Uint8Array;
-  secret_key_version: number;
-  /** As granted, seconds. */
-  time_to_live_seconds: number;
-  /** Idle limit in seconds; 0 = none. */
-  time_to_stale_seconds: number;
-  /** Hard end; a setting may bind it earlier. */
-  expires_at: Microseconds;
-  /** From when on the garbage collection counts: the hard end, or when it was revoked. */
-  ends_at: Microseconds;
-  last_used_at: Microseconds;
-  /** Address and user agent at creation. */
-  origin: string | null;
-  user_agent: string | null;
-  /** The same at last use. */
-  last_origin: string | null;
-  last_user_agent: string | null;
-  /** It works from the address of `origin` only. */
-  match_origin: Flag;
-  /** `one-time`: the first exchange consumes it. */
-  single_use: Flag;
-  /** A second factor was checked on the way to it. */
-  second_factor: Flag;
-  /** It may do nothing but enroll a second factor, until that is done. */
-  must_enroll: Flag;
-  /** JSON; free notes, never consulted for a decision. */
-  attributes: string | null;
-  revoked_at: Microseconds | null;
-  revoked_reason: string | null;
-  revoked_by_user_id: string | null;
-  version: number;
-  created_at: Microseconds;
-  updated_at: Microseconds;
-}
-
-/** A free note about a user (tokens.md §3.3, `set-attribute`). */
-export interface UserAttributeTable {
-  user_id: string;
-  name: string;
-  /** JSON. */
-  value: string;
 }
 
 /** Which controller does some work that one alone should do. */
@@ -368,6 +271,12 @@ export interface WorkerTable {
   active_connections: number;
   /** 1 while the worker takes no new sessions. */
   draining: Flag;
+  /** When its process started; null = not told. */
+  started_at: Microseconds | null;
+  /** Processors of its machine; null = not told. */
+  cpu_count: number | null;
+  /** Memory of its machine, bytes; null = not told. */
+  memory_bytes: number | null;
   version: number;
   created_at: Microseconds;
   updated_at: Microseconds;
@@ -380,6 +289,27 @@ export interface ControllerTable {
   /** host:port of the cluster listener as workers reach it. */
   cluster_address: string;
   last_seen_at: Microseconds;
+  /** As `Stile v0.1.0`; null = a controller of an older version. */
+  release_version: string | null;
+  /** When the process started. */
+  started_at: Microseconds | null;
+  /** Processors of its machine. */
+  cpu_count: number | null;
+  /** Memory of its machine, bytes. */
+  memory_bytes: number | null;
+  /** 1 while it stops. */
+  draining: Flag;
+}
+
+/** Bytes that a session moved on a worker in the last ten seconds; rows are written with the worker's reports and go with its traffic. */
+export interface SessionTrafficTable {
+  worker_id: string;
+  session_id: string;
+  measured_at: Microseconds;
+  /** Client to endpoint. */
+  up_per_second: number;
+  /** Endpoint to client. */
+  down_per_second: number;
 }
 
 /** A time-limited right of one user to reach one target. The times of its states stand in their own columns: each state occurs once at most. */
@@ -495,6 +425,16 @@ export interface StoreEventTable {
   created_at: Microseconds;
 }
 
+/** A viewer's event stream that is open; a row of a controller that is dead counts no more. */
+export interface EventStreamTable {
+  id: string;
+  controller_id: string;
+  /** The token that opened it. */
+  auth_token_id: string | null;
+  user_id: string;
+  opened_at: Microseconds;
+}
+
 /** All tables. */
 export interface Schema {
   scope: ScopeTable;
@@ -526,9 +466,11 @@ export interface Schema {
   controller: ControllerTable;
   session: SessionTable;
   session_connection: SessionConnectionTable;
+  session_traffic: SessionTrafficTable;
   deleted_resource: DeletedResourceTable;
   data_key: DataKeyTable;
   cluster_authority: ClusterAuthorityTable;
   monthly_active_user: MonthlyActiveUserTable;
   store_event: StoreEventTable;
+  event_stream: EventStreamTable;
 }

@@ -2,10 +2,16 @@
  * This controller's row among the running ones: workers are told the cluster addresses of all, so that they can go to
  * another when this one dies (design.md §6).
  */
-import { newId } from '@stile/protocol';
-import type { Clock, Logger, Timer } from '@stile/runtime';
+import { StileError, newId } from '@stile/protocol';
+import { withDeadline } from '@stile/runtime';
+import type { Clock, Logger, MachineFacts, Timer } from '@stile/runtime';
 import type { Database } from '../store/database.ts';
-import { deleteControllers, listControllersSince, upsertController } from './controller-repository.ts';
+import {
+  deleteControllers,
+  deletePredecessors,
+  listControllersSince,
+  upsertController,
+} from './controller-repository.ts';
 
 /** How often the row is renewed, milliseconds. */
 const renewMs = 5000;
@@ -13,8 +19,18 @@ const renewMs = 5000;
 const livenessUs = 15_000_000;
 /** A row is thrown away after this, microseconds: a day. */
 const keepUs = 86_400_000_000;
+/** Longest wait until others can see that this controller stops, milliseconds. */
+const drainMs = 1000;
 /** How long the list of addresses is kept, milliseconds. */
 const keepListMs = 1000;
+
+/** What a controller says of itself. */
+export interface ControllerFacts {
+  readonly name: string;
+  /** As `Stile v0.1.0`; absent in tests only. */
+  readonly releaseVersion?: string | undefined;
+  readonly machine?: MachineFacts;
+}
 
 /** Registers one controller process while it runs. Owns its timer: call `start` once and `close`. */
 export class ControllerPresence {
@@ -23,29 +39,52 @@ export class ControllerPresence {
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #log: Logger;
-  readonly #name: string;
+  readonly #facts: ControllerFacts;
+  readonly #startedAt: number;
+  #isDraining = false;
   #clusterAddress = '';
   #timer: Timer | undefined;
   #isClosed = false;
   #renewal: Promise<void> = Promise.resolve();
   #kept: { readonly untilMs: number; readonly addresses: Promise<string[]> } | undefined;
 
-  constructor(options: {
-    readonly database: Database;
-    readonly clock: Clock;
-    readonly log: Logger;
-    readonly name: string;
-  }) {
+  constructor(
+    options: ControllerFacts & {
+      readonly database: Database;
+      readonly clock: Clock;
+      readonly log: Logger;
+    },
+  ) {
     this.#database = options.database;
     this.#clock = options.clock;
     this.#log = options.log;
-    this.#name = options.name;
+    this.#facts = options;
+    this.#startedAt = options.clock.nowUs();
+  }
+
+  /** Whether this controller is stopping. */
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  /** From now on this controller is shown as one that stops. Never rejects. */
+  async drain(): Promise<void> {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    if (this.#clusterAddress === '' || this.#isClosed) return;
+    const late = (): StileError => new StileError('deadlineExceeded', 'the database does not answer');
+    try {
+      await withDeadline(this.#write(), drainMs, late);
+    } catch (error) {
+      this.#log.warn({ err: error }, 'could not note that this controller stops');
+    }
   }
 
   /** Registers with the `host:port` at which workers reach this controller. */
   async start(clusterAddress: string): Promise<void> {
     this.#clusterAddress = clusterAddress;
     await this.#write();
+    await this.#deletePredecessors();
     this.#schedule();
   }
 
@@ -77,6 +116,13 @@ export class ControllerPresence {
     }
   }
 
+  async #deletePredecessors(): Promise<void> {
+    const self = { id: this.id, name: this.#facts.name, cluster_address: this.#clusterAddress };
+    const nowUs = this.#clock.nowUs();
+    const times = { silentSinceUs: nowUs - livenessUs, deadSinceUs: nowUs - keepUs };
+    await this.#database.write((tx) => deletePredecessors(tx, self, times));
+  }
+
   async #readAddresses(): Promise<string[]> {
     const rows = await listControllersSince(this.#database.reader, this.#clock.nowUs() - livenessUs);
     const others = rows.filter((row) => row.id !== this.id).map((row) => row.cluster_address);
@@ -102,10 +148,15 @@ export class ControllerPresence {
   async #write(): Promise<void> {
     const row = {
       id: this.id,
-      name: this.#name,
+      name: this.#facts.name,
       cluster_address: this.#clusterAddress,
       last_seen_at: this.#clock.nowUs(),
-    };
+      release_version: this.#facts.releaseVersion ?? null,
+      started_at: this.#startedAt,
+      cpu_count: this.#facts.machine?.cpuCount ?? null,
+      memory_bytes: this.#facts.machine?.memoryBytes ?? null,
+      draining: this.#isDraining ? 1 : 0,
+    } as const;
     await this.#database.write((tx) => upsertController(tx, row));
   }
 }

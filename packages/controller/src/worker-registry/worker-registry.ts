@@ -28,7 +28,7 @@ import { Secret } from '@stile/runtime';
 import type { Clock } from '@stile/runtime';
 import type { KeyService } from '../keys/key-service.ts';
 import { decodeSpki, verifyEd25519 } from '../pki/ed25519.ts';
-import type { Database } from '../store/database.ts';
+import type { Connection, Database } from '../store/database.ts';
 import { wrongVersion } from '../store/store-error.ts';
 import type { ClusterAuthority } from './cluster-authority.ts';
 import {
@@ -46,8 +46,8 @@ import { WorkerSelection } from './worker-selection.ts';
 /** A worker should renew its certificate when less than this is left, seconds: a third of 14 days. */
 export const renewBeforeSeconds: number = Math.floor((14 * 86_400) / 3);
 
-/** What the column of a worker's connections holds, 31 bits; a hostile worker may say more. */
-const mostConnections = 2_147_483_647;
+/** What a column of 32 bits holds; a hostile worker may say more connections or processors. */
+const mostColumn = 2_147_483_647;
 
 /** A worker as its link knows it. */
 export interface LinkedWorker {
@@ -105,7 +105,7 @@ export class WorkerRegistry {
       ...newWorkerRow(fields, this.#clock.nowUs()),
       activation_mac: activationMac(secret),
     };
-    await this.#database.write((tx) => repository.insertWorker(tx, worker));
+    await this.#insert(worker);
     const text = encodeActivationToken({
       workerId: worker.id,
       secret,
@@ -126,7 +126,7 @@ export class WorkerRegistry {
       registration_key: Buffer.from(request.publicKey),
       registration_secret_sealed: this.#keys.seal(request.secret, registrationSecretContext(row.id)),
     };
-    await this.#database.write((tx) => repository.insertWorker(tx, worker));
+    await this.#insert(worker);
     return worker;
   }
 
@@ -180,9 +180,10 @@ export class WorkerRegistry {
   ): Promise<Worker> {
     requireLegalWorkerName(changes.name);
     const nowUs = this.#clock.nowUs();
-    const worker = await this.#database.write((tx) =>
-      repository.updateWorkerRow(tx, { id, version, changes, nowUs }),
-    );
+    const worker = await this.#database.write((tx) => {
+      this.#tell(tx, id);
+      return repository.updateWorkerRow(tx, { id, version, changes, nowUs });
+    });
     this.selection.forget();
     return worker ?? Promise.reject(wrongVersion('Worker', id));
   }
@@ -197,6 +198,7 @@ export class WorkerRegistry {
       const before = await repository.lookupWorker(tx, id);
       if (before === undefined || before.version !== version) throw wrongVersion('Worker', id);
       const changes = { api_tags: encodeTags(changedTags(before, change)) };
+      this.#tell(tx, id);
       return repository.updateWorkerRow(tx, { id, version, changes, nowUs });
     });
     this.selection.forget();
@@ -265,8 +267,14 @@ export class WorkerRegistry {
       config_tags: encodeTags(statement.tags),
       release_version: statement.releaseVersion === '' ? null : statement.releaseVersion,
       ...(statement.description === '' ? {} : { description: statement.description }),
+      started_at: statement.startedAt || null,
+      cpu_count: Math.min(statement.cpuCount ?? 0, mostColumn) || null,
+      memory_bytes: statement.memoryBytes || null,
     };
-    const worker = await this.#database.write((tx) => repository.recordHello(tx, sighting, columns));
+    const worker = await this.#database.write((tx) => {
+      this.#tell(tx, linked.workerId);
+      return repository.recordHello(tx, sighting, columns);
+    });
     this.selection.forget();
     return worker ?? Promise.reject(notThisWorker());
   }
@@ -279,7 +287,7 @@ export class WorkerRegistry {
   ): Promise<Worker> {
     const sighting = { ...linked, controllerId, nowUs: this.#clock.nowUs() };
     const columns = {
-      active_connections: Math.min(state.activeConnections, mostConnections),
+      active_connections: Math.min(state.activeConnections, mostColumn),
       draining: state.isDraining ? 1 : 0,
     } as const;
     const worker = await this.#database.write((tx) => repository.recordHeartbeat(tx, sighting, columns));
@@ -289,7 +297,10 @@ export class WorkerRegistry {
 
   /** The worker's link to this controller is gone. */
   async unlinked(workerId: string, controllerId: string): Promise<void> {
-    await this.#database.write((tx) => repository.recordUnlinked(tx, workerId, controllerId));
+    await this.#database.write((tx) => {
+      this.#tell(tx, workerId);
+      return repository.recordUnlinked(tx, workerId, controllerId);
+    });
     this.selection.forget();
   }
 
@@ -316,6 +327,18 @@ export class WorkerRegistry {
   /** Workers that may get new sessions now. */
   listLive(): Promise<Worker[]> {
     return repository.listLiveWorkers(this.#database.reader, this.#clock.nowUs());
+  }
+
+  async #insert(worker: Worker): Promise<void> {
+    await this.#database.write(async (tx) => {
+      await repository.insertWorker(tx, worker);
+      this.#tell(tx, worker.id);
+    });
+  }
+
+  /** Those who watch workers here hear of it at once; elsewhere they look every few seconds. */
+  #tell(tx: Connection, workerId: string): void {
+    this.#database.events.publishHere(tx, { type: 'worker-changed', workerId });
   }
 
   #identity(
@@ -353,6 +376,9 @@ function newWorkerRow(fields: NewWorker, nowUs: number): Worker {
     last_seen_at: null,
     active_connections: 0,
     draining: 0,
+    started_at: null,
+    cpu_count: null,
+    memory_bytes: null,
     version: 1,
     created_at: nowUs,
     updated_at: nowUs,

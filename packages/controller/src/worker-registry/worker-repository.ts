@@ -181,7 +181,10 @@ export interface WorkerSighting {
 }
 
 /** Columns that a hello sets. */
-export type HelloColumns = Pick<Worker, 'address' | 'config_tags' | 'release_version'> &
+export type HelloColumns = Pick<
+  Worker,
+  'address' | 'config_tags' | 'release_version' | 'started_at' | 'cpu_count' | 'memory_bytes'
+> &
   Partial<Pick<Worker, 'description'>>;
 
 /**

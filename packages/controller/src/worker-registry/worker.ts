@@ -42,6 +42,12 @@ export interface WorkerStatement {
   readonly releaseVersion: string;
   /** Empty = keep the one that the API set. */
   readonly description: string;
+  /** When it started, epoch µs; 0 = not told. */
+  readonly startedAt?: number;
+  /** Processors of its machine; 0 = not told. */
+  readonly cpuCount?: number;
+  /** Memory of its machine, bytes; 0 = not told. */
+  readonly memoryBytes?: number;
 }
 
 /**

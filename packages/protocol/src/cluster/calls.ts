@@ -69,6 +69,12 @@ export interface HelloRequest {
   readonly sessions: readonly SessionReport[];
   readonly capabilities: readonly string[];
   readonly description: string;
+  /** When the worker started, epoch µs; 0 = not told. */
+  readonly startedAt: number;
+  /** Processors of its machine; 0 = not told. */
+  readonly cpuCount: number;
+  /** Memory of its machine, bytes; 0 = not told. */
+  readonly memoryBytes: number;
 }
 
 /** What the worker must know to stay. */

@@ -80,6 +80,9 @@ export const callCodecs: { readonly [M in ClusterMethod]: CallCodec<M> } = {
       sessions: request.sessions.map(encodeSessionReport),
       capabilities: [...request.capabilities],
       description: request.description,
+      startedAt: request.startedAt,
+      cpuCount: request.cpuCount,
+      memoryBytes: request.memoryBytes,
     }),
     decodeRequest: (wire) => ({
       address: text(wire.address, 'worker address'),
@@ -90,6 +93,9 @@ export const callCodecs: { readonly [M in ClusterMethod]: CallCodec<M> } = {
       sessions: (wire.sessions ?? []).map(decodeSessionReport),
       capabilities: texts(wire.capabilities, 'capability'),
       description: text(wire.description, 'description', maxTextLength),
+      startedAt: count(wire.startedAt, 'start time'),
+      cpuCount: wire.cpuCount ?? 0,
+      memoryBytes: count(wire.memoryBytes, 'memory'),
     }),
     encodeResponse: (response) => ({
       workerId: response.workerId,

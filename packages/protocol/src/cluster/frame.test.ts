@@ -46,6 +46,9 @@ const examples: { readonly [M in ClusterMethod]: ClusterCalls[M] } = {
       sessions,
       capabilities: ['a'],
       description: 'a worker',
+      startedAt: 1_795_000_000_000_000,
+      cpuCount: 8,
+      memoryBytes: 2 ** 40,
     },
     response: {
       workerId: 'w_1234567890',
@@ -167,6 +170,17 @@ describe('cluster frame', () => {
     }).finish();
     expect(decodeFrame(revoke)).toMatchObject({
       request: { revocations: [{ sessionId: 's_1', reason: 'canceled' }] },
+    });
+  });
+
+  it('reads the hello of an older worker, which says nothing of its machine', () => {
+    const { startedAt: _s, cpuCount: _c, memoryBytes: _m, ...older } = examples.hello.request;
+    const hello = Frame.encode({
+      id: 1,
+      hello: { ...older, tags: [], sessions: [], capabilities: [] },
+    }).finish();
+    expect(decodeFrame(hello)).toMatchObject({
+      request: { address: '[::1]:9202', startedAt: 0, cpuCount: 0, memoryBytes: 0 },
     });
   });
 

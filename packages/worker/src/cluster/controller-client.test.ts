@@ -73,6 +73,7 @@ function clientOf(identity: WorkerIdentity, upstreams: readonly HostPort[]): Clu
     tags: { zone: ['a'] },
     description: 'test worker',
     releaseVersion: 'Stile v0.1.0',
+    machine: { cpuCount: 4, memoryBytes: 2 ** 34 },
     clock: systemClock,
     log: silentLogger,
   });
@@ -104,6 +105,9 @@ describe('ClusterClient', () => {
         sessions: [],
         capabilities: [],
         description: 'test worker',
+        startedAt: expect.any(Number),
+        cpuCount: 4,
+        memoryBytes: 2 ** 34,
       },
     ]);
     await eventually(() => (cluster.heartbeats >= 3 ? true : undefined));

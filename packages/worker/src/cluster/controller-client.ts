@@ -24,6 +24,7 @@ import {
   type Clock,
   type HostPort,
   type Logger,
+  type MachineFacts,
 } from '@stile/runtime';
 import { CloseOutbox } from './close-outbox.ts';
 import { ClusterLink } from './cluster-link.ts';
@@ -80,6 +81,7 @@ export interface ClusterClientOptions {
   readonly tags: Readonly<Record<string, readonly string[]>>;
   readonly description: string;
   readonly releaseVersion: string;
+  readonly machine: MachineFacts;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -91,6 +93,7 @@ export class ClusterClient implements ControllerClient {
   readonly #log: Logger;
   readonly #stopping = new AbortController();
   readonly #outbox: CloseOutbox;
+  readonly #startedAt: number;
   #identity: WorkerIdentity;
   /** Addresses that controllers told us of; tried after the configured ones. */
   #learned: readonly HostPort[] = [];
@@ -103,6 +106,7 @@ export class ClusterClient implements ControllerClient {
     this.#options = options;
     this.#clock = options.clock;
     this.#log = options.log;
+    this.#startedAt = options.clock.nowUs();
     this.#identity = options.identity;
     const isLinked = (): boolean => this.isLinked;
     this.#outbox = new CloseOutbox({
@@ -262,7 +266,7 @@ export class ClusterClient implements ControllerClient {
   }
 
   async #hello(link: ClusterLink, owner: LinkOwner): Promise<void> {
-    const { tags, description, releaseVersion } = this.#options;
+    const { tags, description, releaseVersion, machine } = this.#options;
     const sentAtMs = this.#clock.monotonicMs();
     const hello = await link.peer.call('hello', {
       address: owner.address,
@@ -271,6 +275,8 @@ export class ClusterClient implements ControllerClient {
       releaseVersion,
       sessions: owner.reports,
       capabilities: [],
+      startedAt: this.#startedAt,
+      ...machine,
     });
     this.#link = link;
     owner.renewLeases(sentAtMs);

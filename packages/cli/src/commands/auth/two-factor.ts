@@ -1,5 +1,6 @@
 /** `stile auth two-factor …` and `two-factor-auth`: the second factor of one's own account, and its settings (tokens.md §3.3, §5.1). */
 import type { ApiClient } from '@stile/client/api';
+import { StileError } from '@stile/protocol/errors';
 import type { Secret } from '@stile/runtime/secret';
 import type { Command, CommandContext, Flag } from '../../command.ts';
 import { asJson, textsOf } from '../../resources/table-view.ts';
@@ -14,7 +15,9 @@ import {
 import { signInAttempt, usage } from '../../sign-ins/sign-in-attempt.ts';
 import { printable } from '../../terminal/layout.ts';
 import { keyValueBox } from '../../terminal/styled-table.ts';
+import type { ApiSession } from '../../tokens/api-session.ts';
 import { primaryAuthMethod } from '../../tokens/primary-auth-method.ts';
+import { tokenId } from '../../tokens/token-source.ts';
 import { isValid, personWithAccount, usernameFlag } from './account.ts';
 import { authCommand, groups, showValid } from './groups.ts';
 
@@ -48,6 +51,30 @@ function shown(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
     ? String(value)
     : '';
+}
+
+/** The caller of a command and its state. */
+interface Self {
+  readonly id: string;
+  readonly state: TwoFactor;
+}
+
+/**
+ * Who calls, and where it stands. A sign-in that must enroll first may read nothing but its own auth token (tokens.md §5.1): that names the
+ * user, who is not enrolled; whether a secret is pending, the confirmation says.
+ */
+async function selfAndState({ client, token }: ApiSession): Promise<Self> {
+  try {
+    const { id } = await whoAmI(client);
+    return { id, state: await readState(client, id) };
+  } catch (error) {
+    const isRefused = error instanceof StileError && error.details?.answer?.status === 403;
+    if (token === undefined || !isRefused) throw error;
+    const { status, body } = await client.collection('auth-tokens').read(tokenId(token));
+    const id = asJson(body)['user_id'];
+    if (typeof id !== 'string') throw error;
+    return { id, state: { isEnrolled: false, isPending: true, status, json: { enrolled: false } } };
+  }
 }
 
 function showState({ output }: CommandContext, { status, json }: TwoFactor): number {
@@ -133,9 +160,9 @@ async function enrolAndConfirm(
   return 0;
 }
 
-async function enable(context: CommandContext, client: ApiClient): Promise<number> {
-  const { id } = await whoAmI(client);
-  const state = await readState(client, id);
+async function enable(context: CommandContext, session: ApiSession): Promise<number> {
+  const { client } = session;
+  const { id, state } = await selfAndState(session);
   if (state.isPending && context.flags.isGiven('code')) return confirm(context, client, id);
   if (state.isEnrolled) {
     context.output.warn(
@@ -183,10 +210,11 @@ async function update(context: CommandContext): Promise<number> {
   const hasPolicy = Object.keys(attributes).length > 0;
   if (!hasPolicy && !flags.isGiven('enabled'))
     throw usage('nothing to change: give enabled=, or policy=, otp_digits=, interval= or window=');
-  return signInAttempt(context, { verb: 'update', noun }, async ({ client }) => {
+  return signInAttempt(context, { verb: 'update', noun }, async (session) => {
+    const { client } = session;
     if (hasPolicy) await changePolicy(context, client, attributes);
     if (flags.isGiven('enabled'))
-      return flags.bool('enabled') ? enable(context, client) : disable(context, client);
+      return flags.bool('enabled') ? enable(context, session) : disable(context, client);
     const { id } = await whoAmI(client);
     return showState(context, await readState(client, id));
   });
@@ -194,9 +222,10 @@ async function update(context: CommandContext): Promise<number> {
 
 async function provisioningUri(context: CommandContext): Promise<number> {
   const { output } = context;
-  return signInAttempt(context, { verb: 'enroll', noun }, async ({ client }) => {
-    const { id } = await whoAmI(client);
-    const { isEnrolled } = await readState(client, id);
+  return signInAttempt(context, { verb: 'enroll', noun }, async (session) => {
+    const { client } = session;
+    const { id, state } = await selfAndState(session);
+    const { isEnrolled } = state;
     const { status, json } = await enrol(context, client, { id, isEnrolled });
     if (output.isJson) output.printJson({ status_code: status, item: json });
     else output.print(printable(shown(json['provisioning_uri'])));
@@ -206,9 +235,10 @@ async function provisioningUri(context: CommandContext): Promise<number> {
 }
 
 async function renewSecret(context: CommandContext): Promise<number> {
-  return signInAttempt(context, { verb: 'enroll', noun }, async ({ client }) => {
-    const { id } = await whoAmI(client);
-    const { isEnrolled } = await readState(client, id);
+  return signInAttempt(context, { verb: 'enroll', noun }, async (session) => {
+    const { client } = session;
+    const { id, state } = await selfAndState(session);
+    const { isEnrolled } = state;
     return enrolAndConfirm(context, client, { id, isEnrolled });
   });
 }

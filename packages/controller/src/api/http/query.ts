@@ -19,6 +19,11 @@ export class Query {
     this.#raw = raw;
   }
 
+  /** Names of the parameters that are there, each once. */
+  get names(): readonly string[] {
+    return Object.keys(this.#raw);
+  }
+
   /**
    * A text; `''` when absent.
    * @throws {StileError} invalidArgument when given twice

@@ -100,7 +100,7 @@ function subtree(root: ScopeNode, all: readonly ScopeNode[]): ScopeNode[] {
 }
 
 /** The scopes at or below `root` that a recursive list may show: those where `list` is granted, or granted in their parent or in global. */
-function listableScopes(
+export function listableScopes(
   root: ScopeNode,
   all: readonly ScopeNode[],
   mayList: (scope: ScopeNode) => boolean,

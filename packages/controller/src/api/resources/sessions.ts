@@ -11,7 +11,7 @@ import { scopeListOperation } from '../list/list-operation.ts';
 import { ok, operation, type Call, type Operation } from '../operation.ts';
 import { decodeAction, fieldErrors } from '../schema/decode.ts';
 import { schemaOf, type Output } from '../schema/field.ts';
-import { renderItem } from '../schema/render.ts';
+import { renderItem, type VisibleFields } from '../schema/render.ts';
 import {
   actionsField,
   idField,
@@ -88,7 +88,8 @@ interface LocatedSession {
   readonly ownerId: string;
 }
 
-function rowValues(session: SessionRow, scope: ScopeNode, access: Access): SessionValues {
+/** What is the same for everybody who sees the session. */
+function sharedValues(session: SessionRow, scope: ScopeNode): SessionValues {
   const reason = session.end_reason;
   return {
     id: session.id,
@@ -118,8 +119,12 @@ function rowValues(session: SessionRow, scope: ScopeNode, access: Access): Sessi
         : null,
     end_reason: reason,
     ended_by: session.ended_by,
-    authorized_actions: itemActions(access, resourceIn(scope, 'session', session.id)),
   };
+}
+
+function rowValues(session: SessionRow, scope: ScopeNode, access: Access): SessionValues {
+  const actions = itemActions(access, resourceIn(scope, 'session', session.id));
+  return { ...sharedValues(session, scope), authorized_actions: actions };
 }
 
 function connectionValues(connection: SessionConnection): NonNullable<SessionValues['connections']>[number] {
@@ -228,8 +233,34 @@ function asCanceled(before: SessionRow, after: SessionRow): SessionRow {
   };
 }
 
+/** A session in a list, with what the caller may do and see of it. */
+export function sessionItem(
+  session: SessionRow,
+  scope: ScopeNode,
+  shown: { readonly actions: readonly string[]; readonly visible: VisibleFields },
+): Record<string, unknown> {
+  const values = { ...sharedValues(session, scope), authorized_actions: shown.actions };
+  return renderItem(schema, values, shown.visible);
+}
+
+/** A session in an event stream: as in a list, without certificate and states, which are more than the rest together. */
+export function sessionEventRow(
+  session: SessionRow,
+  scope: ScopeNode,
+  shown?: { readonly actions: readonly string[]; readonly visible: VisibleFields },
+): Record<string, unknown> {
+  const values = { ...sharedValues(session, scope), certificate: null, states: null };
+  return shown === undefined
+    ? renderItem(schema, values)
+    : renderItem(schema, { ...values, authorized_actions: shown.actions }, shown.visible);
+}
+
 /** Whether a caller sees a session in a list: with `:self` actions alone only the own ones. */
-function isListed(session: SessionRow, actions: readonly string[], userId: string): boolean {
+export function isListed(
+  session: Pick<SessionRow, 'user_id'>,
+  actions: readonly string[],
+  userId: string,
+): boolean {
   return session.user_id === userId
     ? actions.length > 0
     : actions.some((action) => !action.endsWith(':self'));

@@ -88,7 +88,8 @@ const schema = schemaOf('Worker', {
 
 const facts = { resource: 'workers', type: 'worker', schema } as const;
 
-function show(
+/** A worker as this caller sees it. */
+export function showWorker(
   worker: Worker,
   scope: ScopeNode,
   access: Access,
@@ -156,7 +157,7 @@ function listOperation(services: ApiServices): Operation {
         if (time.isTurnOver) await time.goesOn();
         const resource = resourceIn(scope, 'worker', worker.id);
         if (itemActions(access, resource).length === 0) continue;
-        const item = show(worker, scope, access, { visible: access.listed(resource) });
+        const item = showWorker(worker, scope, access, { visible: access.listed(resource) });
         if (filter === undefined || filter.matches({ item })) items.push(item);
       }
       return ok(items.length === 0 ? {} : { items });
@@ -184,7 +185,9 @@ function createControllerLed(services: ApiServices): Operation {
         name: input.name ?? null,
         description: input.description ?? null,
       });
-      return ok(show(worker, found.scope, access, { visible, activationToken: activationToken.reveal() }));
+      return ok(
+        showWorker(worker, found.scope, access, { visible, activationToken: activationToken.reveal() }),
+      );
     },
   });
 }
@@ -238,7 +241,7 @@ function createWorkerLed(services: ApiServices): Operation {
         { name: input.name ?? null, description: input.description ?? null },
         input.registration,
       );
-      return ok(show(worker, found.scope, access, { visible }));
+      return ok(showWorker(worker, found.scope, access, { visible }));
     },
   });
 }
@@ -265,7 +268,7 @@ function readOperation(services: ApiServices): Operation {
     parse: ({ id }) => requirePathId(id, 'read', ['w']),
     locate: (id) => findWorker(services, id),
     act: ({ found, access, visible }) =>
-      Promise.resolve(ok(show(found.worker, found.scope, access, { visible }))),
+      Promise.resolve(ok(showWorker(found.worker, found.scope, access, { visible }))),
   });
 }
 
@@ -289,7 +292,7 @@ function updateOperation(services: ApiServices): Operation {
       input.refuseEmpty();
       const changes = nameChanges(input.changes);
       const worker = await services.workers.update(found.worker.id, input.version, changes);
-      return ok(show(worker, found.scope, access, { visible }));
+      return ok(showWorker(worker, found.scope, access, { visible }));
     },
   });
 }
@@ -354,7 +357,7 @@ function tagsOperation(services: ApiServices, action: TagChange['action']): Oper
     locate: ({ id }) => findWorker(services, id),
     act: async ({ input, found, access, visible }) => {
       const worker = await services.workers.changeTags(found.worker.id, input.version, input.change);
-      return ok(show(worker, found.scope, access, { visible }));
+      return ok(showWorker(worker, found.scope, access, { visible }));
     },
   });
 }

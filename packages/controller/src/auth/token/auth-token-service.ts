@@ -67,6 +67,18 @@ export interface Presented {
   readonly client?: ClientOrigin | undefined;
 }
 
+/** Whether a token is good still. */
+export type TokenStanding =
+  | {
+      readonly isGood: true;
+      /** By its times, without further use; epoch microseconds. */
+      readonly endsAt: number;
+      /** Who calls with it, as a request would find it now: what it may do can shrink. */
+      readonly caller: Caller;
+    }
+  /** `signed out`: its time was up; `token revoked`: somebody ended it, or its user may not use it any more. */
+  | { readonly isGood: false; readonly reason: 'signed out' | 'token revoked' };
+
 /** Who logged in. */
 export interface IssueRequest {
   readonly userId: string;
@@ -183,6 +195,27 @@ export class AuthTokenService {
       ...(hasAccount && row.account_id !== null ? { accountId: row.account_id } : {}),
       ...(hasAccount && row.auth_method_id !== null ? { authMethodId: row.auth_method_id } : {}),
     };
+  }
+
+  /**
+   * Where tokens stand that were presented a while ago, for what is kept open for them; no use is noted, and where the client is was looked
+   * at when it was opened. Ids that are unknown are absent.
+   * @throws {StileError} unavailable
+   */
+  async standings(ids: readonly string[]): Promise<ReadonlyMap<string, TokenStanding>> {
+    const rows = await Promise.all(ids.map((id) => lookupPresentedToken(this.#database.reader, id)));
+    const standings = new Map<string, TokenStanding>();
+    for (const row of rows) if (row !== undefined) standings.set(row.id, this.#standingOf(row));
+    return standings;
+  }
+
+  #standingOf(row: PresentedToken): TokenStanding {
+    const status = authTokenStatus(row, this.settings, this.#clock.nowUs());
+    if (status === 'stale' || status === 'expired') return { isGood: false, reason: 'signed out' };
+    const caller = this.#callerOf({ ...row, match_origin: 0 }, undefined);
+    const { token } = caller;
+    if (token === undefined) return { isGood: false, reason: 'token revoked' };
+    return { isGood: true, endsAt: token.endsAt, caller };
   }
 
   #tokenOf(row: PresentedToken): CallerToken {

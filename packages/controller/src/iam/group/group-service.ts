@@ -115,6 +115,7 @@ export class GroupService {
         await repository.removeGroupMembers(tx, id, removed);
         await repository.addGroupMembers(tx, id, added);
         await this.#lostRights.endSessions(tx, { holders: holdersAmong(removed), by });
+        await this.#database.events.publish(tx, { type: 'rights-changed', subjectId: id });
       }
       const after = await repository.lookupGroup(tx, id);
       return { group: after ?? group, members: await repository.listMembers(tx, id) };
@@ -131,6 +132,7 @@ export class GroupService {
       await record(tx, 'group', [id], this.#clock.nowUs());
       const holders = holdersAmong(members.map((member) => member.id));
       await this.#lostRights.endSessions(tx, { holders, by });
+      await this.#database.events.publish(tx, { type: 'rights-changed', subjectId: id });
     });
   }
 }

@@ -209,6 +209,7 @@ export class RoleService {
       if (!(await repository.deleteRoleRow(tx, id))) throw notFound();
       await record(tx, 'role', [id], this.#clock.nowUs());
       await this.#lostRights.endSessions(tx, { holders, by });
+      await this.#database.events.publish(tx, { type: 'rights-changed', subjectId: id });
     });
   }
 
@@ -232,6 +233,7 @@ export class RoleService {
       const nowUs = this.#clock.nowUs();
       if (!(await bumpVersion(tx, 'iam_role', { id, version, nowUs }))) throw wrongVersion('Role', id);
       await this.#lostRights.endSessions(tx, { holders: lost, by });
+      await this.#database.events.publish(tx, { type: 'rights-changed', subjectId: id });
       return detailOf(tx, { ...role, version: version + 1, updated_at: nowUs });
     });
   }

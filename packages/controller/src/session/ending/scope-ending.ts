@@ -70,6 +70,7 @@ export class ScopeEnding {
     await end('user_id', userIds, 'user deleted');
     await end('auth_token_id', tokenIds, 'token revoked');
     await this.#lostRights.endSessions(tx, { holders: holdersAmong(members), by });
+    await this.#database.events.publish(tx, { type: 'rights-changed', subjectId: id });
   }
 
   async #end(

@@ -60,6 +60,7 @@ export class UserEnding {
       await record(tx, 'auth-token', tokenIds, nowUs);
       await this.#database.events.publish(tx, { type: 'auth-tokens-changed', subjectId: id });
       await this.#end(tx, { column: 'user_id', values: [id] }, { reason: 'user deleted', by, nowUs });
+      await this.#database.events.publish(tx, { type: 'rights-changed', subjectId: id });
     });
   }
 
@@ -136,6 +137,7 @@ export class UserEnding {
     row: { readonly id: string; readonly version: number; readonly nowUs: number },
   ): Promise<void> {
     if (!(await bumpVersion(tx, 'iam_user', row))) throw wrongVersion('User', row.id);
+    await this.#database.events.publish(tx, { type: 'rights-changed', subjectId: row.id });
   }
 
   async #endAccount(

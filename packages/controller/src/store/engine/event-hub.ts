@@ -48,6 +48,10 @@ export class LocalEvents implements StoreEvents {
     return Promise.resolve();
   }
 
+  publishHere(tx: Connection, event: StoreEvent): void {
+    UnitContext.of(tx).add(event);
+  }
+
   subscribe(listener: (event: StoreEvent) => void): () => void {
     return this.#hub.subscribe(listener);
   }

@@ -70,6 +70,10 @@ export class PostgresEvents implements StoreEvents {
     }
   }
 
+  publishHere(tx: Connection, event: StoreEvent): void {
+    UnitContext.of(tx).add(event);
+  }
+
   subscribe(listener: (event: StoreEvent) => void): () => void {
     if (!this.#isStarted) {
       this.#isStarted = true;
