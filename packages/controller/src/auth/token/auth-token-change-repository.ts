@@ -158,7 +158,7 @@ export type TokenChanges = Partial<
 export async function changeAuthToken(
   tx: Connection,
   which: { readonly id: string; readonly version: number },
-  changes: TokenChanges | Pick<AuthTokenTable, 'secret_mac' | 'secret_key_version'>,
+  changes: TokenChanges | Pick<AuthTokenTable, 'secret_mac' | 'secret_key_version' | 'second_factor'>,
   nowUs: Microseconds,
 ): Promise<boolean> {
   const rows = await tx
@@ -170,6 +170,25 @@ export async function changeAuthToken(
     .returning('id')
     .execute();
   return rows.length > 0;
+}
+
+/**
+ * Whether a token has not ended and still has a version; held until the end of the unit, so that who ends or changes it comes before, and
+ * this finds nothing, or after.
+ */
+export async function holdAuthToken(
+  tx: Connection,
+  engine: Database['engine'],
+  token: { readonly id: string; readonly version: number },
+): Promise<boolean> {
+  const held = tx
+    .selectFrom('auth_token')
+    .select('id')
+    .where('id', '=', token.id)
+    .where(hasVersion(token.version))
+    .where('revoked_at', 'is', null);
+  const row = await (engine === 'postgres' ? held.forShare() : held).executeTakeFirst();
+  return row !== undefined;
 }
 
 /** Deletes rows of tokens; gives the ids that were there. Their sessions are ended by the use case in `session/`, in the same `tx`. */
