@@ -4,9 +4,9 @@
  */
 import type { AuthTokenRow } from '../../auth/token/auth-token-service.ts';
 import type { AuthTokenType, RevokedReason } from '../../auth/token/auth-token.ts';
-import { clearedSessionCookie, sessionCookieName } from '../http/session-cookie.ts';
+import { withoutSessionCookie } from '../http/session-cookie.ts';
 import { scopeListOperation, type ScopeListStep } from '../list/list-operation.ts';
-import { noContent, ok, operation, type Answer, type Call, type Operation } from '../operation.ts';
+import { noContent, ok, operation, type Call, type Operation } from '../operation.ts';
 import { decodeAction, fieldErrors, requestMessage } from '../schema/decode.ts';
 import { schemaOf } from '../schema/field.ts';
 import { renderItem } from '../schema/render.ts';
@@ -97,7 +97,7 @@ function listOperation(services: ApiServices): Operation {
         const ownerId = call.caller.userId;
         return {
           page: (page) => services.authTokens.list({ permissions, ownerId, page, ...options }),
-          counted: { table: 'auth_token', permissions, ownerId },
+          counted: { table: 'auth_token', permissions, ownerId, livingOnly: !options.includeExpired },
           stamps: (row) => row,
           hasLeft: (row) => !options.includeExpired && services.authTokens.statusOf(row) !== 'active',
           render: (rows) => renderRows(services, step, rows),
@@ -106,14 +106,6 @@ function listOperation(services: ApiServices): Operation {
     },
     services,
   );
-}
-
-/** Takes the cookie away when it was the one that presented the token which has just ended. */
-function withoutCookie({ headers, insecureCookies }: Call): NonNullable<Answer['headers']> {
-  const isPresented = (isInsecure: boolean): boolean =>
-    headers.authorization === undefined && headers.cookie?.includes(sessionCookieName(isInsecure)) === true;
-  if (isPresented(false)) return { 'Set-Cookie': clearedSessionCookie() };
-  return insecureCookies && isPresented(true) ? { 'Set-Cookie': clearedSessionCookie(true) } : {};
 }
 
 function revokeOperation(services: ApiServices): Operation {
@@ -138,7 +130,7 @@ function revokeOperation(services: ApiServices): Operation {
       return {
         status: 200,
         body: renderItem(revokedSchema, { ...values, revocation: revocationValues(revocation) }, visible),
-        ...(input === call.caller.authTokenId ? { headers: withoutCookie(call) } : {}),
+        ...(input === call.caller.authTokenId ? { headers: withoutSessionCookie(call.cookieName) } : {}),
       };
     },
   });
@@ -151,7 +143,11 @@ const revokeAllRequest = schemaOf('RevokeAllAuthTokens', {
     summary: 'Whose; `*` for everybody. Absent: the caller.',
   },
   types: { kind: 'strings', access: 'change', summary: 'Default: login, web and one-time.' },
-  except_current: { kind: 'bool', access: 'change', summary: 'The token of this request stays.' },
+  except_current: {
+    kind: 'bool',
+    access: 'change',
+    summary: 'The token of this request stays. Default true.',
+  },
 });
 const revokeAllResponse = schemaOf('RevokedAuthTokens', {
   items: { kind: 'list', access: 'output', fields: authTokenSchema.fields },
@@ -175,7 +171,7 @@ function readRevokeAll({ body, caller }: Call): RevokeAll {
   return {
     userId: userId === '*' ? undefined : userId,
     types: types ?? ['login', 'web', 'one-time'],
-    exceptCurrent: input.except_current === true,
+    exceptCurrent: input.except_current !== false,
   };
 }
 
@@ -270,7 +266,9 @@ export function authTokenOperations(services: ApiServices): readonly Operation[]
       locate: (id) => locateToken(services, id),
       act: async ({ input, call }) => {
         await services.tokenEndings.delete(input, call.caller.userId);
-        return input === call.caller.authTokenId ? { ...noContent, headers: withoutCookie(call) } : noContent;
+        return input === call.caller.authTokenId
+          ? { ...noContent, headers: withoutSessionCookie(call.cookieName) }
+          : noContent;
       },
     }),
     revokeOperation(services),

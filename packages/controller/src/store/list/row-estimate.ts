@@ -14,7 +14,7 @@ export type CountedRows = {
       /** Rows of the permitted scopes; with `ownerId` also the caller's own. */
       readonly permissions: ReadonlyMap<string, ListPermission>;
       readonly ownerId?: string;
-      /** Sessions only: leave out those that have ended. */
+      /** Sessions and auth tokens only: leave out those whose end is written. */
       readonly livingOnly?: boolean;
     }
   | {
@@ -68,7 +68,10 @@ function singleRows(
 export async function estimateRows(db: Connection, rows: CountedRows, limit: number): Promise<number> {
   const condition = conditionOf(rows);
   if (condition === undefined) return 0;
-  const isLiving = 'livingOnly' in rows && rows.livingOnly === true ? sql` and ${isLivingSession}` : sql``;
+  const isOnlyLiving = 'livingOnly' in rows && rows.livingOnly === true;
+  const isLiving = isOnlyLiving
+    ? sql` and ${rows.table === 'auth_token' ? sql<SqlBool>`revoked_at is null` : isLivingSession}`
+    : sql``;
   const isNamed = rows.ids === undefined ? sql`` : sql` and ${onlyIds(rows.table, rows.ids)}`;
   const counted = await sql<{ rows: number | string }>`
     select count(*) as rows from (
