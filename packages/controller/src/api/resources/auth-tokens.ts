@@ -97,7 +97,7 @@ function listOperation(services: ApiServices): Operation {
         const ownerId = call.caller.userId;
         return {
           page: (page) => services.authTokens.list({ permissions, ownerId, page, ...options }),
-          counted: { table: 'auth_token', permissions, ownerId },
+          counted: { table: 'auth_token', permissions, ownerId, livingOnly: !options.includeExpired },
           stamps: (row) => row,
           hasLeft: (row) => !options.includeExpired && services.authTokens.statusOf(row) !== 'active',
           render: (rows) => renderRows(services, step, rows),
@@ -143,7 +143,11 @@ const revokeAllRequest = schemaOf('RevokeAllAuthTokens', {
     summary: 'Whose; `*` for everybody. Absent: the caller.',
   },
   types: { kind: 'strings', access: 'change', summary: 'Default: login, web and one-time.' },
-  except_current: { kind: 'bool', access: 'change', summary: 'The token of this request stays.' },
+  except_current: {
+    kind: 'bool',
+    access: 'change',
+    summary: 'The token of this request stays. Default true.',
+  },
 });
 const revokeAllResponse = schemaOf('RevokedAuthTokens', {
   items: { kind: 'list', access: 'output', fields: authTokenSchema.fields },
@@ -167,7 +171,7 @@ function readRevokeAll({ body, caller }: Call): RevokeAll {
   return {
     userId: userId === '*' ? undefined : userId,
     types: types ?? ['login', 'web', 'one-time'],
-    exceptCurrent: input.except_current === true,
+    exceptCurrent: input.except_current !== false,
   };
 }
 
