@@ -1457,7 +1457,7 @@ export interface SetUserAttribute {
   /** a-z, then up to 63 of a-z 0-9 _ . - */
   readonly key?: string | null;
   /** Any JSON of at most 4 KiB; null takes the attribute away. */
-  readonly value?: unknown | null;
+  readonly value?: unknown;
 }
 
 /** Target in answers. */
