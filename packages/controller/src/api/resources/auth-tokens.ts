@@ -208,7 +208,11 @@ function revokeAllOperation(services: ApiServices): Operation {
       const reason: RevokedReason = userId === by ? 'user request' : 'admin request';
       const revocation = await services.tokenEndings.revokeOf(owner, by, reason);
       const items = await shownItems(services, access, revocation.authTokenIds);
-      return ok({ items, revocation: revocationValues(revocation) });
+      const isOwnEnded = revocation.authTokenIds.includes(call.caller.authTokenId ?? '');
+      return {
+        ...ok({ items, revocation: revocationValues(revocation) }),
+        ...(isOwnEnded ? { headers: withoutSessionCookie(call.cookieName) } : {}),
+      };
     },
   });
 }
