@@ -1,6 +1,7 @@
 /** `PATCH /v1/auth-tokens/{id}` and `:rotate`: an API token gets another name, narrower limits, or a new secret (tokens.md §4.1). */
 import { StileError, type FieldError } from '@stile/protocol/errors';
-import type { Access, Located } from '../access.ts';
+import type { CallerToken } from '../../auth/token/auth-token.ts';
+import { refusal, type Access } from '../access.ts';
 import { ok, operation, type Call, type Operation } from '../operation.ts';
 import { decodeKinds, given, refuseFaults, requestMessage } from '../schema/decode.ts';
 import { schemaOf, type Input } from '../schema/field.ts';
@@ -13,9 +14,10 @@ import {
   authTokenValues,
   locateToken,
   mintedSchema,
+  type LocatedToken,
 } from './auth-token-fields.ts';
 import { longestDescription, nameProblem, readLimits, readTime, type Limits } from './auth-token-limits.ts';
-import { requirePolicy, shownMinted } from './auth-token-policy.ts';
+import { requireMayMintForOthers, requirePolicy, shownMinted } from './auth-token-policy.ts';
 import { requirePathId, requireVersion } from './item.ts';
 
 const updateRequest = schemaOf('UpdateAuthToken', {
@@ -83,9 +85,8 @@ function updateOperation(services: ApiServices): Operation {
     parse: (call) => readUpdate(call, services.clock.nowUs()),
     locate: ({ id }) => locateToken(services, id),
     act: async ({ input, found, access, call, visible }) => {
-      const isOther = found.row.user_id !== call.caller.userId;
-      requireChange(services, { access, found, isOther });
-      const row = await services.tokenChanges.narrow({ ...input, by: call.caller });
+      const token = requireChange(services, { access, found });
+      const row = await services.tokenChanges.narrow({ ...input, by: { ...call.caller, token } });
       return ok(
         renderItem(authTokenSchema, authTokenValues(row, { services, scope: found.scope, access }), visible),
       );
@@ -93,17 +94,21 @@ function updateOperation(services: ApiServices): Operation {
   });
 }
 
-/** @throws {StileError} permissionDenied, failedPrecondition */
+/** The token by which another is changed. @throws {StileError} unauthenticated, permissionDenied, failedPrecondition */
 function requireChange(
   services: ApiServices,
-  asked: { readonly access: Access; readonly found: Located; readonly isOther: boolean },
-): void {
-  const { token } = asked.access.caller;
-  if (token?.type === 'web') {
+  asked: { readonly access: Access; readonly found: LocatedToken },
+): CallerToken {
+  const { access, found } = asked;
+  const { token, userId } = access.caller;
+  if (token === undefined) throw refusal(access.caller);
+  if (token.type === 'web') {
     throw new StileError('permissionDenied', 'Forbidden. An auth token of type "web" cannot change another.');
   }
-  if (asked.isOther) asked.access.requireToken('unrestricted');
-  requirePolicy(services, { ...asked, action: 'update:self' });
+  const isOther = found.row.user_id !== userId;
+  if (isOther) access.requireToken('unrestricted');
+  requirePolicy(services, { access, found, isOther, action: 'update:self' });
+  return token;
 }
 
 function rotateOperation(services: ApiServices): Operation {
@@ -122,9 +127,10 @@ function rotateOperation(services: ApiServices): Operation {
     }),
     locate: ({ id }) => locateToken(services, id),
     act: async ({ input, found, access, call }) => {
-      const isOther = found.row.user_id !== call.caller.userId;
-      requireChange(services, { access, found, isOther });
-      const issued = await services.tokenChanges.rotate({ ...input, by: call.caller });
+      const token = requireChange(services, { access, found });
+      // Whoever gets the secret of another user's token acts as that user: as for minting one.
+      if (found.row.user_id !== call.caller.userId) requireMayMintForOthers(access);
+      const issued = await services.tokenChanges.rotate({ ...input, by: { ...call.caller, token } });
       return ok(shownMinted(issued, { services, scope: found.scope, access }));
     },
   });

@@ -18,7 +18,13 @@ import {
   readLimits,
   type Limits,
 } from './auth-token-limits.ts';
-import { mayMintForOthers, requirePolicy, requireSecondFactor, shownMinted } from './auth-token-policy.ts';
+import {
+  mayMintForOthers,
+  requireMayMintForOthers,
+  requirePolicy,
+  requireSecondFactor,
+  shownMinted,
+} from './auth-token-policy.ts';
 import { readScope, required, resourceIn } from './item.ts';
 
 const createRequest = schemaOf('CreateAuthToken', {
@@ -123,6 +129,12 @@ async function locateOwner(services: ApiServices, input: CreateInput): Promise<F
   };
 }
 
+/** Whether what is minted cannot do all that its user may. */
+function isLimited(token: CallerToken, { tokenScopes, allowList }: Limits): boolean {
+  const isLimit = (list: readonly string[] | undefined): boolean => list?.includes('*') === false;
+  return token.mask.isRestricted || isLimit(tokenScopes) || isLimit(allowList);
+}
+
 /**
  * Which kinds of tokens mint what (tokens.md §1.1, §0 rows 8 and 9).
  * @throws {StileError} permissionDenied, failedPrecondition
@@ -135,9 +147,12 @@ function requireMayMint(services: ApiServices, step: Step<CreateInput, FoundOwne
     throw new StileError('permissionDenied', 'Forbidden. An auth token of type "web" cannot mint another.');
   }
   const isOther = found.owner.id !== userId;
-  if (isOther || input.type === 'web') {
-    access.requireToken('login');
-    if (!mayMintForOthers(access)) throw new StileError('permissionDenied', 'Forbidden.');
+  if (isOther || input.type === 'web') requireMayMintForOthers(access);
+  if (input.type === 'one-time' && token.type === 'api' && !isLimited(token, input)) {
+    throw new StileError(
+      'permissionDenied',
+      'Forbidden. An API token can hand on a sign-in with limits only: give token_scopes or an allow_list.',
+    );
   }
   if (input.type === 'api') requirePolicy(services, { access, found, isOther, action: 'create:self' });
   return token;

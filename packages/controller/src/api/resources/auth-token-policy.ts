@@ -1,7 +1,7 @@
 /** Who may mint and change API tokens (tokens.md §0 rows 8 and 9), and how the answers show what was made. */
 import { StileError } from '@stile/protocol/errors';
 import type { CallerToken, IssuedToken } from '../../auth/token/auth-token-service.ts';
-import type { Access, Located } from '../access.ts';
+import { refusal, type Access, type Located } from '../access.ts';
 import { sessionCookie } from '../http/session-cookie.ts';
 import { renderItem } from '../schema/render.ts';
 import type { ApiServices } from '../services.ts';
@@ -10,6 +10,12 @@ import { authTokenValues, mintedSchema, type TokenView } from './auth-token-fiel
 /** Whether the caller may mint for others, asked in global. */
 export function mayMintForOthers(access: Access): boolean {
   return access.may({ scopeId: 'global', parentScopeId: null, type: 'auth-token' }, 'create');
+}
+
+/** Minting for others takes the right to, and a sign-in without limits. @throws {StileError} permissionDenied */
+export function requireMayMintForOthers(access: Access): void {
+  access.requireToken('login');
+  if (!mayMintForOthers(access)) throw refusal(access.caller);
 }
 
 /**

@@ -5,15 +5,15 @@ import type { Database } from '../../store/database.ts';
 import { wrongVersion } from '../../store/store-error.ts';
 import { changeAuthToken, type TokenChanges } from '../token/auth-token-change-repository.ts';
 import type { AuthTokenService, IssuedToken } from '../token/auth-token-service.ts';
-import type { AuthTokenRow, Caller } from '../token/auth-token.ts';
+import type { AuthTokenRow, Caller, CallerToken } from '../token/auth-token.ts';
 import { auditToken } from '../token/token-audit.ts';
-import { keptList, requireNarrower, type NewLimits } from './narrower.ts';
+import { keptList, requireNarrower, requireWithin, widerThanParent, type NewLimits } from './narrower.ts';
 
 /** Which token, as it was seen, and who changes it. */
 export interface TokenChange {
   readonly id: string;
   readonly version: number;
-  readonly by: Caller;
+  readonly by: Caller & { readonly token: CallerToken };
 }
 
 /** What a change names. */
@@ -46,11 +46,11 @@ export class AuthTokenChanges {
 
   /**
    * Changes name and description, and narrows scopes, allow list and end.
-   * @throws {StileError} notFound (no such token with that version), permissionDenied (wider than it is), failedPrecondition (no API token, or
-   * ended), invalidArgument (name taken)
+   * @throws {StileError} notFound (no such token with that version), permissionDenied (wider than it is, or it is wider than the caller's
+   * token), failedPrecondition (no API token, or ended), invalidArgument (name taken)
    */
   async narrow(request: NarrowRequest): Promise<AuthTokenRow> {
-    const row = await this.#requireChangeable(request.id);
+    const row = await this.#requireChangeable(request);
     requireNarrower(row, request);
     const { name, description, tokenScopes, allowList, expiresAt } = request;
     const changes: TokenChanges = {
@@ -67,10 +67,17 @@ export class AuthTokenChanges {
 
   /**
    * A new secret; the old one is dead at the commit, nothing else changes.
-   * @throws {StileError} notFound (no such token with that version), failedPrecondition (no API token, or ended)
+   * @throws {StileError} notFound (no such token with that version), permissionDenied (it is wider than the caller's token),
+   * failedPrecondition (no API token, or ended)
    */
   async rotate(request: TokenChange): Promise<IssuedToken> {
-    const row = await this.#requireChangeable(request.id);
+    const row = await this.#requireChangeable(request);
+    if (row.second_factor === 1 && !request.by.token.hasSecondFactor) {
+      throw widerThanParent(
+        'second_factor',
+        'Log in with a code: one was checked on the way to the auth token.',
+      );
+    }
     const { stored, text } = this.#tokens.newSecret(request.id);
     await this.#change(request, stored);
     auditToken(this.#log, 'rotated', { authTokenId: row.id, userId: row.user_id, by: request.by.userId });
@@ -87,11 +94,14 @@ export class AuthTokenChanges {
     });
   }
 
-  async #requireChangeable(id: string): Promise<AuthTokenRow> {
+  async #requireChangeable({ id, by }: TokenChange): Promise<AuthTokenRow> {
     const row = await this.#tokens.read(id);
     if (row.type !== 'api') throw new StileError('failedPrecondition', 'Only API tokens can be changed.');
     const status = this.#tokens.statusOf(row);
-    if (status === 'active') return row;
-    throw new StileError('failedPrecondition', `The auth token has ended: it is ${status}.`);
+    if (status !== 'active') {
+      throw new StileError('failedPrecondition', `The auth token has ended: it is ${status}.`);
+    }
+    requireWithin(row, by.token, this.#tokens.settings);
+    return row;
   }
 }

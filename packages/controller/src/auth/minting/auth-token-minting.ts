@@ -19,7 +19,7 @@ import type { AuthTokenService, IssuedToken, NewToken } from '../token/auth-toke
 import { longestLifeSeconds, type Caller, type CallerToken } from '../token/auth-token.ts';
 import type { ClientOrigin } from '../token/origin.ts';
 import { auditToken } from '../token/token-audit.ts';
-import { keptList, widerThanParent } from './narrower.ts';
+import { bindingEnd, keptList, widerThanParent } from './narrower.ts';
 
 /** Kinds that are minted on request. */
 export type MintedType = Exclude<AuthTokenType, 'login'>;
@@ -223,10 +223,9 @@ export class AuthTokenMinting {
       );
     }
     const end = nowUs + seconds * second;
-    // What another token made, or an API token, hands on ends no later than itself; a sign-in does not bind what it mints.
-    const isBound = caller.token.type === 'api' || caller.token.parentId !== undefined;
-    if (!isBound || end <= caller.token.hardEndsAt) return end;
-    if (typeof timeToLiveSeconds !== 'number') return caller.token.hardEndsAt;
+    const bound = bindingEnd(caller.token);
+    if (bound === undefined || end <= bound) return end;
+    if (typeof timeToLiveSeconds !== 'number') return bound;
     throw widerThanParent('expiration_time', 'The minting auth token ends earlier.');
   }
 }
