@@ -25,7 +25,9 @@ export interface Call {
   readonly headers: IncomingHttpHeaders;
   /** Address of the client: that of the socket's peer, or what a trusted proxy says. */
   readonly address: string;
-  /** The same with port and user agent. */
+  /** Address of the socket's peer, which may be a proxy. */
+  readonly peerAddress: string;
+  /** The client's with port and user agent. */
   readonly client: ClientOrigin;
   /** Values of the placeholders of a `path`, by name. */
   readonly params: Readonly<Record<string, string>>;

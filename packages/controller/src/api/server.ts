@@ -335,6 +335,7 @@ export class ApiServer {
       caller,
       headers: request.headers,
       address: client.address,
+      peerAddress: request.raw.socket.remoteAddress ?? '',
       client,
       isTls: this.#options.tls !== undefined,
       insecureCookies: this.#options.insecureCookies === true,

@@ -17,8 +17,20 @@ export function sessionCookie(token: string, isInsecure = false): string {
 }
 
 /** The `Set-Cookie` value that takes the cookie away. */
-export function clearedSessionCookie(isInsecure = false): string {
+function clearedSessionCookie(isInsecure: boolean): string {
   return `${sessionCookie('', isInsecure)}; Max-Age=0`;
+}
+
+/** The `Set-Cookie` header that takes the cookie away which presented a token that has ended; empty when none of ours was sent. */
+export function withoutCookie({
+  headers,
+  insecureCookies,
+}: Pick<CookieRequest, 'headers' | 'insecureCookies'>): { readonly 'Set-Cookie'?: string[] } {
+  const names = insecureCookies ? [false, true] : [false];
+  const sent = names.filter(
+    (isInsecure) => cookieOf(headers.cookie ?? '', sessionCookieName(isInsecure)) !== undefined,
+  );
+  return sent.length === 0 ? {} : { 'Set-Cookie': sent.map(clearedSessionCookie) };
 }
 
 /**
@@ -44,7 +56,8 @@ export function cookieOf(header: string, name: string): string | undefined {
 /** Where a request comes from, as far as cookies look at it. */
 export interface CookieRequest {
   readonly headers: IncomingHttpHeaders;
-  readonly address: string;
+  /** Address of the socket's peer: what a proxy forwards for does not change what the network sees. */
+  readonly peerAddress: string;
   readonly isTls: boolean;
   /** Cookies without TLS are allowed (`insecure_cookies`). */
   readonly insecureCookies: boolean;
@@ -62,7 +75,7 @@ export function requireCookieAllowed(request: CookieRequest): { readonly isInsec
   if (!isSameOrigin(request.headers)) {
     throw new StileError('permissionDenied', 'Cross-origin request refused.');
   }
-  if (request.isTls || isLoopback(request.address)) return { isInsecure: false };
+  if (request.isTls || isLoopback(request.peerAddress)) return { isInsecure: false };
   if (request.insecureCookies) return { isInsecure: true };
   throw new StileError(
     'failedPrecondition',

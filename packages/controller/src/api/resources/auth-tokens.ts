@@ -4,7 +4,8 @@
  */
 import type { AuthTokenRow } from '../../auth/token/auth-token-service.ts';
 import type { AuthTokenType, RevokedReason } from '../../auth/token/auth-token.ts';
-import { clearedSessionCookie, sessionCookieName } from '../http/session-cookie.ts';
+import { credentialOf } from '../http/credential.ts';
+import { withoutCookie } from '../http/session-cookie.ts';
 import { scopeListOperation, type ScopeListStep } from '../list/list-operation.ts';
 import { noContent, ok, operation, type Answer, type Call, type Operation } from '../operation.ts';
 import { decodeAction, fieldErrors, requestMessage } from '../schema/decode.ts';
@@ -109,11 +110,11 @@ function listOperation(services: ApiServices): Operation {
 }
 
 /** Takes the cookie away when it was the one that presented the token which has just ended. */
-function withoutCookie({ headers, insecureCookies }: Call): NonNullable<Answer['headers']> {
-  const isPresented = (isInsecure: boolean): boolean =>
-    headers.authorization === undefined && headers.cookie?.includes(sessionCookieName(isInsecure)) === true;
-  if (isPresented(false)) return { 'Set-Cookie': clearedSessionCookie() };
-  return insecureCookies && isPresented(true) ? { 'Set-Cookie': clearedSessionCookie(true) } : {};
+function afterEnd(call: Call, endedId: string): Pick<Answer, 'headers'> {
+  const { headers, insecureCookies, caller } = call;
+  if (endedId !== caller.authTokenId) return {};
+  const { source } = credentialOf(headers, { surface: 'v1', insecureCookies });
+  return source === 'cookie' ? { headers: withoutCookie(call) } : {};
 }
 
 function revokeOperation(services: ApiServices): Operation {
@@ -138,7 +139,7 @@ function revokeOperation(services: ApiServices): Operation {
       return {
         status: 200,
         body: renderItem(revokedSchema, { ...values, revocation: revocationValues(revocation) }, visible),
-        ...(input === call.caller.authTokenId ? { headers: withoutCookie(call) } : {}),
+        ...afterEnd(call, input),
       };
     },
   });
@@ -270,7 +271,7 @@ export function authTokenOperations(services: ApiServices): readonly Operation[]
       locate: (id) => locateToken(services, id),
       act: async ({ input, call }) => {
         await services.tokenEndings.delete(input, call.caller.userId);
-        return input === call.caller.authTokenId ? { ...noContent, headers: withoutCookie(call) } : noContent;
+        return { ...noContent, ...afterEnd(call, input) };
       },
     }),
     revokeOperation(services),
