@@ -165,6 +165,16 @@ describe('a fault is named with its line', () => {
       'listener with purpose cluster makes its own certificates',
     ],
     [
+      'cookies without TLS on a listener that serves no API',
+      legal.replace('kms:', '    insecure_cookies: true\nkms:'),
+      'listener with purpose cluster serves no API; remove insecure_cookies',
+    ],
+    [
+      'proxies of a listener that serves no API',
+      legal.replace('kms:', '    x_forwarded_for_authorized_addrs: [10.0.0.7]\nkms:'),
+      'listener with purpose cluster serves no API; remove x_forwarded_for_authorized_addrs',
+    ],
+    [
       'a second cluster listener, which would not be served',
       legal.replace('kms:', '  - purpose: cluster\n    address: 127.0.0.1:0\nkms:'),
       'there may be only one listener with purpose cluster',

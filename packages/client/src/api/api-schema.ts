@@ -1004,7 +1004,7 @@ export interface RevokeAllAuthTokens {
   readonly user_id?: string | null;
   /** Default: login, web and one-time. */
   readonly types?: readonly string[] | null;
-  /** The token of this request stays. */
+  /** The token of this request stays. Default true. */
   readonly except_current?: boolean | null;
 }
 
@@ -1457,7 +1457,7 @@ export interface SetUserAttribute {
   /** a-z, then up to 63 of a-z 0-9 _ . - */
   readonly key?: string | null;
   /** Any JSON of at most 4 KiB; null takes the attribute away. */
-  readonly value?: Readonly<Record<string, unknown>> | null;
+  readonly value?: unknown | null;
 }
 
 /** Target in answers. */

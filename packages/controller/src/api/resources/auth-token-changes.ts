@@ -1,7 +1,7 @@
 /** `PATCH /v1/auth-tokens/{id}` and `:rotate`: an API token gets another name, narrower limits, or a new secret (tokens.md §4.1). */
 import { StileError, type FieldError } from '@stile/protocol/errors';
 import type { CallerToken } from '../../auth/token/auth-token.ts';
-import { refusal, type Access } from '../access.ts';
+import { refusal, type Access, type Located } from '../access.ts';
 import { ok, operation, type Call, type Operation } from '../operation.ts';
 import { decodeKinds, given, refuseFaults, requestMessage } from '../schema/decode.ts';
 import { schemaOf, type Input } from '../schema/field.ts';
@@ -14,10 +14,9 @@ import {
   authTokenValues,
   locateToken,
   mintedSchema,
-  type LocatedToken,
 } from './auth-token-fields.ts';
 import { longestDescription, nameProblem, readLimits, readTime, type Limits } from './auth-token-limits.ts';
-import { requireMayMintForOthers, requirePolicy, shownMinted } from './auth-token-policy.ts';
+import { requireActingForOthers, requirePolicy, shownMinted } from './auth-token-policy.ts';
 import { requirePathId, requireVersion } from './item.ts';
 
 const updateRequest = schemaOf('UpdateAuthToken', {
@@ -85,7 +84,8 @@ function updateOperation(services: ApiServices): Operation {
     parse: (call) => readUpdate(call, services.clock.nowUs()),
     locate: ({ id }) => locateToken(services, id),
     act: async ({ input, found, access, call, visible }) => {
-      const token = requireChange(services, { access, found });
+      const isOther = found.row.user_id !== call.caller.userId;
+      const token = requireChange(services, { access, found, isOther });
       const row = await services.tokenChanges.narrow({ ...input, by: { ...call.caller, token } });
       return ok(
         renderItem(authTokenSchema, authTokenValues(row, { services, scope: found.scope, access }), visible),
@@ -94,20 +94,18 @@ function updateOperation(services: ApiServices): Operation {
   });
 }
 
-/** The token by which another is changed. @throws {StileError} unauthenticated, permissionDenied, failedPrecondition */
+/** The token of the caller, which may change another. @throws {StileError} unauthenticated, permissionDenied, failedPrecondition */
 function requireChange(
   services: ApiServices,
-  asked: { readonly access: Access; readonly found: LocatedToken },
+  asked: { readonly access: Access; readonly found: Located; readonly isOther: boolean },
 ): CallerToken {
-  const { access, found } = asked;
-  const { token, userId } = access.caller;
-  if (token === undefined) throw refusal(access.caller);
+  const { token } = asked.access.caller;
+  if (token === undefined) throw refusal(asked.access.caller);
   if (token.type === 'web') {
     throw new StileError('permissionDenied', 'Forbidden. An auth token of type "web" cannot change another.');
   }
-  const isOther = found.row.user_id !== userId;
-  if (isOther) access.requireToken('unrestricted');
-  requirePolicy(services, { access, found, isOther, action: 'update:self' });
+  if (asked.isOther) asked.access.requireToken('unrestricted');
+  requirePolicy(services, { ...asked, action: 'update:self' });
   return token;
 }
 
@@ -127,9 +125,9 @@ function rotateOperation(services: ApiServices): Operation {
     }),
     locate: ({ id }) => locateToken(services, id),
     act: async ({ input, found, access, call }) => {
-      const token = requireChange(services, { access, found });
-      // Whoever gets the secret of another user's token acts as that user: as for minting one.
-      if (found.row.user_id !== call.caller.userId) requireMayMintForOthers(access);
+      const isOther = found.row.user_id !== call.caller.userId;
+      const token = requireChange(services, { access, found, isOther });
+      if (isOther) requireActingForOthers(access);
       const issued = await services.tokenChanges.rotate({ ...input, by: { ...call.caller, token } });
       return ok(shownMinted(issued, { services, scope: found.scope, access }));
     },

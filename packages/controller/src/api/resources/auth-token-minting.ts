@@ -19,8 +19,8 @@ import {
   type Limits,
 } from './auth-token-limits.ts';
 import {
-  mayMintForOthers,
-  requireMayMintForOthers,
+  isTokenAdmin,
+  requireActingForOthers,
   requirePolicy,
   requireSecondFactor,
   shownMinted,
@@ -129,12 +129,6 @@ async function locateOwner(services: ApiServices, input: CreateInput): Promise<F
   };
 }
 
-/** Whether what is minted cannot do all that its user may. */
-function isLimited(token: CallerToken, { tokenScopes, allowList }: Limits): boolean {
-  const isLimit = (list: readonly string[] | undefined): boolean => list?.includes('*') === false;
-  return token.mask.isRestricted || isLimit(tokenScopes) || isLimit(allowList);
-}
-
 /**
  * Which kinds of tokens mint what (tokens.md §1.1, §0 rows 8 and 9).
  * @throws {StileError} permissionDenied, failedPrecondition
@@ -146,14 +140,15 @@ function requireMayMint(services: ApiServices, step: Step<CreateInput, FoundOwne
   if (token.type === 'web') {
     throw new StileError('permissionDenied', 'Forbidden. An auth token of type "web" cannot mint another.');
   }
-  const isOther = found.owner.id !== userId;
-  if (isOther || input.type === 'web') requireMayMintForOthers(access);
-  if (input.type === 'one-time' && token.type === 'api' && !isLimited(token, input)) {
+  // It would be a way to a sign-in, which may do what an API token never may.
+  if (input.type === 'one-time' && token.type === 'api') {
     throw new StileError(
       'permissionDenied',
-      'Forbidden. An API token can hand on a sign-in with limits only: give token_scopes or an allow_list.',
+      'Forbidden. An auth token of type "api" cannot mint a one-time token, which is exchanged for a sign-in.',
     );
   }
+  const isOther = found.owner.id !== userId;
+  if (isOther || input.type === 'web') requireActingForOthers(access);
   if (input.type === 'api') requirePolicy(services, { access, found, isOther, action: 'create:self' });
   return token;
 }
@@ -172,7 +167,7 @@ export function createAuthTokenOperation(services: ApiServices): Operation {
     parse: readCreate,
     locate: (input) => locateOwner(services, input),
     act: async (step) => {
-      const { input, found, access, call } = step;
+      const { input, found, access, call, gate } = step;
       const token = requireMayMint(services, step);
       if (input.type === 'api') {
         await requireSecondFactor(services, token, [found.owner.id, call.caller.userId]);
@@ -182,7 +177,7 @@ export function createAuthTokenOperation(services: ApiServices): Operation {
         client: call.client,
         type: input.type,
         owner: found.owner,
-        isAdmin: mayMintForOthers(access),
+        isAdmin: await isTokenAdmin(gate, found.owner.id),
         name: input.decoded.name,
         description: input.decoded.description,
         timeToLiveSeconds: input.timeToLiveSeconds,

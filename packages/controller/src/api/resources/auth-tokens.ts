@@ -4,10 +4,9 @@
  */
 import type { AuthTokenRow } from '../../auth/token/auth-token-service.ts';
 import type { AuthTokenType, RevokedReason } from '../../auth/token/auth-token.ts';
-import { credentialOf } from '../http/credential.ts';
-import { withoutCookie } from '../http/session-cookie.ts';
+import { withoutSessionCookie } from '../http/session-cookie.ts';
 import { scopeListOperation, type ScopeListStep } from '../list/list-operation.ts';
-import { noContent, ok, operation, type Answer, type Call, type Operation } from '../operation.ts';
+import { noContent, ok, operation, type Call, type Operation } from '../operation.ts';
 import { decodeAction, fieldErrors, requestMessage } from '../schema/decode.ts';
 import { schemaOf } from '../schema/field.ts';
 import { renderItem } from '../schema/render.ts';
@@ -98,7 +97,7 @@ function listOperation(services: ApiServices): Operation {
         const ownerId = call.caller.userId;
         return {
           page: (page) => services.authTokens.list({ permissions, ownerId, page, ...options }),
-          counted: { table: 'auth_token', permissions, ownerId },
+          counted: { table: 'auth_token', permissions, ownerId, livingOnly: !options.includeExpired },
           stamps: (row) => row,
           hasLeft: (row) => !options.includeExpired && services.authTokens.statusOf(row) !== 'active',
           render: (rows) => renderRows(services, step, rows),
@@ -107,14 +106,6 @@ function listOperation(services: ApiServices): Operation {
     },
     services,
   );
-}
-
-/** Takes the cookie away when it was the one that presented the token which has just ended. */
-function afterEnd(call: Call, endedId: string): Pick<Answer, 'headers'> {
-  const { headers, insecureCookies, caller } = call;
-  if (endedId !== caller.authTokenId) return {};
-  const { source } = credentialOf(headers, { surface: 'v1', insecureCookies });
-  return source === 'cookie' ? { headers: withoutCookie(call) } : {};
 }
 
 function revokeOperation(services: ApiServices): Operation {
@@ -139,7 +130,7 @@ function revokeOperation(services: ApiServices): Operation {
       return {
         status: 200,
         body: renderItem(revokedSchema, { ...values, revocation: revocationValues(revocation) }, visible),
-        ...afterEnd(call, input),
+        ...(input === call.caller.authTokenId ? { headers: withoutSessionCookie(call.cookieName) } : {}),
       };
     },
   });
@@ -152,7 +143,11 @@ const revokeAllRequest = schemaOf('RevokeAllAuthTokens', {
     summary: 'Whose; `*` for everybody. Absent: the caller.',
   },
   types: { kind: 'strings', access: 'change', summary: 'Default: login, web and one-time.' },
-  except_current: { kind: 'bool', access: 'change', summary: 'The token of this request stays.' },
+  except_current: {
+    kind: 'bool',
+    access: 'change',
+    summary: 'The token of this request stays. Default true.',
+  },
 });
 const revokeAllResponse = schemaOf('RevokedAuthTokens', {
   items: { kind: 'list', access: 'output', fields: authTokenSchema.fields },
@@ -176,7 +171,7 @@ function readRevokeAll({ body, caller }: Call): RevokeAll {
   return {
     userId: userId === '*' ? undefined : userId,
     types: types ?? ['login', 'web', 'one-time'],
-    exceptCurrent: input.except_current === true,
+    exceptCurrent: input.except_current !== false,
   };
 }
 
@@ -271,7 +266,9 @@ export function authTokenOperations(services: ApiServices): readonly Operation[]
       locate: (id) => locateToken(services, id),
       act: async ({ input, call }) => {
         await services.tokenEndings.delete(input, call.caller.userId);
-        return { ...noContent, ...afterEnd(call, input) };
+        return input === call.caller.authTokenId
+          ? { ...noContent, headers: withoutSessionCookie(call.cookieName) }
+          : noContent;
       },
     }),
     revokeOperation(services),

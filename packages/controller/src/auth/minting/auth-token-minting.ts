@@ -19,7 +19,7 @@ import type { AuthTokenService, IssuedToken, NewToken } from '../token/auth-toke
 import { longestLifeSeconds, type Caller, type CallerToken } from '../token/auth-token.ts';
 import type { ClientOrigin } from '../token/origin.ts';
 import { auditToken } from '../token/token-audit.ts';
-import { bindingEnd, keptList, widerThanParent } from './narrower.ts';
+import { bindsEnds, keptList, widerThanParent } from './narrower.ts';
 
 /** Kinds that are minted on request. */
 export type MintedType = Exclude<AuthTokenType, 'login'>;
@@ -31,7 +31,7 @@ export interface MintRequest {
   readonly type: MintedType;
   /** Its user, and the scope of the user. */
   readonly owner: { readonly id: string; readonly scopeId: string };
-  /** The caller may mint for others: another maximum may bind its API tokens. */
+  /** The owner may mint for others: another maximum may bind its API tokens. */
   readonly isAdmin: boolean;
   readonly name?: string | undefined;
   readonly description?: string | undefined;
@@ -223,9 +223,8 @@ export class AuthTokenMinting {
       );
     }
     const end = nowUs + seconds * second;
-    const bound = bindingEnd(caller.token);
-    if (bound === undefined || end <= bound) return end;
-    if (typeof timeToLiveSeconds !== 'number') return bound;
+    if (!bindsEnds(caller.token) || end <= caller.token.hardEndsAt) return end;
+    if (typeof timeToLiveSeconds !== 'number') return caller.token.hardEndsAt;
     throw widerThanParent('expiration_time', 'The minting auth token ends earlier.');
   }
 }

@@ -46,33 +46,46 @@ export function requireNarrower(row: AuthTokenRow, limits: NewLimits): void {
 }
 
 /**
- * The end that binds what a token hands on, epoch microseconds: what another token made, and an API token, hands on nothing that lives
- * longer than itself. A sign-in of the person binds nothing: undefined.
+ * Whether what a token mints or changes must end when it does: what another token made, or an API token, hands on ends no later than
+ * itself; a sign-in does not bind what it mints.
  */
-export function bindingEnd(by: CallerToken): number | undefined {
-  return by.type === 'api' || by.parentId !== undefined ? by.hardEndsAt : undefined;
+export function bindsEnds(token: CallerToken): boolean {
+  return token.type === 'api' || token.parentId !== undefined;
+}
+
+/** What a token is to be, or is: only what is named is compared. */
+export interface ComparedLimits extends NewLimits {
+  readonly matchOrigin?: boolean;
+}
+
+/** The limits of a token as it stands. */
+export function limitsOf(row: AuthTokenRow, settings: AuthTokenSettings): ComparedLimits {
+  return {
+    tokenScopes: storedList(row.token_scopes) ?? unrestricted,
+    allowList: storedList(row.allow_list) ?? unrestricted,
+    expiresAt: hardEnd(row, settings),
+    matchOrigin: row.match_origin === 1,
+  };
 }
 
 /**
- * Refuses to change a token that can do more, or lives longer, than the one by which it is changed: whoever holds a narrow token must not
- * reach its user's wider ones through it.
+ * Refuses limits that are wider than those of the token that asks for them: what a narrow token changes, and above all what it gets the
+ * secret of, would else be a way to the wide tokens of its user.
  * @throws {StileError} permissionDenied naming the field
  */
-export function requireWithin(row: AuthTokenRow, by: CallerToken, settings: AuthTokenSettings): void {
-  const { tokenScopes, allowList } = by;
-  if (
-    tokenScopes !== undefined &&
-    !areScopesWithin(storedList(row.token_scopes) ?? unrestricted, tokenScopes)
-  ) {
-    throw widerThanParent('token_scopes', 'The auth token has a scope that the presented one does not have.');
+export function requireWithinCaller(limits: ComparedLimits, caller: CallerToken): void {
+  const { tokenScopes, allowList, expiresAt, matchOrigin } = limits;
+  const { tokenScopes: scopes, allowList: entries } = caller;
+  if (tokenScopes !== undefined && scopes !== undefined && !areScopesWithin(tokenScopes, scopes)) {
+    throw widerThanParent('token_scopes', 'Names a scope that the auth token in use does not have.');
   }
-  if (allowList !== undefined && !isAllowListWithin(storedList(row.allow_list) ?? unrestricted, allowList)) {
-    throw widerThanParent('allow_list', 'The auth token may touch what the presented one may not.');
+  if (allowList !== undefined && entries !== undefined && !isAllowListWithin(allowList, entries)) {
+    throw widerThanParent('allow_list', 'Names an entry that the auth token in use does not have.');
   }
-  if (hardEnd(row, settings) > (bindingEnd(by) ?? Infinity)) {
-    throw widerThanParent('expiration_time', 'The presented auth token ends earlier.');
+  if (matchOrigin === false && caller.matchOrigin) {
+    throw widerThanParent('match_origin', 'The auth token in use is bound to its origin.');
   }
-  if (by.matchOrigin && row.match_origin === 0) {
-    throw widerThanParent('match_origin', 'The presented auth token is bound to its origin.');
+  if (expiresAt !== undefined && bindsEnds(caller) && expiresAt > caller.hardEndsAt) {
+    throw widerThanParent('expiration_time', 'The auth token in use ends earlier.');
   }
 }

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import type { Connection, Database } from '../../store/database.ts';
 import type { AuthTokenTable, Microseconds } from '../../store/schema.ts';
 import { hasVersion } from '../../store/versioned-update.ts';
-import { isGood } from './auth-token-repository.ts';
+import { hasType, isGood } from './auth-token-repository.ts';
 import type { RevokedReason } from './auth-token.ts';
 import type { AuthTokenSettings } from './auth-token-settings.ts';
 
@@ -42,7 +42,7 @@ export async function addAuthToken(tx: Connection, addition: TokenAddition): Pro
   const mustHaveFactor = row.type === 'login' && row.second_factor === 1 && row.parent_auth_token_id === null;
   const isParentGood = sql`exists (select 1 from present_parent)`;
   const isBelowLimit = sql`(
-    select count(*) from auth_token where user_id = ${row.user_id} and type = 'api' and ${isGood(settings, nowUs)}
+    select count(*) from auth_token where user_id = ${row.user_id} and ${hasType(['api'])} and ${isGood(settings, nowUs)}
   ) < ${limit ?? 0}`;
   const entries = Object.entries(row);
   const added = await sql<{ id: string }>`
@@ -107,7 +107,8 @@ export async function revokeAuthTokens(
       revoked_at: end.nowUs,
       revoked_reason: end.reason,
       revoked_by_user_id: end.by ?? null,
-      ends_at: end.nowUs,
+      // One whose time was up before anybody looked ended then.
+      ends_at: sql`case when ends_at < ${end.nowUs} then ends_at else ${end.nowUs} end`,
       version: sql`version + 1`,
       updated_at: end.nowUs,
     })
@@ -161,7 +162,7 @@ export type TokenChanges = Partial<
 export async function changeAuthToken(
   tx: Connection,
   which: { readonly id: string; readonly version: number },
-  changes: TokenChanges | Pick<AuthTokenTable, 'secret_mac' | 'secret_key_version'>,
+  changes: TokenChanges | Pick<AuthTokenTable, 'secret_mac' | 'secret_key_version' | 'second_factor'>,
   nowUs: Microseconds,
 ): Promise<boolean> {
   const rows = await tx
@@ -173,6 +174,25 @@ export async function changeAuthToken(
     .returning('id')
     .execute();
   return rows.length > 0;
+}
+
+/**
+ * Whether a token has not ended and still has a version; held until the end of the unit, so that who ends or changes it comes before, and
+ * this finds nothing, or after.
+ */
+export async function holdAuthToken(
+  tx: Connection,
+  engine: Database['engine'],
+  token: { readonly id: string; readonly version: number },
+): Promise<boolean> {
+  const held = tx
+    .selectFrom('auth_token')
+    .select('id')
+    .where('id', '=', token.id)
+    .where(hasVersion(token.version))
+    .where('revoked_at', 'is', null);
+  const row = await (engine === 'postgres' ? held.forShare() : held).executeTakeFirst();
+  return row !== undefined;
 }
 
 /** Deletes rows of tokens; gives the ids that were there. Their sessions are ended by the use case in `session/`, in the same `tx`. */

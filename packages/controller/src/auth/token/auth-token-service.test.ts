@@ -142,7 +142,7 @@ describeBothEngines('auth tokens', ({ open }) => {
     await close();
   });
 
-  it('do not hold when their MACs are swapped in the database', async () => {
+  it('case 31: do not hold when their MACs are swapped in the database', async () => {
     const { database, tokens, close } = await install(await open(), new ManualClock());
     const [first, second] = [
       await tokens.issue(who),
@@ -158,7 +158,7 @@ describeBothEngines('auth tokens', ({ open }) => {
     await close();
   });
 
-  it('do not hold when a row is put into the database with a plain hash of a known secret', async () => {
+  it('case 31: do not hold when a row is put into the database with a plain hash of a known secret', async () => {
     const { database, tokens, close } = await install(await open(), new ManualClock());
     const { row, text } = await tokens.issue(who);
     const secret = parseAuthToken(text.reveal())?.secret.reveal() ?? '';

@@ -4,7 +4,7 @@ import { globalScopeId } from '@stile/protocol/ids';
 import { Secret } from '@stile/runtime';
 import { authTokenStatus } from '../../../auth/token/auth-token.ts';
 import { credentialOf, type Credential } from '../../http/credential.ts';
-import { withoutCookie } from '../../http/session-cookie.ts';
+import { withoutSessionCookie } from '../../http/session-cookie.ts';
 import { ok, type Answer, type Call } from '../../operation.ts';
 import { refuseFaults, requestMessage } from '../../schema/decode.ts';
 import { isId } from '../../schema/text-rules.ts';
@@ -171,8 +171,7 @@ async function logout(services: ApiServices, call: Call): Promise<Answer> {
     throw new StileError('unauthenticated', 'Unauthenticated, or invalid token.');
   }
   await services.tokenEndings.revoke(row.id, row.user_id, 'user request');
-  const headers = credential.source === 'cookie' ? withoutCookie(call) : {};
-  return { ...ok({ logged_out: true }), headers };
+  return { ...ok({ logged_out: true }), headers: withoutSessionCookie(call.cookieName) };
 }
 
 type ProvenToken = NonNullable<Awaited<ReturnType<ApiServices['authTokens']['prove']>>>;
