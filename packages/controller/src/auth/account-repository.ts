@@ -29,6 +29,7 @@ export interface LoginAccount {
   readonly id: string;
   readonly scopeId: string;
   readonly passwordHash: string | null;
+  readonly version: number;
   readonly userId: string | null;
   /** Scope of the user; null when the account has none. */
   readonly userScopeId: string | null;
@@ -110,6 +111,7 @@ export function lookupLoginAccount(
       'account.id',
       'account.scope_id as scopeId',
       'account.password_hash as passwordHash',
+      'account.version',
       'account.user_id as userId',
       'iam_user.scope_id as userScopeId',
       'iam_user.disabled_at as userDisabledAt',

@@ -40,6 +40,8 @@ export interface LoggedIn {
   readonly userId: string;
   /** Scope of the user. */
   readonly scopeId: string;
+  /** Version of the account whose password was checked: another one may have another password. */
+  readonly accountVersion: number;
   /** A code was checked too. */
   readonly secondFactor: boolean;
   /** The auth method requires a second factor and the user has none: the token may do nothing but enroll one. */
@@ -126,7 +128,7 @@ export class PasswordService {
     const user = await this.#userOf(account, request);
     attempt.refund();
     const mustEnroll = account.twoFactor === 'required' && account.enrolledDigits === null;
-    return { ...user, secondFactor, mustEnroll };
+    return { ...user, accountVersion: account.version, secondFactor, mustEnroll };
   }
 
   /**

@@ -13,6 +13,8 @@ export interface TokenAddition {
   readonly row: AuthTokenTable;
   readonly settings: AuthTokenSettings;
   readonly nowUs: Microseconds;
+  /** Version that the account must still have; absent where no password proved the token. */
+  readonly accountVersion?: number | undefined;
   /** Version that the minting token must still have, and be good; absent where no token minted it, or the exchange consumed it. */
   readonly parentVersion?: number | undefined;
   /** Most good API tokens of the user. */
@@ -20,20 +22,22 @@ export interface TokenAddition {
 }
 
 /**
- * Adds a token, unless its user was disabled, its account or the second factor it vouches for is the user's no longer, the token that mints it has ended or changed, or the
- * user has as many API tokens as it may; false then. Waits for such a change that is under way: whoever makes it ends the tokens that it
+ * Adds a token, unless its user was disabled, its account is the user's no longer or may have another password, the second factor it
+ * vouches for is gone, the token that mints it has ended or changed, or the user has as many API tokens as it may; false then. Waits for such a change that is under way: whoever makes it ends the tokens that it
  * finds, and one that comes later must not be good again one day. With a limit the user's row is held, so that two additions count one
  * after the other.
  * @throws {StileError} notFound when its auth method is gone; invalidArgument (unique violation) when the name is taken
  */
 export async function addAuthToken(tx: Connection, addition: TokenAddition): Promise<boolean> {
-  const { engine, row, parentVersion, limit, settings, nowUs } = addition;
+  const { engine, row, accountVersion, parentVersion, limit, settings, nowUs } = addition;
   const isPostgres = engine === 'postgres';
   const share = isPostgres ? sql`for share` : sql``;
   if (limit !== undefined && isPostgres) {
     await sql`select id from iam_user where id = ${row.user_id} for no key update`.execute(tx);
   }
   const mustHaveAccount = row.type === 'login' && row.account_id !== null;
+  // A password that was right before another one was set proves nothing after it: what it proved was ended then.
+  const isOfVersion = accountVersion === undefined ? sql`` : sql`and version = ${accountVersion}`;
   // A code that was right before the second factor was reset proves nothing after it. One that is handed on was looked at long ago.
   const mustHaveFactor = row.type === 'login' && row.second_factor === 1 && row.parent_auth_token_id === null;
   const isParentGood = sql`exists (select 1 from present_parent)`;
@@ -46,7 +50,7 @@ export async function addAuthToken(tx: Connection, addition: TokenAddition): Pro
       present_user as (
         select id from iam_user where id = ${row.user_id} and disabled_at is null ${share}),
       present_account as (
-        select id from account where id = ${row.account_id} and user_id = ${row.user_id} ${share}),
+        select id from account where id = ${row.account_id} and user_id = ${row.user_id} ${isOfVersion} ${share}),
       present_factor as (
         select id from user_second_factor
         where id = ${row.user_id} and secret_sealed is not null ${share}),

@@ -22,6 +22,7 @@ const client = { address: '127.0.0.1', port: 40_000, userAgent: 'test' };
 const who = {
   userId: testIds.plain.user,
   accountId: testIds.plain.account,
+  accountVersion: 1,
   authMethodId: testIds.authMethod,
   scopeId: 'global',
 };

@@ -17,6 +17,7 @@ import type { RevokedReason } from './auth-token.ts';
 
 const hourMs = 3_600_000;
 const who = {
+  accountVersion: 1,
   userId: testIds.plain.user,
   accountId: testIds.plain.account,
   authMethodId: testIds.authMethod,
@@ -75,6 +76,15 @@ describeBothEngines('auth tokens', ({ open }) => {
     [
       'the account is taken from its user',
       (tx) => tx.updateTable('account').set({ user_id: null }).where('id', '=', who.accountId).execute(),
+    ],
+    [
+      'the account gets another password',
+      (tx) =>
+        tx
+          .updateTable('account')
+          .set({ password_hash: '$argon2id$other', version: 2 })
+          .where('id', '=', who.accountId)
+          .execute(),
     ],
   ])('are not given to a login during which %s', async (_title, change) => {
     const database = await open();

@@ -16,6 +16,7 @@ import { formatAuthToken, newAuthTokenParts, parseAuthToken } from './auth-token
 const who = {
   userId: testIds.plain.user,
   accountId: testIds.plain.account,
+  accountVersion: 1,
   authMethodId: testIds.authMethod,
   scopeId: 'global',
 };

@@ -24,6 +24,7 @@ const client = { address: '127.0.0.1', port: 40_000 };
 /** That of test/support/session-world.ts, so that both can work on one database. */
 const rootKey = rootKeyOf(new Secret(Buffer.alloc(32, 7).toString('base64')));
 const who = {
+  accountVersion: 1,
   userId: testIds.plain.user,
   accountId: testIds.plain.account,
   authMethodId: testIds.authMethod,
