@@ -322,6 +322,7 @@ function checkPasswordOperation(services: ApiServices): Operation {
     request: checkPasswordRequest,
     response: { schema: checkPasswordResponse },
     permission: { type: 'account', action: 'set-password', ownAction: 'change-password' },
+    token: 'unrestricted',
     parse: ({ id, body }) => {
       const accountId = requirePathId(id, 'action', prefixes);
       const { password = '' } = decodeAction(checkPasswordRequest.fields, body);

@@ -15,7 +15,7 @@ import {
   mintedSchema,
 } from './auth-token-fields.ts';
 import { longestDescription, nameProblem, readLimits, readTime, type Limits } from './auth-token-limits.ts';
-import { requirePolicy, shownMinted } from './auth-token-policy.ts';
+import { mayMintForOthers, requirePolicy, shownMinted } from './auth-token-policy.ts';
 import { requirePathId, requireVersion } from './item.ts';
 
 const updateRequest = schemaOf('UpdateAuthToken', {
@@ -124,6 +124,11 @@ function rotateOperation(services: ApiServices): Operation {
     act: async ({ input, found, access, call }) => {
       const isOther = found.row.user_id !== call.caller.userId;
       requireChange(services, { access, found, isOther });
+      // Whoever gets the secret acts as the owner: that is minting for another.
+      if (isOther) {
+        access.requireToken('login');
+        if (!mayMintForOthers(access)) throw new StileError('permissionDenied', 'Forbidden.');
+      }
       const issued = await services.tokenChanges.rotate({ ...input, by: call.caller });
       return ok(shownMinted(issued, { services, scope: found.scope, access }));
     },

@@ -5,9 +5,9 @@ import type { Database } from '../../store/database.ts';
 import { wrongVersion } from '../../store/store-error.ts';
 import { changeAuthToken, type TokenChanges } from '../token/auth-token-change-repository.ts';
 import type { AuthTokenService, IssuedToken } from '../token/auth-token-service.ts';
-import type { AuthTokenRow, Caller } from '../token/auth-token.ts';
+import { hardEnd, type AuthTokenRow, type Caller } from '../token/auth-token.ts';
 import { auditToken } from '../token/token-audit.ts';
-import { keptList, requireNarrower, type NewLimits } from './narrower.ts';
+import { keptList, requireNarrower, requireWithinCaller, type NewLimits } from './narrower.ts';
 
 /** Which token, as it was seen, and who changes it. */
 export interface TokenChange {
@@ -52,6 +52,8 @@ export class AuthTokenChanges {
   async narrow(request: NarrowRequest): Promise<AuthTokenRow> {
     const row = await this.#requireChangeable(request.id);
     requireNarrower(row, request);
+    // Others' tokens are changed by their administrators, who learn nothing by it.
+    if (row.user_id === request.by.userId) this.#requireWithin(row, request, request);
     const { name, description, tokenScopes, allowList, expiresAt } = request;
     const changes: TokenChanges = {
       ...(name === undefined ? {} : { name }),
@@ -67,14 +69,22 @@ export class AuthTokenChanges {
 
   /**
    * A new secret; the old one is dead at the commit, nothing else changes.
-   * @throws {StileError} notFound (no such token with that version), failedPrecondition (no API token, or ended)
+   * @throws {StileError} notFound (no such token with that version), permissionDenied (wider than the token of who asks), failedPrecondition
+   * (no API token, or ended)
    */
   async rotate(request: TokenChange): Promise<IssuedToken> {
     const row = await this.#requireChangeable(request.id);
+    this.#requireWithin(row, request);
     const { stored, text } = this.#tokens.newSecret(request.id);
     await this.#change(request, stored);
     auditToken(this.#log, 'rotated', { authTokenId: row.id, userId: row.user_id, by: request.by.userId });
     return { row: await this.#tokens.read(request.id), text };
+  }
+
+  /** @throws {StileError} permissionDenied */
+  #requireWithin(row: AuthTokenRow, { by: { token } }: TokenChange, limits?: NewLimits): void {
+    if (token === undefined) throw new StileError('permissionDenied', 'Forbidden.');
+    requireWithinCaller(row, { token, endsAt: hardEnd(row, this.#tokens.settings) }, limits);
   }
 
   /** The version, compared in the statement, says that the row is the one that was looked at. */

@@ -14,12 +14,12 @@ import type { Database } from '../../store/database.ts';
 import type { AuthTokenTable, AuthTokenType } from '../../store/schema.ts';
 import { listDueTokensOfUser } from '../sweep/auth-token-sweep-repository.ts';
 import { addAuthToken, revokeAuthTokens } from '../token/auth-token-change-repository.ts';
-import { countApiTokens, lookupPrimaryAccount } from '../token/auth-token-repository.ts';
+import { countApiTokens, isMadeByPerson, lookupPrimaryAccount } from '../token/auth-token-repository.ts';
 import type { AuthTokenService, IssuedToken, NewToken } from '../token/auth-token-service.ts';
 import { longestLifeSeconds, type Caller, type CallerToken } from '../token/auth-token.ts';
 import type { ClientOrigin } from '../token/origin.ts';
 import { auditToken } from '../token/token-audit.ts';
-import { keptList, widerThanParent } from './narrower.ts';
+import { bindsEnds, keptList, widerThanParent } from './narrower.ts';
 
 /** Kinds that are minted on request. */
 export type MintedType = Exclude<AuthTokenType, 'login'>;
@@ -110,6 +110,7 @@ export class AuthTokenMinting {
     const isOwn = owner.id === caller.userId && caller.accountId !== undefined;
     const made = this.#tokens.newToken({
       ...values,
+      ends_with_parent: (await this.#endsWithParent(request)) ? 1 : 0,
       account_id: isOwn ? (caller.accountId ?? null) : (account?.id ?? null),
       auth_method_id: isOwn ? (caller.authMethodId ?? null) : (account?.auth_method_id ?? null),
     });
@@ -122,6 +123,16 @@ export class AuthTokenMinting {
       origin: made.row.origin,
     });
     return { row: made.row, text: made.text };
+  }
+
+  /**
+   * An API token stays when a person logs out, but not what an API token made: neither by itself, nor by a sign-in that it handed on, or
+   * whoever held it would outlast its end.
+   */
+  async #endsWithParent({ type, caller: { token } }: MintRequest): Promise<boolean> {
+    if (type !== 'api') return type === 'one-time';
+    if (token.parentId === undefined) return token.type !== 'login';
+    return token.type !== 'login' || !(await isMadeByPerson(this.#database.reader, token.id));
   }
 
   async #add(stored: AuthTokenTable, parent: CallerToken, nowUs: number): Promise<void> {
@@ -154,7 +165,10 @@ export class AuthTokenMinting {
     }
   }
 
-  #valuesOf(request: MintRequest, nowUs: number): Omit<NewToken, 'account_id' | 'auth_method_id'> {
+  #valuesOf(
+    request: MintRequest,
+    nowUs: number,
+  ): Omit<NewToken, 'account_id' | 'auth_method_id' | 'ends_with_parent'> {
     const { caller, type, owner } = request;
     const parent = caller.token;
     const isOwn = owner.id === caller.userId;
@@ -166,7 +180,6 @@ export class AuthTokenMinting {
       description: request.description ?? null,
       created_by_user_id: caller.userId,
       parent_auth_token_id: parent.id,
-      ends_with_parent: type === 'one-time' || (type === 'api' && parent.type === 'api') ? 1 : 0,
       token_scopes: keptList(this.#scopesOf(request)),
       allow_list: keptList(this.#allowListOf(request)),
       time_to_stale_seconds: request.timeToStaleSeconds ?? 0,
@@ -223,9 +236,7 @@ export class AuthTokenMinting {
       );
     }
     const end = nowUs + seconds * second;
-    // What another token made, or an API token, hands on ends no later than itself; a sign-in does not bind what it mints.
-    const isBound = caller.token.type === 'api' || caller.token.parentId !== undefined;
-    if (!isBound || end <= caller.token.hardEndsAt) return end;
+    if (!bindsEnds(caller.token) || end <= caller.token.hardEndsAt) return end;
     if (typeof timeToLiveSeconds !== 'number') return caller.token.hardEndsAt;
     throw widerThanParent('expiration_time', 'The minting auth token ends earlier.');
   }
