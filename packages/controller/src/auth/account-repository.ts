@@ -28,6 +28,8 @@ export interface NewAccount {
 export interface LoginAccount {
   readonly id: string;
   readonly scopeId: string;
+  /** Another one since another password was stored. */
+  readonly version: number;
   readonly passwordHash: string | null;
   readonly userId: string | null;
   /** Scope of the user; null when the account has none. */
@@ -109,6 +111,7 @@ export function lookupLoginAccount(
     .select([
       'account.id',
       'account.scope_id as scopeId',
+      'account.version',
       'account.password_hash as passwordHash',
       'account.user_id as userId',
       'iam_user.scope_id as userScopeId',

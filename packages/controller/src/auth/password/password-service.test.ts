@@ -58,6 +58,7 @@ describeBothEngines('password login', ({ open }) => {
     const { passwords } = await start();
     expect(await passwords.login(attempt())).toEqual({
       accountId: testIds.plain.account,
+      accountVersion: 1,
       userId: testIds.plain.user,
       scopeId: 'global',
       secondFactor: false,

@@ -37,6 +37,8 @@ export interface PasswordServiceOptions extends PasswordHasherOptions {
 /** Who has logged in. */
 export interface LoggedIn {
   readonly accountId: string;
+  /** Of the account whose password was checked: one that is changed meanwhile proves nothing. */
+  readonly accountVersion: number;
   readonly userId: string;
   /** Scope of the user. */
   readonly scopeId: string;
@@ -67,7 +69,7 @@ export interface ChangePasswordRequest {
 }
 
 /** Who an account belongs to. */
-type LoggedInUser = Pick<LoggedIn, 'accountId' | 'userId' | 'scopeId'>;
+type LoggedInUser = Pick<LoggedIn, 'accountId' | 'accountVersion' | 'userId' | 'scopeId'>;
 
 /** What guesses of a password are counted under: login and check alike. */
 function guessKey({ authMethodId, loginName }: Pick<LoginRequest, 'authMethodId' | 'loginName'>): string {
@@ -233,14 +235,15 @@ export class PasswordService {
     const again = await lookupLoginAccount(this.#database.reader, request.authMethodId, request.loginName);
     const other = again === undefined ? undefined : boundUser(again);
     if (other === undefined) throw unableToAuthenticate();
-    return other;
+    return { ...other, accountVersion: account.version };
   }
 
   /** A new user bound to the account; undefined when the account has got one meanwhile, or is gone. */
   async #newUser(tx: Connection, account: LoginAccount): Promise<LoggedInUser | undefined> {
     const user = await createUser(tx, { scopeId: account.scopeId, nowUs: this.#clock.nowUs() });
     if (await bindAccount(tx, { accountId: account.id, userId: user.id })) {
-      return { accountId: account.id, userId: user.id, scopeId: user.scope_id };
+      const { id: accountId, version: accountVersion } = account;
+      return { accountId, accountVersion, userId: user.id, scopeId: user.scope_id };
     }
     await deleteUser(tx, user.id);
     return undefined;
@@ -251,5 +254,6 @@ export class PasswordService {
 function boundUser(account: LoginAccount): LoggedInUser | undefined {
   if (account.userId === null || account.userScopeId === null) return undefined;
   if (account.userDisabledAt !== null) throw unableToAuthenticate();
-  return { accountId: account.id, userId: account.userId, scopeId: account.userScopeId };
+  const { id: accountId, version: accountVersion, userId, userScopeId: scopeId } = account;
+  return { accountId, accountVersion, userId, scopeId };
 }

@@ -15,6 +15,8 @@ export interface TokenAddition {
   readonly nowUs: Microseconds;
   /** Version that the minting token must still have, and be good; absent where no token minted it, or the exchange consumed it. */
   readonly parentVersion?: number | undefined;
+  /** Version that the account must still have: a password that was changed while it was checked proves nothing. Absent: any. */
+  readonly accountVersion?: number | undefined;
   /** Most good API tokens of the user. */
   readonly limit?: number | undefined;
 }
@@ -27,7 +29,7 @@ export interface TokenAddition {
  * @throws {StileError} notFound when its auth method is gone; invalidArgument (unique violation) when the name is taken
  */
 export async function addAuthToken(tx: Connection, addition: TokenAddition): Promise<boolean> {
-  const { engine, row, parentVersion, limit, settings, nowUs } = addition;
+  const { engine, row, parentVersion, accountVersion, limit, settings, nowUs } = addition;
   const isPostgres = engine === 'postgres';
   const share = isPostgres ? sql`for share` : sql``;
   if (limit !== undefined && isPostgres) {
@@ -46,7 +48,8 @@ export async function addAuthToken(tx: Connection, addition: TokenAddition): Pro
       present_user as (
         select id from iam_user where id = ${row.user_id} and disabled_at is null ${share}),
       present_account as (
-        select id from account where id = ${row.account_id} and user_id = ${row.user_id} ${share}),
+        select id from account where id = ${row.account_id} and user_id = ${row.user_id}
+          ${accountVersion === undefined ? sql`` : sql`and ${hasVersion(accountVersion)}`} ${share}),
       present_factor as (
         select id from user_second_factor
         where id = ${row.user_id} and secret_sealed is not null ${share}),

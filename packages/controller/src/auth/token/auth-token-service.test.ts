@@ -5,6 +5,7 @@ import { describeBothEngines } from '../../../../../test/support/engines.ts';
 import { makeIdentities, testIds } from '../../../../../test/support/identities.ts';
 import { ManualClock } from '../../../../../test/support/manual-clock.ts';
 import { waitingStatement } from '../../../../../test/support/waiting-statement.ts';
+import { updateAccountRow } from '../account-repository.ts';
 import { setUserDisabled, deleteUser } from '../../iam/user-repository.ts';
 import { bindAccounts, unbindAccounts } from '../../iam/user/user-account-repository.ts';
 import { KeyService } from '../../keys/key-service.ts';
@@ -19,6 +20,7 @@ const hourMs = 3_600_000;
 const who = {
   userId: testIds.plain.user,
   accountId: testIds.plain.account,
+  accountVersion: 1,
   authMethodId: testIds.authMethod,
   scopeId: 'global',
 };
@@ -61,6 +63,12 @@ function everything(scopeId: string) {
   return new Map([[scopeId, { all: true, own: false, ids: [], ownIds: [] }]]);
 }
 
+/** Stores another password for the account, as the change of a password does. */
+function changePassword(tx: Connection): Promise<unknown> {
+  const changes = { password_hash: 'another' };
+  return updateAccountRow(tx, { id: who.accountId, version: 1, changes, nowUs: 1 });
+}
+
 /** All of a token's row, the stored secrets included. */
 function storedToken(database: Database, id: string) {
   return database.reader.selectFrom('auth_token').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
@@ -76,6 +84,7 @@ describeBothEngines('auth tokens', ({ open }) => {
       'the account is taken from its user',
       (tx) => tx.updateTable('account').set({ user_id: null }).where('id', '=', who.accountId).execute(),
     ],
+    ['the password is changed', changePassword],
   ])('are not given to a login during which %s', async (_title, change) => {
     const database = await open();
     const { tokens, close } = await install(database, new ManualClock());
@@ -287,6 +296,15 @@ describeBothEngines('auth tokens', ({ open }) => {
     expect(await use()).toBe(first);
     clock.advance(1000);
     expect(await use()).toBe(first + 600_000_000);
+    await close();
+  });
+
+  it('are not made by a password that was changed while it was checked', async () => {
+    const clock = new ManualClock();
+    const { database, tokens, close } = await install(await open(), clock);
+    await database.write(changePassword);
+    await expect(tokens.issue(who)).rejects.toMatchObject({ code: 'unauthenticated' });
+    await expect(tokens.issue({ ...who, accountVersion: 2 })).resolves.toBeDefined();
     await close();
   });
 

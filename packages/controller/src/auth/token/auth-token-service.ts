@@ -83,6 +83,8 @@ export type TokenStanding =
 export interface IssueRequest {
   readonly userId: string;
   readonly accountId: string;
+  /** Version of the account when its password was read. */
+  readonly accountVersion: number;
   readonly authMethodId: string;
   /** Scope of the user. */
   readonly scopeId: string;
@@ -252,7 +254,7 @@ export class AuthTokenService {
 
   /**
    * Makes a token for who has just logged in.
-   * @throws {StileError} unauthenticated (the user was disabled meanwhile, or its account taken away), notFound, storageFull
+   * @throws {StileError} unauthenticated (the user was disabled meanwhile, its account changed or taken away), notFound, storageFull
    */
   async issue(request: IssueRequest): Promise<IssuedToken> {
     const { settings } = this;
@@ -273,7 +275,13 @@ export class AuthTokenService {
     });
     const { engine } = this.#database;
     const isAdded = await this.#database.write((tx) =>
-      addAuthToken(tx, { engine, row: made.stored, settings, nowUs }),
+      addAuthToken(tx, {
+        engine,
+        row: made.stored,
+        settings,
+        nowUs,
+        accountVersion: request.accountVersion,
+      }),
     );
     if (!isAdded) throw new StileError('unauthenticated', 'Unable to authenticate.');
     auditToken(this.#log, 'login', {

@@ -26,6 +26,7 @@ const rootKey = rootKeyOf(new Secret(Buffer.alloc(32, 7).toString('base64')));
 const who = {
   userId: testIds.plain.user,
   accountId: testIds.plain.account,
+  accountVersion: 1,
   authMethodId: testIds.authMethod,
   scopeId: 'global',
 };
