@@ -240,6 +240,21 @@ describe('the end of a stream', () => {
     expect(viewer.dataOf('bye')).toEqual([{ reason: 'token revoked' }]);
   });
 
+  test('comes with the rotation of its token: who held the old secret hears nothing more', async () => {
+    const made = await world.send('POST', '/v1/auth-tokens', { type: 'api', name: 'turned' }, world.admin);
+    const { id, token } = made.json as { id: string; token: string };
+    const viewer = await watch(all, { token });
+    await viewer.event('snapshot-end');
+    const renamed = { version: 1, name: 'renamed' };
+    expect((await world.send('PATCH', `/v1/auth-tokens/${id}`, renamed, world.admin)).status).toBe(200);
+    const answer = await world.send('POST', `/v1/auth-tokens/${id}:rotate`, { version: 2 }, world.admin);
+    expect(answer.status).toBe(200);
+    expect(await viewer.event('bye')).toEqual({ reason: 'token revoked' });
+    await viewer.ended();
+    const again = await watch(all, { token: (answer.json as { token: string }).token });
+    await again.event('snapshot-end');
+  });
+
   test('case 22: comes when its idle login ends, though the stream was open all the while', async () => {
     const { authTokens, database, clock } = world.controller.parts;
     const token = await world.login('user', 'password');

@@ -256,6 +256,8 @@ export interface TokenOwner {
   readonly authMethodId?: string;
   /** Default: every kind. */
   readonly types?: readonly AuthTokenType[];
+  /** Minted by one of these. */
+  readonly parentIds?: readonly string[];
   /** Without this one. */
   readonly exceptId?: string | undefined;
 }
@@ -267,6 +269,7 @@ export async function listLiveTokenIdsOf(db: Connection, owner: TokenOwner): Pro
   if (owner.accountId !== undefined) query = query.where('account_id', '=', owner.accountId);
   if (owner.authMethodId !== undefined) query = query.where('auth_method_id', '=', owner.authMethodId);
   if (owner.types !== undefined) query = query.where('type', 'in', owner.types);
+  if (owner.parentIds !== undefined) query = query.where('parent_auth_token_id', 'in', owner.parentIds);
   if (owner.exceptId !== undefined) query = query.where('id', '<>', owner.exceptId);
   return (await query.execute()).map((row) => row.id);
 }

@@ -227,6 +227,7 @@ export class AuthTokenService {
       id: row.id,
       type: row.type,
       version: row.version,
+      secretMac: row.secret_mac,
       mask: new TokenMask(tokenScopes, allowList),
       tokenScopes,
       allowList,

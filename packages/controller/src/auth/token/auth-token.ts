@@ -13,6 +13,8 @@ export interface CallerToken {
   readonly id: string;
   readonly type: AuthTokenType;
   readonly version: number;
+  /** MAC of the secret that proved it: another one after a rotation. */
+  readonly secretMac: Uint8Array;
   /** What it cuts the rights of its user down to. */
   readonly mask: TokenMask;
   /** As stored; undefined = unrestricted. */
@@ -43,6 +45,12 @@ export interface Caller {
   readonly authTokenId?: string;
   /** There whenever `authTokenId` is. */
   readonly token?: CallerToken | undefined;
+}
+
+/** Whether two callers were proven by one secret: a token that was rotated meanwhile is another one to who held the old secret. */
+export function isSameProof({ token: a }: Caller, { token: b }: Caller): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.id === b.id && Buffer.compare(a.secretMac, b.secretMac) === 0;
 }
 
 /** A token without what proves it. */

@@ -5,6 +5,7 @@
 import { randomBase62, StileError, toStileError } from '@stile/protocol';
 import type { Clock, Logger, Timer } from '@stile/runtime';
 import type { AuthTokenService, TokenStanding } from '../../auth/token/auth-token-service.ts';
+import { isSameProof } from '../../auth/token/auth-token.ts';
 import type { SessionService } from '../../session/session-service.ts';
 import type { Database } from '../../store/database.ts';
 import { listSince } from '../../store/deleted-resource-repository.ts';
@@ -210,7 +211,7 @@ export class EventStreams {
       const standing: TokenStanding | undefined = (await this.#options.tokens.standings([authTokenId])).get(
         authTokenId,
       );
-      if (standing?.isGood !== true) {
+      if (standing?.isGood !== true || !isSameProof(standing.caller, stream.request.caller)) {
         throw new StileError('unauthenticated', 'Unauthenticated, or invalid token.');
       }
       stream.caller = standing.caller;

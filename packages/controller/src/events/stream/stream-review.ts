@@ -5,6 +5,7 @@
 import { toStileError } from '@stile/protocol';
 import type { Clock, Logger, Timer } from '@stile/runtime';
 import type { AuthTokenService, Caller, TokenStanding } from '../../auth/token/auth-token-service.ts';
+import { isSameProof } from '../../auth/token/auth-token.ts';
 import type { StoreEvent } from '../../store/events.ts';
 import type { OpenStream } from './open-stream.ts';
 
@@ -25,7 +26,7 @@ const retryMs = 1_000;
 /** Viewers that are looked at at the same time. */
 const reviewedAtOnce = 16;
 
-const revoked: TokenStanding = { isGood: false, reason: 'token revoked' };
+const revoked = { isGood: false, reason: 'token revoked' } as const satisfies TokenStanding;
 
 /** One look of each kind at a time. `close` once. */
 export class StreamReview {
@@ -119,6 +120,10 @@ export class StreamReview {
     const standing = standings.get(authTokenId) ?? revoked;
     if (!standing.isGood) {
       this.#options.end(stream, standing.reason);
+      return;
+    }
+    if (!isSameProof(standing.caller, stream.request.caller)) {
+      this.#options.end(stream, revoked.reason);
       return;
     }
     const { clock } = this.#options;

@@ -13,8 +13,10 @@ import {
   makeWorld,
   projectScope,
 } from '../../../../../test/support/session-world.ts';
+import { waitingStatement } from '../../../../../test/support/waiting-statement.ts';
 import { AuthTokenExchange } from '../../auth/minting/auth-token-exchange.ts';
 import { AuthTokenMinting } from '../../auth/minting/auth-token-minting.ts';
+import { addAuthToken } from '../../auth/token/auth-token-change-repository.ts';
 import { AuthTokenService, type Caller, type CallerToken } from '../../auth/token/auth-token-service.ts';
 import { KeyService } from '../../keys/key-service.ts';
 import { rootKeyOf } from '../../keys/root-key.ts';
@@ -24,9 +26,9 @@ const client = { address: '127.0.0.1', port: 40_000 };
 /** That of test/support/session-world.ts, so that both can work on one database. */
 const rootKey = rootKeyOf(new Secret(Buffer.alloc(32, 7).toString('base64')));
 const who = {
-  accountVersion: 1,
   userId: testIds.plain.user,
   accountId: testIds.plain.account,
+  accountVersion: 1,
   authMethodId: testIds.authMethod,
   scopeId: 'global',
 };
@@ -106,6 +108,49 @@ describeBothEngines('auth tokens of two controllers', (engineTest) => {
         expect(first.tokens.statusOf(await first.tokens.read(login.id))).toBe('revoked');
       }
     }
+    await world.close();
+    await first.close();
+    await second.close();
+  });
+});
+
+describeBothEngines('the end of all tokens of a user', (engineTest) => {
+  test('takes along an API token that one of them mints meanwhile', async () => {
+    const { database, first, second } = await twoControllers(engineTest);
+    const world = await makeWorld(database, systemClock);
+    const { token } = await loggedIn(first);
+    const nowUs = systemClock.nowUs();
+    const made = first.tokens.newToken({
+      scope_id: 'global',
+      user_id: who.userId,
+      account_id: null,
+      auth_method_id: null,
+      type: 'api',
+      created_by_user_id: who.userId,
+      parent_auth_token_id: token.id,
+      expires_at: nowUs + 3_600_000_000,
+    });
+    let finish = (): void => undefined;
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const { engine } = database;
+    const { settings } = first.tokens;
+    const addition = { engine, row: made.stored, settings, nowUs, parentVersion: token.version };
+    const minting = await new Promise<{ readonly done: Promise<boolean> }>((resolve) => {
+      const done = database.write(async (tx) => {
+        const isAdded = await addAuthToken(tx, addition);
+        resolve({ done });
+        await finished;
+        return isAdded;
+      });
+    });
+    const revoking = world.domain.tokenEnding.revokeOf({ userId: who.userId }, who.userId, 'user request');
+    await waitingStatement(database);
+    finish();
+    expect(await minting.done).toBe(true);
+    expect(await revoking).toMatchObject({ authTokens: 2 });
+    expect(first.tokens.statusOf(await first.tokens.read(made.row.id))).toBe('revoked');
     await world.close();
     await first.close();
     await second.close();

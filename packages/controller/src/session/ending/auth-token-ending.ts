@@ -86,14 +86,31 @@ export async function endTokens(
   return { authTokenIds, sessionIds };
 }
 
-/** Ends the living tokens of an owner. */
+/**
+ * Ends the living tokens of an owner, and those API tokens that one of them minted while this waited for its row: they were in no list yet,
+ * and whoever holds a stolen sign-in must not keep one by being quick.
+ */
 export async function endTokensOf(
   tx: Connection,
   database: Database,
   owner: TokenOwner,
   ending: TokenEnding,
 ): Promise<EndedTokens> {
-  return endTokens(tx, database, await listLiveTokenIdsOf(tx, owner), ending);
+  const authTokenIds: string[] = [];
+  const sessionIds: string[] = [];
+  let level: readonly string[] = await listLiveTokenIdsOf(tx, owner);
+  while (level.length > 0) {
+    const ended = await endTokens(tx, database, level, ending);
+    authTokenIds.push(...ended.authTokenIds);
+    sessionIds.push(...ended.sessionIds);
+    if (owner.types?.includes('api') === false) break;
+    const minted: string[] = [];
+    for (const parentIds of chunksOf(level)) {
+      minted.push(...(await listLiveTokenIdsOf(tx, { ...owner, parentIds })));
+    }
+    level = minted;
+  }
+  return { authTokenIds, sessionIds };
 }
 
 /** What the use cases stand on. */
