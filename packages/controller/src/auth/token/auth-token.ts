@@ -2,6 +2,7 @@
  * What an auth token is and when it is good: one pure function decides, for the request path, lists, the sweep and open streams
  * (tokens.md §1.4, §1.5). Settings and the token's own values both bind.
  */
+import { timingSafeEqual } from 'node:crypto';
 import type { TokenMask } from '@stile/protocol';
 import type { AuthTokenTable, AuthTokenType, Microseconds } from '../../store/schema.ts';
 import type { AuthTokenSettings } from './auth-token-settings.ts';
@@ -50,7 +51,8 @@ export interface Caller {
 /** Whether two callers were proven by one secret: a token that was rotated meanwhile is another one to who held the old secret. */
 export function isSameProof({ token: a }: Caller, { token: b }: Caller): boolean {
   if (a === undefined || b === undefined) return a === b;
-  return a.id === b.id && Buffer.compare(a.secretMac, b.secretMac) === 0;
+  const isSameLength = a.secretMac.length === b.secretMac.length;
+  return a.id === b.id && isSameLength && timingSafeEqual(a.secretMac, b.secretMac);
 }
 
 /** A token without what proves it. */
