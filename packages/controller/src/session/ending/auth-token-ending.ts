@@ -9,9 +9,15 @@ import {
   listDependentTokenIds,
   revokeAuthTokens,
 } from '../../auth/token/auth-token-change-repository.ts';
-import { listLiveTokenIdsOf, type TokenOwner } from '../../auth/token/auth-token-repository.ts';
-import type { RevokedReason } from '../../auth/token/auth-token.ts';
-import { auditToken } from '../../auth/token/token-audit.ts';
+import {
+  listEndedTokens,
+  listLiveTokenIdsOf,
+  lookupAuthToken,
+  type EndedToken,
+  type TokenOwner,
+} from '../../auth/token/auth-token-repository.ts';
+import type { AuthTokenRow, RevokedReason } from '../../auth/token/auth-token.ts';
+import { auditEnded, auditToken } from '../../auth/token/token-audit.ts';
 import { chunksOf } from '../../store/chunks.ts';
 import type { Connection, Database } from '../../store/database.ts';
 import { record } from '../../store/deleted-resource-repository.ts';
@@ -33,6 +39,8 @@ export interface TokenEnding {
 /** What a transaction ended. */
 export interface EndedTokens {
   readonly authTokenIds: readonly string[];
+  /** The same, for the audit. */
+  readonly tokens: readonly EndedToken[];
   readonly sessionIds: readonly string[];
 }
 
@@ -83,7 +91,7 @@ export async function endTokens(
   }
   const [subjectId] = authTokenIds;
   if (subjectId !== undefined) await database.events.publish(tx, { type: 'auth-tokens-changed', subjectId });
-  return { authTokenIds, sessionIds };
+  return { authTokenIds, tokens: await listEndedTokens(tx, authTokenIds), sessionIds };
 }
 
 /** Ends the living tokens of an owner. */
@@ -122,13 +130,17 @@ export class AuthTokenEnding {
   /** Ends a token and takes its row away. @throws {StileError} notFound */
   async delete(id: string, by: string): Promise<Revocation> {
     const { database, log } = this.#options;
+    let row: AuthTokenRow | undefined;
     const done = await this.end(async (tx, nowUs) => {
-      const ended = await endTokens(tx, database, [id], { reason: 'user request', by, nowUs });
+      row = await lookupAuthToken(tx, id);
+      const reason = row?.user_id === by ? 'user request' : 'admin request';
+      const ended = await endTokens(tx, database, [id], { reason, by, nowUs });
       if ((await deleteAuthTokens(tx, [id])).length === 0) throw notFound();
       await record(tx, 'auth-token', [id], nowUs);
       return ended;
     }, by);
-    auditToken(log, 'deleted', { authTokenId: id, by });
+    const { type, user_id: userId, origin } = row ?? {};
+    auditToken(log, 'deleted', { authTokenId: id, type, userId, by, origin });
     return done;
   }
 
@@ -141,10 +153,7 @@ export class AuthTokenEnding {
   async end(work: (tx: Connection, nowUs: number) => Promise<EndedTokens>, by: string): Promise<Revocation> {
     const { database, clock, log } = this.#options;
     const ended = await database.write((tx) => work(tx, clock.nowUs()));
-    const { authTokenIds } = ended;
-    if (authTokenIds.length > 0) {
-      auditToken(log, 'revoked', { authTokenId: authTokenIds[0], by, count: authTokenIds.length });
-    }
+    auditEnded(log, ended.tokens, by);
     return this.settled(ended);
   }
 
