@@ -13,7 +13,7 @@ export type TokenAuditEvent =
   | 'deleted'
   | 'collected'
   | 'origin mismatch'
-  | 'token exposed';
+  | 'exposed';
 
 /** Facts of an event. */
 export interface TokenAuditFacts {
