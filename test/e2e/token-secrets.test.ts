@@ -141,6 +141,11 @@ async function tokensInUse(): Promise<
   return tokens;
 }
 
+function goodLogin(): object {
+  const { login_name } = cluster.initial.auth_method as { login_name: string };
+  return { login_name, password: password() };
+}
+
 /** Requests that hold the token where it does not belong; every answer. */
 async function misuse(token: string): Promise<ReadonlyMap<string, HttpAnswer>> {
   const own = await cluster.adminToken('c1');
@@ -186,6 +191,7 @@ async function misuse(token: string): Promise<ReadonlyMap<string, HttpAnswer>> {
     ],
     ['POST', `/v1/roles/r_0123456789:add-grants`, { version: 1, grant_strings: [token] }, bearer(own)],
     ['PUT', `/zzz/${token}`, undefined, {}],
+    ['POST', loginPath(), { attributes: goodLogin() }, { 'user-agent': `${'x'.repeat(200)} ${token}` }],
   ];
   const answers = new Map<string, HttpAnswer>();
   for (const [method, path, body, headers] of requests) {

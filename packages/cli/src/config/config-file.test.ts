@@ -73,6 +73,19 @@ listener:
     );
   });
 
+  test('has the proxies of docs/operations.md', () => {
+    const text = readFileSync(join(import.meta.dirname, '../../../../docs/operations.md'), 'utf8');
+    const [, block = ''] = /<!-- file: behind-a-proxy\.yaml -->\s+```yaml\n([^]*?)```/.exec(text) ?? [];
+    const whole = legal.replace(/listener:\n {2}- purpose: api\n[^]*?(?= {2}- purpose: cluster)/, block);
+    const [api, ...others] = parseConfig(whole, 'stile.yaml', { DB: 'sqlite:///x.db' }).listener;
+    expect(api).toMatchObject({
+      purpose: 'api',
+      x_forwarded_for_authorized_addrs: ['127.0.0.1', '10.0.0.0/8'],
+      insecure_cookies: false,
+    });
+    expect(others).toHaveLength(1);
+  });
+
   test('has the limits of docs/operations.md, each with its defaults', () => {
     const text = readFileSync(join(import.meta.dirname, '../../../../docs/operations.md'), 'utf8');
     const [, block = ''] = /<!-- file: rate-limit\.yaml -->\s+```yaml\n([^]*?)```/.exec(text) ?? [];

@@ -139,3 +139,27 @@ describe('what a body may say', () => {
     expect([answer.status, fieldsOf(answer)]).toEqual([400, ['allow_list']]);
   });
 });
+
+test('max_admin_token_lifetime binds tokens of who may mint for others, whoever mints them and by whatever token', async () => {
+  const other = await startTestController({ authTokens: { maxAdminTokenLifetimeSeconds: 3600 } });
+  try {
+    const { mint: make, tryMint: tryMake } = tokenMinter(() => other);
+    const tooLong = await tryMake({ lifetime: '2h' });
+    expect([tooLong.status, fieldsOf(tooLong)]).toEqual([400, ['time_to_live_seconds']]);
+    expect((await make({})).body['time_to_live_seconds']).toBe(3600);
+    const theirs = await make({ user_id: 'u_0987654321', lifetime: '2h' });
+    expect(theirs.body['time_to_live_seconds']).toBe(7200);
+    const narrow = await make({ token_scopes: ['auth-token:create:self'] });
+    expect((await tryMake({ lifetime: '2h' }, narrow.token)).status).toBe(400);
+    for (const [token, longest] of [
+      [other.admin, 3600],
+      [narrow.token, 3600],
+      [other.user, 31_536_000],
+    ] as const) {
+      const config = await must(other.send('GET', '/v1/auth-tokens:token-config', undefined, token));
+      expect(jsonOf(config)['max_token_lifetime_seconds']).toBe(longest);
+    }
+  } finally {
+    await other.stop();
+  }
+});

@@ -259,6 +259,28 @@ describe('case 38: the cookie that is given', () => {
     },
   );
 
+  test.each([
+    [false, 1],
+    [true, 0],
+  ])(
+    'goes with all sign-ins of its user when it is not excepted: except_current %j',
+    async (except, count) => {
+      const body = { type: 'session-cookie', attributes: { login_name: 'user', password: 'password' } };
+      const cookie = cookieOf(await call(stile.api, { method: 'POST', path: loginPath, body }));
+      const answer = await call(stile.api, {
+        method: 'POST',
+        path: '/v1/auth-tokens:revoke-all',
+        body: { except_current: except },
+        headers: { cookie },
+      });
+      expect(answer.status).toBe(200);
+      expect(cookiesOf(answer)).toHaveLength(count);
+      const id = cookie.slice('__Host-stile-session='.length).slice(0, 13);
+      const read = await call(stile.api, { path: `/v1/auth-tokens/${id}`, headers: { cookie } });
+      expect(read.status).toBe(except ? 200 : 401);
+    },
+  );
+
   test('is taken away under its own name where it is one without Secure', async () => {
     const cookie = cookieOf(await login('session-cookie', { [peerHeader]: '192.0.2.77' }, insecure));
     const id = cookie.slice('stile-session='.length).slice(0, 13);

@@ -66,10 +66,14 @@ async function renderRows(
   rows: readonly AuthTokenRow[],
 ): Promise<readonly (object | undefined)[]> {
   const { access, scopeOf, call } = step;
-  const names = await services.authTokens.loginNames(rows.map((row) => row.user_id));
+  const [names, streams] = await Promise.all([
+    services.authTokens.loginNames(rows.map((row) => row.user_id)),
+    services.eventStreams.streamsOf(rows.map((row) => row.id)),
+  ]);
   return rows.map((row) => {
     const scope = scopeOf(row.scope_id);
-    const values = authTokenValues(row, { services, scope, access, loginName: names.get(row.user_id) });
+    const loginName = names.get(row.user_id);
+    const values = authTokenValues(row, { services, scope, access, loginName, streams: streams.get(row.id) });
     const isOwn = row.user_id === call.caller.userId;
     const actions = values.authorized_actions;
     if (!actions.some((action) => isOwn || !action.endsWith(':self'))) return undefined;
@@ -204,7 +208,11 @@ function revokeAllOperation(services: ApiServices): Operation {
       const reason: RevokedReason = userId === by ? 'user request' : 'admin request';
       const revocation = await services.tokenEndings.revokeOf(owner, by, reason);
       const items = await shownItems(services, access, revocation.authTokenIds);
-      return ok({ items, revocation: revocationValues(revocation) });
+      const isOwnEnded = revocation.authTokenIds.includes(call.caller.authTokenId ?? '');
+      return {
+        ...ok({ items, revocation: revocationValues(revocation) }),
+        ...(isOwnEnded ? { headers: withoutSessionCookie(call.cookieName) } : {}),
+      };
     },
   });
 }

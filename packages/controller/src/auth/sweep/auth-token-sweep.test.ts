@@ -125,6 +125,20 @@ describeBothEngines('the sweep of auth tokens', ({ open }) => {
     await sweep.close();
   });
 
+  it('case 52: many ends that are still to be written do not keep it from deleting', async () => {
+    const database = await open();
+    await makeIdentities(database);
+    const nowUs = systemClock.nowUs();
+    const expired = Array.from({ length: 90 }, () =>
+      authTokenRow(testIds.plain.user, nowUs - day, { expires_at: nowUs - hour }),
+    );
+    await add(database, [...expired, ...revokedRows(70, 9 * day)]);
+    const sweep = sweepOf(database, { gcMaxDeletions: 60 });
+    expect(await sweep.runOnce()).toEqual({ marked: 60, deleted: 60, isMore: true });
+    expect(await sweep.runOnce()).toEqual({ marked: 30, deleted: 10, isMore: false });
+    await sweep.close();
+  });
+
   it('case 52: keeps the row of a token as long as a session of it has not terminated, and touches no session', async () => {
     const database = await open();
     await fillDatabase(database, systemClock.nowUs());

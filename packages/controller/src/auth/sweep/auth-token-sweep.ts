@@ -61,18 +61,19 @@ export class AuthTokenSweep {
   }
 
   /**
-   * One run, as long as no other controller does it: marks all that are due, and deletes at most the number that the settings allow. Says
-   * whether more is to be deleted. It works in small transactions with pauses.
+   * One run, as long as no other controller does it: marks those that are due and deletes those that ended long ago, at most
+   * `gcMaxDeletions` of each, so that neither waits for the other. Says whether more may be left. It works in small transactions with pauses.
    * @throws {StileError} unavailable, storageFull
    */
   async runOnce(): Promise<{ readonly marked: number; readonly deleted: number; readonly isMore: boolean }> {
     const { clock, settings, log } = this.#options;
     const nowUs = clock.nowUs();
-    const marked = await this.#repeat(Infinity, (limit) => this.#mark(nowUs, limit));
+    const most = settings.gcMaxDeletions;
+    const marked = await this.#repeat(most, (limit) => this.#mark(nowUs, limit));
     const beforeUs = nowUs - settings.gcRetentionSeconds * 1_000_000;
-    const deleted = await this.#repeat(settings.gcMaxDeletions, (limit) => this.#delete(beforeUs, limit));
+    const deleted = await this.#repeat(most, (limit) => this.#delete(beforeUs, limit));
     if (deleted > 0) auditToken(log, 'collected', { count: deleted });
-    return { marked, deleted, isMore: deleted >= settings.gcMaxDeletions };
+    return { marked, deleted, isMore: Math.max(marked, deleted) >= most };
   }
 
   /** Repeats a step until it finds nothing, or `most` rows are done. */
