@@ -32,6 +32,8 @@ export interface TokenEnding {
   /** User id of who does it. */
   readonly by: string;
   readonly nowUs: number;
+  /** The token of who ends all others: it goes on, whichever of them it came of. */
+  readonly exceptId?: string | undefined;
   /** What their sessions are told. Default `token revoked`. */
   readonly sessionReason?: SessionEndReason;
 }
@@ -69,10 +71,10 @@ export async function endTokens(
   ids: readonly string[],
   ending: TokenEnding,
 ): Promise<EndedTokens> {
-  const { by, nowUs, sessionReason = 'token revoked' } = ending;
+  const { by, nowUs, exceptId, sessionReason = 'token revoked' } = ending;
   const authTokenIds: string[] = [];
   const sessionIds: string[] = [];
-  const seen = new Set<string>();
+  const seen = new Set(exceptId === undefined ? [] : [exceptId]);
   let level = ids;
   let { reason } = ending;
   while (level.length > 0) {
@@ -101,7 +103,8 @@ export async function endTokensOf(
   owner: TokenOwner,
   ending: TokenEnding,
 ): Promise<EndedTokens> {
-  return endTokens(tx, database, await listLiveTokenIdsOf(tx, owner), ending);
+  const { exceptId } = owner;
+  return endTokens(tx, database, await listLiveTokenIdsOf(tx, owner), { ...ending, exceptId });
 }
 
 /** What the use cases stand on. */
