@@ -343,7 +343,7 @@ async function startApi(
       authenticate: (presented) => parts.authTokens.authenticate(presented),
       noteUse: (caller, client) => parts.authTokens.noteUse(caller, client),
       noteExposed: (authTokenId, client) =>
-        auditToken(around.log, 'token exposed', { authTokenId, address: originText(client) }),
+        auditToken(around.log, 'exposed', { authTokenId, address: originText(client) }),
       log: around.log,
       rateLimiter,
       ...apiListenerOptions(listener),

@@ -68,7 +68,7 @@ const authTokenOptions: Readonly<Record<string, OptionSchema>> = {
     '8760h',
   ),
   max_admin_token_lifetime: text(
-    'Longest life of an API token that is made by somebody who may make them for others. Default: `max_token_lifetime`.',
+    'Longest life of an API token whose owner may make them for others; checked when it is made. Default: `max_token_lifetime`.',
     { format: 'duration' },
   ),
   max_tokens_per_user: whole('Active API tokens of one user.', {

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => stile?.stop());
 
-const event = 'auth token token exposed';
+const event = 'auth token exposed';
 const refused = {
   status: 400,
   json: {

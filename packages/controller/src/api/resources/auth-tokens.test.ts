@@ -318,6 +318,28 @@ describe('the end of a token', () => {
     expect(await isGood(api.token)).toBe(false);
   });
 
+  test('of all others leaves the one that asks, though it came of one that ends', async () => {
+    const person = await newPerson('handed-over');
+    const first = await person.login();
+    const { token } = await mint({ type: 'one-time' }, first);
+    const current = (await done('POST', '/v1/auth-tokens:exchange', { token })).attributes.token;
+    const { revocation } = await done(
+      'POST',
+      '/v1/auth-tokens:revoke-all',
+      { except_current: true },
+      current,
+    );
+    expect(revocation.auth_tokens).toBe(1);
+    expect(await isGood(first)).toBe(false);
+    expect(await isGood(current)).toBe(true);
+    const other = await mint({ type: 'one-time' }, await person.login());
+    const again = (await done('POST', '/v1/auth-tokens:exchange', { token: other.token })).attributes.token;
+    const change = { version: 1, current_password: 'a good password', new_password: 'a better password' };
+    await done('POST', `/v1/accounts/${person.accountId}:change-password`, change, again);
+    expect(await isGood(current)).toBe(false);
+    expect(await isGood(again)).toBe(true);
+  });
+
   test('of all others leaves the one that asks; of somebody else is an administrator’s alone', async () => {
     const person = await newPerson('tidy');
     const [mine, other] = [await person.login(), await person.login()];

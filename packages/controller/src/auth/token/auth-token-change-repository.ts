@@ -23,9 +23,9 @@ export interface TokenAddition {
 
 /**
  * Adds a token, unless its user was disabled, its account is the user's no longer or may have another password, the second factor it
- * vouches for is gone, the token that mints it has ended or changed, or the user has as many API tokens as it may; false then. Waits for such a change that is under way: whoever makes it ends the tokens that it
- * finds, and one that comes later must not be good again one day. With a limit the user's row is held, so that two additions count one
- * after the other.
+ * vouches for is gone, the token that mints it has ended or changed, or the user has as many API tokens as it may; false then. Waits for
+ * such a change that is under way: whoever makes it ends the tokens that it finds, and one that comes later must not be good again one day.
+ * With a limit the user's row is held, so that two additions count one after the other.
  * @throws {StileError} notFound when its auth method is gone; invalidArgument (unique violation) when the name is taken
  */
 export async function addAuthToken(tx: Connection, addition: TokenAddition): Promise<boolean> {

@@ -1,5 +1,6 @@
 /** SQL that reads auth tokens: the one a request presents, single ones, and pages of them. */
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
+import { chunksOf } from '../../store/chunks.ts';
 import type { Connection } from '../../store/database.ts';
 import { listLanes, type Lane, type LanedRequest } from '../../store/list/list-lanes.ts';
 import { pageOf } from '../../store/page.ts';
@@ -76,8 +77,8 @@ const columns = [
   'updated_at',
 ] as const;
 
-/** Runs at every request. */
-const presentedToken = new PreparedQuery((db, input: { id: string }) =>
+/** Tokens with what a request looks at. */
+const presented = (db: Connection) =>
   db
     .selectFrom('auth_token')
     .innerJoin('iam_user', 'iam_user.id', 'auth_token.user_id')
@@ -108,13 +109,25 @@ const presentedToken = new PreparedQuery((db, input: { id: string }) =>
       'iam_user.scope_id as user_scope_id',
       'iam_user.disabled_at',
       'account.user_id as account_user_id',
-    ])
-    .where('auth_token.id', '=', input.id),
+    ]);
+
+/** Runs at every request. */
+const presentedToken = new PreparedQuery((db, input: { id: string }) =>
+  presented(db).where('auth_token.id', '=', input.id),
 );
 
 /** The token with its owner, by one indexed read; undefined when there is none. */
 export function lookupPresentedToken(db: Connection, id: string): Promise<PresentedToken | undefined> {
   return presentedToken.first(db, { id });
+}
+
+/** The same of many, those that are there, in no order. */
+export async function listPresentedTokens(db: Connection, ids: readonly string[]): Promise<PresentedToken[]> {
+  const found: PresentedToken[] = [];
+  for (const chunk of chunksOf(ids)) {
+    found.push(...(await presented(db).where('auth_token.id', 'in', chunk).execute()));
+  }
+  return found;
 }
 
 /** The token, or undefined; one that has ended is there until it is deleted. */
@@ -126,6 +139,19 @@ export function lookupAuthToken(db: Connection, id: string): Promise<AuthTokenRo
 export function listAuthTokensOfIds(db: Connection, ids: readonly string[]): Promise<AuthTokenRow[]> {
   if (ids.length === 0) return Promise.resolve([]);
   return db.selectFrom('auth_token').select(columns).where('id', 'in', ids).execute();
+}
+
+/** Whose a token was, and why it ended. */
+export type EndedToken = Pick<AuthTokenTable, 'id' | 'type' | 'user_id' | 'origin' | 'revoked_reason'>;
+
+/** The same of tokens by id, those that are there, in no order. */
+export async function listEndedTokens(db: Connection, ids: readonly string[]): Promise<EndedToken[]> {
+  const found: EndedToken[] = [];
+  for (const chunk of chunksOf(ids)) {
+    const query = db.selectFrom('auth_token').select(['id', 'type', 'user_id', 'origin', 'revoked_reason']);
+    found.push(...(await query.where('id', 'in', chunk).execute()));
+  }
+  return found;
 }
 
 /** Names, as the accounts of some users at a scope's primary auth method have them, by user id. */

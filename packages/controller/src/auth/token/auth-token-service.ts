@@ -15,6 +15,7 @@ import { addAuthToken, revokeAuthTokens } from './auth-token-change-repository.t
 import {
   listAuthTokens,
   listAuthTokensOfIds,
+  listPresentedTokens,
   loginNamesOf,
   lookupAuthToken,
   lookupPresentedToken,
@@ -205,10 +206,8 @@ export class AuthTokenService {
    * @throws {StileError} unavailable
    */
   async standings(ids: readonly string[]): Promise<ReadonlyMap<string, TokenStanding>> {
-    const rows = await Promise.all(ids.map((id) => lookupPresentedToken(this.#database.reader, id)));
-    const standings = new Map<string, TokenStanding>();
-    for (const row of rows) if (row !== undefined) standings.set(row.id, this.#standingOf(row));
-    return standings;
+    const rows = await listPresentedTokens(this.#database.reader, ids);
+    return new Map(rows.map((row) => [row.id, this.#standingOf(row)]));
   }
 
   #standingOf(row: PresentedToken): TokenStanding {

@@ -14,7 +14,7 @@ export interface AuthTokenSettings {
   readonly disableSessionExpiryRefresh: boolean;
   readonly defaultTokenLifetimeSeconds: number;
   readonly maxTokenLifetimeSeconds: number;
-  /** Bound at minting for whoever may mint for others; undefined = as everybody. */
+  /** Bound at minting for owners who may mint for others; undefined = as everybody. */
   readonly maxAdminTokenLifetimeSeconds: number | undefined;
   /** Active API tokens of one user. */
   readonly maxTokensPerUser: number;

@@ -1,5 +1,6 @@
 /** What happens to auth tokens, one line each in the log: who, whose, from where; never a secret (tokens.md §1.7). */
 import type { Logger } from '@stile/runtime';
+import type { EndedToken } from './auth-token-repository.ts';
 
 /** What is recorded. */
 export type TokenAuditEvent =
@@ -12,7 +13,7 @@ export type TokenAuditEvent =
   | 'deleted'
   | 'collected'
   | 'origin mismatch'
-  | 'token exposed';
+  | 'exposed';
 
 /** Facts of an event. */
 export interface TokenAuditFacts {
@@ -33,4 +34,11 @@ export interface TokenAuditFacts {
 /** Records one event. */
 export function auditToken(log: Logger, event: TokenAuditEvent, facts: TokenAuditFacts): void {
   log.info({ audit: `auth token ${event}`, ...facts }, 'audit');
+}
+
+/** Records tokens that somebody has ended, one event each. */
+export function auditEnded(log: Logger, tokens: readonly EndedToken[], by: string): void {
+  for (const { id, type, user_id: userId, origin, revoked_reason: reason } of tokens) {
+    auditToken(log, 'revoked', { authTokenId: id, type, userId, by, reason: reason ?? undefined, origin });
+  }
 }

@@ -2,10 +2,11 @@
  * What ends with an account or an auth method: the auth tokens that were proven by it, and their sessions. Named API tokens stand on their
  * user and stay (tokens.md §1.1).
  */
-import type { Clock } from '@stile/runtime';
+import { silentLogger, type Clock, type Logger } from '@stile/runtime';
 import { deleteAccountRows, lockAccounts, lookupAccount } from '../../auth/account-repository.ts';
 import { deleteAuthMethodRow, lockAuthMethod } from '../../auth/auth-method-repository.ts';
 import { countApiTokens, type TokenOwner } from '../../auth/token/auth-token-repository.ts';
+import { auditEnded } from '../../auth/token/token-audit.ts';
 import type { AuthTokenSettings } from '../../auth/token/auth-token-settings.ts';
 import type { AuthTokenType } from '../../auth/token/auth-token.ts';
 import type { Connection, Database } from '../../store/database.ts';
@@ -29,26 +30,31 @@ export class AccountEnding {
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #settings: AuthTokenSettings;
+  readonly #log: Logger;
 
   constructor(options: {
     readonly database: Database;
     readonly clock: Clock;
     readonly settings: AuthTokenSettings;
+    readonly log?: Logger;
   }) {
     this.#database = options.database;
     this.#clock = options.clock;
     this.#settings = options.settings;
+    this.#log = options.log ?? silentLogger;
   }
 
   /** Deletes an account; its user stays. @throws {StileError} notFound */
   async deleteAccount(id: string, by: string): Promise<void> {
-    await this.#database.write(async (tx) => {
+    const { tokens } = await this.#database.write(async (tx) => {
       const nowUs = this.#clock.nowUs();
       // Held first: a token that is issued now would be proven by an account that is gone.
       if (!(await lockAccounts(tx, this.#database.engine, { id }))) throw notFound();
-      await this.#end(tx, { accountId: id }, { by, nowUs });
+      const ended = await this.#end(tx, { accountId: id }, { by, nowUs });
       await record(tx, 'account', await deleteAccountRows(tx, { id }), nowUs);
+      return ended;
     });
+    auditEnded(this.#log, tokens, by);
   }
 
   /**
@@ -56,16 +62,18 @@ export class AccountEnding {
    * @throws {StileError} notFound
    */
   async deleteAuthMethod(id: string, by: string): Promise<void> {
-    await this.#database.write(async (tx) => {
+    const { tokens } = await this.#database.write(async (tx) => {
       const nowUs = this.#clock.nowUs();
       if (!(await lockAuthMethod(tx, this.#database.engine, id))) throw notFound();
       // In the order in which the deletion of a single account takes its rows, or the two could wait for each other.
       await lockAccounts(tx, this.#database.engine, { authMethodId: id });
-      await this.#end(tx, { authMethodId: id }, { by, nowUs });
+      const ended = await this.#end(tx, { authMethodId: id }, { by, nowUs });
       await record(tx, 'account', await deleteAccountRows(tx, { authMethodId: id }), nowUs);
       await deleteAuthMethodRow(tx, id, nowUs);
       await record(tx, 'auth-method', [id], nowUs);
+      return ended;
     });
+    auditEnded(this.#log, tokens, by);
   }
 
   /**
@@ -77,7 +85,7 @@ export class AccountEnding {
     by: { readonly userId: string; readonly authTokenId?: string | undefined },
     store: (also: (tx: Connection) => Promise<void>) => Promise<T>,
   ): Promise<PasswordChange<T>> {
-    let ended: EndedTokens = { authTokenIds: [], sessionIds: [] };
+    let ended: EndedTokens = { authTokenIds: [], tokens: [], sessionIds: [] };
     let apiTokensKept = 0;
     const result = await store(async (tx) => {
       if (!this.#settings.revokeOnPasswordChange) return;
@@ -92,6 +100,7 @@ export class AccountEnding {
       const around = { settings: this.#settings, nowUs };
       if (account?.user_id != null) apiTokensKept = await countApiTokens(tx, account.user_id, around);
     });
+    auditEnded(this.#log, ended.tokens, by.userId);
     return { result, ended, apiTokensKept };
   }
 

@@ -9,9 +9,15 @@ import {
   listDependentTokenIds,
   revokeAuthTokens,
 } from '../../auth/token/auth-token-change-repository.ts';
-import { listLiveTokenIdsOf, type TokenOwner } from '../../auth/token/auth-token-repository.ts';
-import type { RevokedReason } from '../../auth/token/auth-token.ts';
-import { auditToken } from '../../auth/token/token-audit.ts';
+import {
+  listEndedTokens,
+  listLiveTokenIdsOf,
+  lookupAuthToken,
+  type EndedToken,
+  type TokenOwner,
+} from '../../auth/token/auth-token-repository.ts';
+import type { AuthTokenRow, RevokedReason } from '../../auth/token/auth-token.ts';
+import { auditEnded, auditToken } from '../../auth/token/token-audit.ts';
 import { chunksOf } from '../../store/chunks.ts';
 import type { Connection, Database } from '../../store/database.ts';
 import { record } from '../../store/deleted-resource-repository.ts';
@@ -26,6 +32,8 @@ export interface TokenEnding {
   /** User id of who does it. */
   readonly by: string;
   readonly nowUs: number;
+  /** The token of who ends all others: it goes on, whichever of them it came of. */
+  readonly exceptId?: string | undefined;
   /** What their sessions are told. Default `token revoked`. */
   readonly sessionReason?: SessionEndReason;
 }
@@ -33,6 +41,8 @@ export interface TokenEnding {
 /** What a transaction ended. */
 export interface EndedTokens {
   readonly authTokenIds: readonly string[];
+  /** The same, for the audit. */
+  readonly tokens: readonly EndedToken[];
   readonly sessionIds: readonly string[];
 }
 
@@ -61,10 +71,10 @@ export async function endTokens(
   ids: readonly string[],
   ending: TokenEnding,
 ): Promise<EndedTokens> {
-  const { by, nowUs, sessionReason = 'token revoked' } = ending;
+  const { by, nowUs, exceptId, sessionReason = 'token revoked' } = ending;
   const authTokenIds: string[] = [];
   const sessionIds: string[] = [];
-  const seen = new Set<string>();
+  const seen = new Set(exceptId === undefined ? [] : [exceptId]);
   let level = ids;
   let { reason } = ending;
   while (level.length > 0) {
@@ -83,7 +93,7 @@ export async function endTokens(
   }
   const [subjectId] = authTokenIds;
   if (subjectId !== undefined) await database.events.publish(tx, { type: 'auth-tokens-changed', subjectId });
-  return { authTokenIds, sessionIds };
+  return { authTokenIds, tokens: await listEndedTokens(tx, authTokenIds), sessionIds };
 }
 
 /**
@@ -97,11 +107,14 @@ export async function endTokensOf(
   ending: TokenEnding,
 ): Promise<EndedTokens> {
   const authTokenIds: string[] = [];
+  const tokens: EndedToken[] = [];
   const sessionIds: string[] = [];
+  const { exceptId } = owner;
   let level: readonly string[] = await listLiveTokenIdsOf(tx, owner);
   while (level.length > 0) {
-    const ended = await endTokens(tx, database, level, ending);
+    const ended = await endTokens(tx, database, level, { ...ending, exceptId });
     authTokenIds.push(...ended.authTokenIds);
+    tokens.push(...ended.tokens);
     sessionIds.push(...ended.sessionIds);
     if (owner.types?.includes('api') === false) break;
     const minted: string[] = [];
@@ -110,7 +123,7 @@ export async function endTokensOf(
     }
     level = minted;
   }
-  return { authTokenIds, sessionIds };
+  return { authTokenIds, tokens, sessionIds };
 }
 
 /** What the use cases stand on. */
@@ -139,13 +152,17 @@ export class AuthTokenEnding {
   /** Ends a token and takes its row away. @throws {StileError} notFound */
   async delete(id: string, by: string): Promise<Revocation> {
     const { database, log } = this.#options;
+    let row: AuthTokenRow | undefined;
     const done = await this.end(async (tx, nowUs) => {
-      const ended = await endTokens(tx, database, [id], { reason: 'user request', by, nowUs });
+      row = await lookupAuthToken(tx, id);
+      const reason = row?.user_id === by ? 'user request' : 'admin request';
+      const ended = await endTokens(tx, database, [id], { reason, by, nowUs });
       if ((await deleteAuthTokens(tx, [id])).length === 0) throw notFound();
       await record(tx, 'auth-token', [id], nowUs);
       return ended;
     }, by);
-    auditToken(log, 'deleted', { authTokenId: id, by });
+    const { type, user_id: userId, origin } = row ?? {};
+    auditToken(log, 'deleted', { authTokenId: id, type, userId, by, origin });
     return done;
   }
 
@@ -158,10 +175,7 @@ export class AuthTokenEnding {
   async end(work: (tx: Connection, nowUs: number) => Promise<EndedTokens>, by: string): Promise<Revocation> {
     const { database, clock, log } = this.#options;
     const ended = await database.write((tx) => work(tx, clock.nowUs()));
-    const { authTokenIds } = ended;
-    if (authTokenIds.length > 0) {
-      auditToken(log, 'revoked', { authTokenId: authTokenIds[0], by, count: authTokenIds.length });
-    }
+    auditEnded(log, ended.tokens, by);
     return this.settled(ended);
   }
 

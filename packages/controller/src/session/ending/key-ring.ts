@@ -4,17 +4,18 @@
  * their users see that none are left.
  */
 import { StileError } from '@stile/protocol';
-import type { Clock } from '@stile/runtime';
+import { silentLogger, type Clock, type Logger } from '@stile/runtime';
 import { secondFactorContexts } from '../../auth/second-factor/second-factor-codes.ts';
 import { deleteRecoveryCodesOfKey } from '../../auth/second-factor/second-factor-repository.ts';
 import { listAuthTokenIdsOfKey } from '../../auth/token/auth-token-repository.ts';
+import { auditEnded } from '../../auth/token/token-audit.ts';
 import { sealContext as sealCredential } from '../../credential/credential.ts';
 import type { KeyService, KeyVersion } from '../../keys/key-service.ts';
 import { listSealedColumns, type SealedPlace } from '../../keys/sealed-place-repository.ts';
 import type { Connection, Database } from '../../store/database.ts';
 import { sealContext as sealAuthority } from '../../worker-registry/cluster-authority.ts';
 import { registrationSecretContext } from '../../worker-registry/worker-registry.ts';
-import { endTokens } from './auth-token-ending.ts';
+import { endTokens, type EndedTokens } from './auth-token-ending.ts';
 import { sealContexts } from '../session.ts';
 
 export type { KeyVersion } from '../../keys/key-service.ts';
@@ -44,11 +45,18 @@ export class KeyRing {
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #keys: KeyService;
+  readonly #log: Logger;
 
-  constructor(options: { readonly database: Database; readonly clock: Clock; readonly keys: KeyService }) {
+  constructor(options: {
+    readonly database: Database;
+    readonly clock: Clock;
+    readonly keys: KeyService;
+    readonly log?: Logger;
+  }) {
     this.#database = options.database;
     this.#clock = options.clock;
     this.#keys = options.keys;
+    this.#log = options.log ?? silentLogger;
   }
 
   /** @throws {StileError} unavailable */
@@ -77,11 +85,13 @@ export class KeyRing {
     }
     await this.#requireAllPlaces();
     for (const place of sealedPlaces) await this.#keys.reseal(place, found.version);
-    await this.#database.write(async (tx) => {
-      await this.#endTokens(tx, found.version, by);
+    const { tokens } = await this.#database.write(async (tx) => {
+      const ended = await this.#endTokens(tx, found.version, by);
       await deleteRecoveryCodesOfKey(tx, found.version);
       await this.#keys.destroyVersion(tx, found.version, sealedPlaces);
+      return ended;
     });
+    auditEnded(this.#log, tokens, by);
     await this.#keys.refresh();
   }
 
@@ -94,8 +104,8 @@ export class KeyRing {
     }
   }
 
-  async #endTokens(tx: Connection, keyVersion: number, by: string): Promise<void> {
+  async #endTokens(tx: Connection, keyVersion: number, by: string): Promise<EndedTokens> {
     const ids = await listAuthTokenIdsOfKey(tx, keyVersion);
-    await endTokens(tx, this.#database, ids, { reason: 'key destroyed', by, nowUs: this.#clock.nowUs() });
+    return endTokens(tx, this.#database, ids, { reason: 'key destroyed', by, nowUs: this.#clock.nowUs() });
   }
 }

@@ -4,8 +4,9 @@
  */
 import { quoted, StileError } from '@stile/protocol';
 import type { SessionEndReason } from '@stile/protocol';
-import type { Clock } from '@stile/runtime';
-import { listAuthTokenIdsOfUser } from '../../auth/token/auth-token-repository.ts';
+import { silentLogger, type Clock, type Logger } from '@stile/runtime';
+import { listAuthTokenIdsOfUser, type EndedToken } from '../../auth/token/auth-token-repository.ts';
+import { auditEnded, auditToken } from '../../auth/token/token-audit.ts';
 import {
   idsRefused,
   membershipChange,
@@ -43,16 +44,18 @@ export interface UserChange {
 export class UserEnding {
   readonly #database: Database;
   readonly #clock: Clock;
+  readonly #log: Logger;
 
-  constructor(options: { readonly database: Database; readonly clock: Clock }) {
+  constructor(options: { readonly database: Database; readonly clock: Clock; readonly log?: Logger }) {
     this.#database = options.database;
     this.#clock = options.clock;
+    this.#log = options.log ?? silentLogger;
   }
 
   /** Deletes a user; its accounts stay, unbound. @throws {StileError} notFound, failedPrecondition (built in) */
   async delete(id: string, by: string): Promise<void> {
     requirePerson(id);
-    await this.#database.write(async (tx) => {
+    const count = await this.#database.write(async (tx) => {
       const nowUs = this.#clock.nowUs();
       const tokenIds = await listAuthTokenIdsOfUser(tx, id);
       if (!(await deleteUser(tx, id))) throw notFound();
@@ -61,7 +64,9 @@ export class UserEnding {
       await this.#database.events.publish(tx, { type: 'auth-tokens-changed', subjectId: id });
       await this.#end(tx, { column: 'user_id', values: [id] }, { reason: 'user deleted', by, nowUs });
       await this.#database.events.publish(tx, { type: 'rights-changed', subjectId: id });
+      return tokenIds.length;
     });
+    if (count > 0) auditToken(this.#log, 'deleted', { userId: id, by, reason: 'user deleted', count });
   }
 
   /**
@@ -71,14 +76,14 @@ export class UserEnding {
   async disable({ id, version, by }: UserChange): Promise<UserDetail> {
     requirePerson(id);
     if (id === by) throw new StileError('failedPrecondition', 'A user cannot disable itself.');
-    return this.#database.write(async (tx) => {
+    return this.#audited(by, async (tx, ended) => {
       const nowUs = this.#clock.nowUs();
       const user = await this.#hold(tx, id, version);
       if (user.disabled_at === null) {
         await setUserDisabled(tx, id, nowUs);
         await this.#bump(tx, { id, version, nowUs });
         const ending = { reason: 'user disabled', sessionReason: 'user disabled', by, nowUs } as const;
-        await endTokensOf(tx, this.#database, { userId: id }, ending);
+        ended.push(...(await endTokensOf(tx, this.#database, { userId: id }, ending)).tokens);
         // Also those whose tokens had ended by themselves.
         await this.#end(tx, { column: 'user_id', values: [id] }, { reason: 'user disabled', by, nowUs });
       }
@@ -111,7 +116,7 @@ export class UserEnding {
     accountIds: readonly string[],
   ): Promise<UserDetail> {
     requirePerson(id);
-    return this.#database.write(async (tx) => {
+    return this.#audited(by, async (tx, ended) => {
       const nowUs = this.#clock.nowUs();
       const user = await this.#hold(tx, id, version);
       const present = (await accounts.listAccountsOf(tx, id)).map((account) => account.id);
@@ -120,10 +125,22 @@ export class UserEnding {
         await this.#bump(tx, { id, version, nowUs });
         await bindFree(tx, user, added);
         await accounts.unbindAccounts(tx, id, removed);
-        for (const accountId of removed) await this.#endAccount(tx, accountId, { by, nowUs });
+        for (const accountId of removed)
+          ended.push(...(await this.#endAccount(tx, accountId, { by, nowUs })));
       }
       return detailOf(tx, id);
     });
+  }
+
+  /** A unit of work that ends tokens, which are recorded when it is committed. */
+  async #audited<T>(by: string, work: (tx: Connection, ended: EndedToken[]) => Promise<T>): Promise<T> {
+    const { tokens, result } = await this.#database.write(async (tx) => {
+      // Made anew when the unit is run again.
+      const ended: EndedToken[] = [];
+      return { result: await work(tx, ended), tokens: ended };
+    });
+    auditEnded(this.#log, tokens, by);
+    return result;
   }
 
   async #hold(tx: Connection, id: string, version: number): Promise<IamUserTable> {
@@ -144,9 +161,10 @@ export class UserEnding {
     tx: Connection,
     accountId: string,
     cause: { readonly by: string; readonly nowUs: number },
-  ): Promise<void> {
+  ): Promise<readonly EndedToken[]> {
     const owner = { accountId, types: provenTypes };
-    await endTokensOf(tx, this.#database, owner, { reason: 'account removed', ...cause });
+    const ended = await endTokensOf(tx, this.#database, owner, { reason: 'account removed', ...cause });
+    return ended.tokens;
   }
 
   async #end(
