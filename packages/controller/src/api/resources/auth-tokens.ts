@@ -10,7 +10,7 @@ import { noContent, ok, operation, type Answer, type Call, type Operation } from
 import { decodeAction, fieldErrors, requestMessage } from '../schema/decode.ts';
 import { schemaOf } from '../schema/field.ts';
 import { renderItem } from '../schema/render.ts';
-import { isId } from '../schema/text-rules.ts';
+import { isId, isStorable } from '../schema/text-rules.ts';
 import type { ApiServices } from '../services.ts';
 import {
   authTokenFacts,
@@ -52,11 +52,15 @@ function readListOptions({ query }: Call): ListOptions {
   if (userId !== '' && !isId(userId, ['u'])) {
     throw fieldErrors(requestMessage, [{ name: 'user_id', description: 'Must be the id of a user.' }]);
   }
+  const name = query.text('name');
+  if (!isStorable(name)) {
+    throw fieldErrors(requestMessage, [{ name: 'name', description: 'Must be the name of an auth token.' }]);
+  }
   return {
     includeExpired: query.flag('include_expired'),
     types: readTypes(query.text('type'), 'type'),
     userId: userId === '' ? undefined : userId,
-    name: query.text('name') === '' ? undefined : query.text('name'),
+    name: name === '' ? undefined : name,
   };
 }
 
