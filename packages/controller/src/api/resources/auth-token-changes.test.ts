@@ -28,12 +28,6 @@ async function isGood(token: string): Promise<boolean> {
   return (await stile.send('GET', '/v1/users:me', undefined, token)).status === 200;
 }
 
-/** A sign-in handed on by a one-time token. */
-async function handedOn(token: string): Promise<string> {
-  const oneTime = await mint({ type: 'one-time' }, token);
-  return (await done('POST', '/v1/auth-tokens:exchange', { token: oneTime.token })).attributes.token;
-}
-
 describe('the secret of another token', () => {
   const selfOnly = { type: 'api', token_scopes: ['auth-token:update:self'] };
   const stronger: readonly (readonly [string, object, object])[] = [
@@ -97,21 +91,22 @@ describe('the secret of another token', () => {
   });
 });
 
-describe('case 26: what an API token hands on by a sign-in', () => {
-  test('ends with it, however long the way', async () => {
-    const first = await mint({ type: 'api' });
-    const login = await handedOn(await handedOn(first.token));
-    const child = await mint({ type: 'api' }, login);
-    expect(await isGood(child.token)).toBe(true);
-    await done('POST', `/v1/auth-tokens/${first.id}:revoke`, {});
-    expect(await isGood(login)).toBe(false);
-    expect(await isGood(child.token)).toBe(false);
+describe('a sign-in that is handed on', () => {
+  test('is none of an API token, which would be a sign-in by it: it may do what API tokens never may', async () => {
+    const { token } = await mint({ type: 'api' });
+    const refused = await stile.send('POST', '/v1/auth-tokens', { type: 'one-time' }, token);
+    expect(refused.json).toMatchObject({
+      kind: 'PermissionDenied',
+      message: 'Forbidden. Only a sign-in can be handed on by a one-time token.',
+    });
   });
 
-  test('but one that a person made, on a machine where it was handed on, outlives the logout there', async () => {
-    const login = await handedOn(stile.admin);
-    const child = await mint({ type: 'api' }, login);
-    await done('POST', `/v1/auth-tokens/${login.split('_').slice(0, 2).join('_')}:revoke`, {}, login);
+  test('makes API tokens that outlive the logout there', async () => {
+    const oneTime = await mint({ type: 'one-time' });
+    const exchanged = await done('POST', '/v1/auth-tokens:exchange', { token: oneTime.token });
+    const { id, token } = exchanged.attributes;
+    const child = await mint({ type: 'api' }, token);
+    await done('POST', `/v1/auth-tokens/${id}:revoke`, {}, token);
     expect(await isGood(child.token)).toBe(true);
   });
 });
@@ -127,4 +122,19 @@ test('case 60: a restricted token checks no password, whatever its scopes', asyn
     );
     expect(answer.status).toBe(403);
   }
+});
+
+test('the end of all tokens of somebody shows no more of them than the grants do', async () => {
+  const role = await done('POST', '/v1/roles', { scope_id: 'global' });
+  const granted = await done('POST', `/v1/roles/${role.id}:add-grants`, {
+    version: role.version,
+    grant_strings: ['ids=*;type=auth-token;actions=delete;output_fields=id'],
+  });
+  const principals = { version: granted.version, principal_ids: ['u_0987654321'] };
+  await done('POST', `/v1/roles/${role.id}:add-principals`, principals);
+  const { id } = await mint({ type: 'api', name: 'unseen' });
+  const body = { user_id: 'u_1234567890', types: ['api'] };
+  const { items } = await done('POST', '/v1/auth-tokens:revoke-all', body, stile.user);
+  expect(items).toContainEqual({ id });
+  await done('DELETE', `/v1/roles/${role.id}`);
 });

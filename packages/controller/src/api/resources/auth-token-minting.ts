@@ -134,6 +134,13 @@ function requireMayMint(services: ApiServices, step: Step<CreateInput, FoundOwne
   if (token.type === 'web') {
     throw new StileError('permissionDenied', 'Forbidden. An auth token of type "web" cannot mint another.');
   }
+  if (input.type === 'one-time' && token.type !== 'login') {
+    // Exchanged it would be a sign-in, which may what API tokens never may, and makes what stays when they end.
+    throw new StileError(
+      'permissionDenied',
+      'Forbidden. Only a sign-in can be handed on by a one-time token.',
+    );
+  }
   const isOther = found.owner.id !== userId;
   if (isOther || input.type === 'web') {
     access.requireToken('login');

@@ -14,7 +14,7 @@ import type { Database } from '../../store/database.ts';
 import type { AuthTokenTable, AuthTokenType } from '../../store/schema.ts';
 import { listDueTokensOfUser } from '../sweep/auth-token-sweep-repository.ts';
 import { addAuthToken, revokeAuthTokens } from '../token/auth-token-change-repository.ts';
-import { countApiTokens, isMadeByPerson, lookupPrimaryAccount } from '../token/auth-token-repository.ts';
+import { countApiTokens, lookupPrimaryAccount } from '../token/auth-token-repository.ts';
 import type { AuthTokenService, IssuedToken, NewToken } from '../token/auth-token-service.ts';
 import { longestLifeSeconds, type Caller, type CallerToken } from '../token/auth-token.ts';
 import type { ClientOrigin } from '../token/origin.ts';
@@ -110,7 +110,6 @@ export class AuthTokenMinting {
     const isOwn = owner.id === caller.userId && caller.accountId !== undefined;
     const made = this.#tokens.newToken({
       ...values,
-      ends_with_parent: (await this.#endsWithParent(request)) ? 1 : 0,
       account_id: isOwn ? (caller.accountId ?? null) : (account?.id ?? null),
       auth_method_id: isOwn ? (caller.authMethodId ?? null) : (account?.auth_method_id ?? null),
     });
@@ -123,16 +122,6 @@ export class AuthTokenMinting {
       origin: made.row.origin,
     });
     return { row: made.row, text: made.text };
-  }
-
-  /**
-   * An API token stays when a person logs out, but not what an API token made: neither by itself, nor by a sign-in that it handed on, or
-   * whoever held it would outlast its end.
-   */
-  async #endsWithParent({ type, caller: { token } }: MintRequest): Promise<boolean> {
-    if (type !== 'api') return type === 'one-time';
-    if (token.parentId === undefined) return token.type !== 'login';
-    return token.type !== 'login' || !(await isMadeByPerson(this.#database.reader, token.id));
   }
 
   async #add(stored: AuthTokenTable, parent: CallerToken, nowUs: number): Promise<void> {
@@ -165,10 +154,7 @@ export class AuthTokenMinting {
     }
   }
 
-  #valuesOf(
-    request: MintRequest,
-    nowUs: number,
-  ): Omit<NewToken, 'account_id' | 'auth_method_id' | 'ends_with_parent'> {
+  #valuesOf(request: MintRequest, nowUs: number): Omit<NewToken, 'account_id' | 'auth_method_id'> {
     const { caller, type, owner } = request;
     const parent = caller.token;
     const isOwn = owner.id === caller.userId;
@@ -180,6 +166,7 @@ export class AuthTokenMinting {
       description: request.description ?? null,
       created_by_user_id: caller.userId,
       parent_auth_token_id: parent.id,
+      ends_with_parent: type === 'one-time' || (type === 'api' && parent.type === 'api') ? 1 : 0,
       token_scopes: keptList(this.#scopesOf(request)),
       allow_list: keptList(this.#allowListOf(request)),
       time_to_stale_seconds: request.timeToStaleSeconds ?? 0,

@@ -269,19 +269,6 @@ export async function listAuthTokenIdsOfUser(db: Connection, userId: string): Pr
   return rows.map((row) => row.id);
 }
 
-/** Whether a sign-in was handed on from one at an auth method, by sign-ins alone. One whose origin is gone was not. */
-export async function isMadeByPerson(db: Connection, id: string): Promise<boolean> {
-  const line = await sql<{ type: AuthTokenType; parent: string | null }>`
-    with recursive line (id, type, parent) as (
-      select id, type, parent_auth_token_id from auth_token where id = ${id}
-      union
-      select made.id, made.type, made.parent_auth_token_id
-      from auth_token as made inner join line on line.parent = made.id)
-    select type, parent from line`.execute(db);
-  const { rows } = line;
-  return rows.some((row) => row.parent === null) && rows.every((row) => row.type !== 'api');
-}
-
 /** Number of the good API tokens of a user. */
 export async function countApiTokens(
   db: Connection,
