@@ -1,5 +1,6 @@
 // Bench: cancel -> both sockets closed, with 1,000 live sessions of one connection each: from the POST until the client's and
 // the endpoint's socket are closed, a few cancels under way at a time.
+import { closedBoth } from './support/closings.mjs';
 import { atMost, figure } from './support/figure.mjs';
 import { inParallel, sharedClockMs } from './support/concurrency.mjs';
 import { withoutDisturbedRounds } from './support/machine.mjs';
@@ -87,22 +88,6 @@ async function cancelAll(api, sessions) {
     posted.set(number, { startMs, answerMs: sharedClockMs() - startMs });
   });
   return posted;
-}
-
-/** Waits until every connection is closed on both ends; then gives the later of the two times. */
-async function closedBoth({ endpoint, clients, count }) {
-  for (const end = Date.now() + 30_000; ;) {
-    const [far, near] = [await endpoint.call('closings'), await clients.call('closings')];
-    if (far.size >= count && near.size >= count) {
-      return (number) => Math.max(far.get(number).sharedMs, near.get(number).sharedMs);
-    }
-    if (Date.now() > end) {
-      throw new Error(
-        `of ${count} canceled connections ${near.size} closed at the client, ${far.size} at the endpoint`,
-      );
-    }
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
 }
 
 /** The record must agree with the sockets. */

@@ -13,6 +13,10 @@ import * as setUp from './set-up.mjs';
 import * as signIn from './sign-in.mjs';
 import * as targetLists from './target-lists.mjs';
 import * as throughput from './throughput.mjs';
+import * as tokenCheck from './token-check.mjs';
+import * as tokenGc from './token-gc.mjs';
+import * as tokenLists from './token-lists.mjs';
+import * as tokenRevoke from './token-revoke.mjs';
 import * as version from './version.mjs';
 import * as watch from './watch.mjs';
 import { describeMachine, Quiet } from './support/machine.mjs';
@@ -30,6 +34,10 @@ const benches = [
   cancel,
   listing,
   targetLists,
+  tokenCheck,
+  tokenRevoke,
+  tokenLists,
+  tokenGc,
   watch,
   idleMemory,
   coldStart,

@@ -112,6 +112,17 @@ const ours: Readonly<Record<string, string>> = {
   'Connection.end_reason': 'why it ended, in our own words',
   'Session.revocation': 'whether the workers confirmed the end',
   'User.disabled_time': 'tokens.md §4.1',
+  'AuthToken.type': 'tokens.md §1.3',
+  'AuthToken.login_name': 'tokens.md §1.3',
+  'AuthToken.created_by_user_id': 'tokens.md §1.3',
+  'AuthToken.status': 'tokens.md §1.3',
+  'AuthToken.time_to_live_seconds': 'tokens.md §1.3',
+  'AuthToken.time_to_stale_seconds': 'tokens.md §1.3',
+  'AuthToken.idle_expiration_time': 'tokens.md §1.3',
+  'AuthToken.origin': 'tokens.md §1.3',
+  'AuthToken.user_agent': 'tokens.md §1.3',
+  'AuthToken.last_origin': 'tokens.md §1.3',
+  'AuthToken.last_user_agent': 'tokens.md §1.3',
   'Worker.registration_fingerprint': 'compared with what the worker printed (ADR 0010)',
 };
 

@@ -59,7 +59,10 @@ beforeAll(async () => {
   await cluster.startWorker('w1', ['c1']);
   address = parseHostPort(cluster.address('c1', 'api'));
   token = await cluster.login('c1');
-  operations = operationsOf((await cluster.api('c1', 'GET', '/v1/openapi.json')).body);
+  // Answers of the event stream do not end; its own tests are hostile to it.
+  operations = operationsOf((await cluster.api('c1', 'GET', '/v1/openapi.json')).body).filter(
+    ({ path }) => path !== '/v1/events',
+  );
   const { initial } = cluster;
   const worker = await cluster.api('c1', 'POST', '/v1/workers:create:controller-led', { scope_id: 'global' });
   // Rows for the filters to work on.
@@ -98,7 +101,7 @@ function idsOf({ method, path }: DocumentOperation): {
     credentials: `credential_store_id=${credentialStoreId}`,
     'credential-libraries': 'credential_store_id=csvlt_0000000000',
   };
-  const isSafe = method !== 'DELETE' && !path.endsWith(':cancel');
+  const isSafe = method !== 'DELETE' && !/:(?:cancel|revoke|disable|reset-two-factor)$/.test(path);
   return {
     id: (isSafe ? ids[collection] : undefined) ?? 'zz_0000000000',
     parent: parents[collection] ?? 'scope_id=global&recursive=true',
@@ -238,7 +241,11 @@ describe('hostile input', () => {
   });
 
   test('leaves the controller as it was', async () => {
-    const answer = await cluster.api('c1', 'GET', '/v1/targets?scope_id=global&recursive=true');
+    const answer = await send({
+      method: 'GET',
+      path: '/v1/targets?scope_id=global&recursive=true',
+      what: 'nothing',
+    });
     expect(answer.status).toBe(200);
     expect(cluster.servers.get('c1')?.process.stderr).not.toMatch(/"level":60|internal error/);
   });

@@ -13,11 +13,18 @@ const publicCalls: readonly string[] = [
   'GET /v1/auth-methods',
   'POST /v1/auth-methods/{id}:authenticate',
   'GET /v1/scopes',
+  // The one-time token in the body is what proves the caller.
+  'POST /v1/auth-tokens:exchange',
 ];
 
 /** What the unprivileged user of `dev` may do on the resources of others, besides. */
 const userCalls: readonly string[] = [
   'GET /v1/auth-tokens',
+  'GET /v1/auth-tokens:token-config',
+  'GET /v1/auth-tokens:token-scopes',
+  'POST /v1/auth-tokens',
+  'POST /v1/auth-tokens:revoke-all',
+  'GET /v1/users:me',
   'GET /v1/events',
   'GET /v1/scopes/{id}',
   'GET /v1/sessions',
@@ -134,6 +141,11 @@ const bodies: Readonly<Record<string, unknown>> = {
     current_password: 'wrong password',
     new_password: 'another password',
   },
+  'POST /v1/auth-tokens': { type: 'api' },
+  'PATCH /v1/auth-tokens/{id}': { version: 1, description: 'matrix' },
+  'POST /v1/auth-tokens:exchange': { token: 'zzz' },
+  'POST /v1/auth-tokens:revoke-all': { types: ['one-time'], except_current: true },
+  'POST /v1/users/{id}:set-attribute': { key: 'matrix', value: 1 },
   'POST /v1/accounts/{id}:check-password': { password: 'wrong password' },
   'POST /v1/users/{id}:enroll-two-factor': { password: 'wrong password' },
   'POST /v1/users/{id}:confirm-two-factor': { code: '123456' },

@@ -286,6 +286,40 @@ describe('login and tokens', () => {
   });
 });
 
+test('row E9: the calls of a token page: what may be chosen, a secret shown once, a list with and without the ended ones', async () => {
+  const { may } = (await dev.api('GET', '/v1/users:me')).body;
+  expect(may).toMatchObject({ create_api_token: true, create_for_others: true });
+  const scopes = (await dev.api('GET', '/v1/auth-tokens:token-scopes')).body.items as Json[];
+  expect(scopes.every(({ name, summary }) => name !== '' && summary !== '')).toBe(true);
+  const config = (await dev.api('GET', '/v1/auth-tokens:token-config')).body;
+  const request = {
+    type: 'api',
+    name: 'page',
+    time_to_live_seconds: config.default_token_lifetime_seconds,
+    token_scopes: ['stile:connect'],
+    allow_list: ['target:ttcp_1234567890', 'scope:*'],
+  };
+  const made = (await dev.api('POST', '/v1/auth-tokens', request)).body;
+  expect(made.token).toMatch(/^at_/);
+  const path = '/v1/auth-tokens?scope_id=global&user_id=u_1234567890&type=api';
+  const shown = async (query: string): Promise<Json> => {
+    const items = ((await dev.api('GET', path + query)).body.items ?? []) as Json[];
+    return items.find((item) => item.id === made.id);
+  };
+  expect(await shown('')).toMatchObject({
+    name: 'page',
+    status: 'active',
+    allow_list: request.allow_list.toSorted(),
+  });
+  expect(await shown('')).not.toHaveProperty('token');
+  expect((await dev.api('POST', `/v1/auth-tokens/${made.id}:revoke`, {})).status).toBe(200);
+  expect(await shown('')).toBeUndefined();
+  expect(await shown('&include_expired=true')).toMatchObject({
+    status: 'revoked',
+    revoked_by_user_id: 'u_1234567890',
+  });
+});
+
 describe('auth', () => {
   test('row F1: tells who calls, also with a token that is cut down', async () => {
     const keys =

@@ -149,8 +149,10 @@ class TypesWriter {
       .map(([name, field]) => {
         const comment = field.description === undefined ? '' : `/** ${field.description} */\n`;
         const key = /^[A-Za-z_]\w*$/.test(name) ? name : JSON.stringify(name);
-        const clears = direction === 'input' ? ' | null' : '';
-        return `${comment}readonly ${key}?: ${this.#type(field, direction)}${clears};`;
+        const type = this.#type(field, direction);
+        // Any JSON includes null.
+        const clears = direction === 'input' && type !== 'unknown' ? ' | null' : '';
+        return `${comment}readonly ${key}?: ${type}${clears};`;
       });
     return `{\n${fields.join('\n')}\n}`;
   }

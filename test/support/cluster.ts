@@ -30,13 +30,18 @@ export class Cluster {
   /** Further keys of the API listener, as in a flow mapping: `, max_header_size: 65536`. */
   readonly #apiKeys: string;
 
+  /** Further listeners, each as a flow mapping. */
+  readonly #moreListeners: readonly string[];
+
   constructor(
     options: {
       readonly databaseUrl?: string;
       readonly controllerLines?: readonly string[];
       readonly apiKeys?: string;
+      readonly moreListeners?: readonly string[];
     } = {},
   ) {
+    this.#moreListeners = options.moreListeners ?? [];
     this.#apiKeys = options.apiKeys ?? '';
     this.#controllerLines = options.controllerLines ?? ['  api_rate_limit_disable: true'];
     this.folder = mkdtempSync(join(tmpdir(), 'stile-cluster-'));
@@ -184,6 +189,7 @@ export class Cluster {
       `  - { purpose: api, address: "${api}", tls_disable: true${this.#apiKeys} }`,
       `  - { purpose: cluster, address: "${cluster}" }`,
       `  - { purpose: ops, address: "127.0.0.1:0", tls_disable: true }`,
+      ...this.#moreListeners.map((listener) => `  - ${listener}`),
     ];
   }
 

@@ -81,6 +81,8 @@ const textsByType: readonly (readonly [type: string, text: string])[] = [
 
 /** Whether JSON of a type could stand in a field of that schema. */
 function fits(schema: Json, type: string): boolean {
+  // Any JSON at all.
+  if (schema.type === undefined) return true;
   const wanted = String(schema.type);
   if (wanted === type) return true;
   // Whole numbers may be written as texts (http-api.md §1.3).

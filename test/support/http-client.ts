@@ -11,6 +11,8 @@ export interface HttpCall {
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   /** An object is sent as JSON. */
   readonly body?: unknown;
+  /** Local address that the connection comes from. */
+  readonly from?: string;
 }
 
 /** An answer. */
@@ -46,8 +48,16 @@ export function call(address: HostPort, options: HttpCall): Promise<HttpAnswer> 
         path: options.path,
         headers,
         agent: false,
+        ...(options.from === undefined ? {} : { localAddress: options.from }),
       },
       (response) => {
+        const head = { status: response.statusCode ?? 0, headers: response.headers };
+        // A stream has no end: its head is the answer.
+        if (response.headers['content-type'] === 'text/event-stream') {
+          response.destroy();
+          resolve({ ...head, text: '', json: undefined });
+          return;
+        }
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('error', reject);
@@ -60,7 +70,7 @@ export function call(address: HostPort, options: HttpCall): Promise<HttpAnswer> 
             // Not JSON: the test looks at the text.
             json = undefined;
           }
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json });
+          resolve({ ...head, text, json });
         });
       },
     );

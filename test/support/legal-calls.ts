@@ -62,12 +62,15 @@ export class LegalCalls {
     if (word.startsWith('authenticate')) return { id: this.#world.ground.authMethodId, version: 1, body: {} };
     // Address and host sources exclude each other.
     if (word.endsWith('host-sources')) return this.#world.makeTargetWithoutAddress();
+    // Only an API token can be changed.
+    if (collection === 'auth-tokens' && (word === 'rotate' || word === '')) return this.#world.makeApiToken();
     return this.#world.make(collection as Collection);
   }
 
   #query(method: string, { collection, isItem, word }: RouteParts): string {
     if (word.endsWith('certificate-authority')) return '?scope_id=global';
     if (method !== 'GET' || isItem || collection === 'billing') return '';
+    if (word === 'me' || word.startsWith('token-')) return '';
     const { orgId, projectId } = this.#world.ground;
     if (word === 'explain') return `?user_id=u_1234567890&id=${projectId}&action=read`;
     if (collection === 'accounts' || collection === 'managed-groups')
@@ -86,9 +89,12 @@ export class LegalCalls {
     if (method === 'GET' || method === 'DELETE') return undefined;
     const version = item?.version ?? 1;
     if (method === 'PATCH') return { version, description: freshName('changed') };
+    if (word === '' && collection === 'auth-tokens') return { type: 'api', lifetime: '1h' };
     if (word === '') return this.#world.bodyOf(collection as Collection) ?? {};
+    if (word === 'set-attribute') return { key: 'note', value: 1 };
     const [, action = '', list = ''] = /^(add|set|remove)-(.+)$/.exec(word) ?? [];
     if (item !== undefined && list !== '') return this.#memberBody(action, list, item);
+    if (word === 'exchange') return { token: await this.#world.makeOneTimeToken() };
     if (word === 'authenticate') {
       return { attributes: { login_name: await this.#world.makeLogin(), password: worldPassword } };
     }
@@ -100,6 +106,8 @@ export class LegalCalls {
       'rotate-keys': { scope_id: 'global' },
       'destroy-key-version': { scope_id: 'global', key_version_id: 'kdkv_0000000000' },
       'authorize-session': {},
+      // Nobody's, so that the callers keep theirs.
+      'revoke-all': { types: ['one-time'], except_current: true },
       'check-password': { password: worldPassword },
       'enroll-two-factor': { password: worldPassword },
       'confirm-two-factor': { code: '123456' },

@@ -185,6 +185,17 @@ export class ResourceWorld {
     return { id, version: 0, body: (await this.#api('GET', `/v1/auth-tokens/${id}`)).body };
   }
 
+  /** An API token of a new user, minted by the administrator. */
+  async makeApiToken(): Promise<Made> {
+    const user = await this.make('users');
+    return created(this.#api, '/v1/auth-tokens', { type: 'api', user_id: user.id });
+  }
+
+  /** A one-time token of the administrator: its text. */
+  async makeOneTimeToken(): Promise<string> {
+    return String((await created(this.#api, '/v1/auth-tokens', { type: 'one-time' })).body.token);
+  }
+
   /** Makes a custom call on a resource; gives its new version. */
   async change(item: Made, word: string, body: object): Promise<number> {
     const path = `/v1/${collectionOf(item.id)}/${item.id}:${word}`;

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { createLogger } from './log.ts';
+import { createLogger, scrubAuthTokens } from './log.ts';
 import { Secret } from './secret.ts';
 import { inspect } from 'node:util';
 
@@ -24,6 +24,22 @@ describe('log', () => {
     expect(text()).toContain('at_0123456789_<redacted>');
     expect(text()).not.toContain('8kqZ');
     expect(JSON.parse(text())).toMatchObject({ level: 'info', part: 'x' });
+  });
+
+  it.each(['\n', '\t', '"', '=', '_', 'x', '%20', 'Bearer '])(
+    'takes a whole token out whatever stands before it: %j',
+    (before) => {
+      const { destination, text } = memory();
+      const secret = `s1${'aB3'.repeat(16)}z`;
+      createLogger({ destination }).info({ err: new Error(`${before}at_0123456789_${secret}`) }, 'x');
+      expect(text()).toContain('at_0123456789_<redacted>');
+      expect(text()).not.toContain(secret.slice(2, 10));
+    },
+  );
+
+  it('leaves words that only look a little like a token', () => {
+    const words = 'format_of_all format_0123456789_x at_0123456789 at_012345678_x that_is_all';
+    expect(scrubAuthTokens(words)).toBe(words);
   });
 
   it('shows a Secret as <redacted> in logs, JSON, inspect and text', () => {

@@ -27,8 +27,12 @@ export interface LogOptions {
   readonly destination?: Writable;
 }
 
-/** Text of an auth token: public id, `_`, secret (http-api.md §1.5). The id may be shown. */
-const authTokenPattern = /\b(at_[0-9A-Za-z]{10})_[0-9A-Za-z]+/g;
+/**
+ * Text of an auth token: public id, `_`, secret (http-api.md §1.5); also a part of one, where it begins like a word. A whole token is known
+ * behind a letter too: JSON writes a line break as `\n`. The id may be shown.
+ */
+const authTokenPattern =
+  /((?<![0-9A-Za-z])at_[0-9A-Za-z]{10}|at_[0-9A-Za-z]{10}(?=_s1[0-9A-Za-z]{49}))_[0-9A-Za-z]+/g;
 
 /** `text` with the secret part of every auth token replaced by `<redacted>`; the last line of defence, not the first. */
 export function scrubAuthTokens(text: string): string {

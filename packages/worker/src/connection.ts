@@ -159,7 +159,7 @@ export class ProxiedConnection implements LiveConnection {
         endpointPort: port,
       });
       // A cut does not wait for the controller's answer.
-      await Promise.race([connected, rejectedBy(signal)]);
+      await unlessAborted(connected, signal);
     } catch (error) {
       far.reset();
       throw error;
@@ -168,12 +168,14 @@ export class ProxiedConnection implements LiveConnection {
   }
 }
 
-/** Rejects with the signal's reason when it aborts; else stays as it is. */
-function rejectedBy(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
+/** What `work` gives; rejects with the signal's reason when it aborts before. Nothing is left at the signal afterwards. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(toStileError(signal.reason));
+    const done = (): void => signal.removeEventListener('abort', onAbort);
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
+    void work.then(resolve, reject).finally(done);
   });
 }
 

@@ -31,11 +31,16 @@ export class Installation {
   #databaseUrl;
   #rootKey = randomBytes(32).toString('base64');
   #config;
+  #controller;
   #initial;
 
-  /** @param {{ databaseUrl?: string }} [o] default: an SQLite file in a temporary folder */
-  constructor(scope, { databaseUrl } = {}) {
+  /**
+   * @param {{ databaseUrl?: string, controller?: object }} [o] `databaseUrl`: default an SQLite file in a temporary folder;
+   * `controller`: further keys of that section of the configuration
+   */
+  constructor(scope, { databaseUrl, controller = {} } = {}) {
     this.#scope = scope;
+    this.#controller = controller;
     this.#folder = scope.temporaryFolder('stile');
     this.#databaseUrl = databaseUrl ?? `sqlite://${this.databaseFile}`;
   }
@@ -67,7 +72,12 @@ export class Installation {
   #controllerConfig() {
     return {
       // Benches make more calls with one token than the limits allow.
-      controller: { name: 'bench', database: { url: this.#databaseUrl }, api_rate_limit_disable: true },
+      controller: {
+        name: 'bench',
+        database: { url: this.#databaseUrl },
+        api_rate_limit_disable: true,
+        ...this.#controller,
+      },
       listener: [
         { purpose: 'api', address: '127.0.0.1:0', tls_disable: true },
         { purpose: 'cluster', address: '127.0.0.1:0' },
@@ -78,8 +88,8 @@ export class Installation {
   }
 
   /** An installation of the same keys and resources on a copy of the database file. The copy is the caller's to make. */
-  sibling() {
-    const other = new Installation(this.#scope);
+  sibling(controller = {}) {
+    const other = new Installation(this.#scope, { controller });
     other.#rootKey = this.#rootKey;
     other.#initial = this.#initial;
     other.#config = writeConfig(other.#folder, 'controller.yaml', other.#controllerConfig());

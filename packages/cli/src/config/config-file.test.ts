@@ -73,6 +73,19 @@ listener:
     );
   });
 
+  test('has the proxies of docs/operations.md', () => {
+    const text = readFileSync(join(import.meta.dirname, '../../../../docs/operations.md'), 'utf8');
+    const [, block = ''] = /<!-- file: behind-a-proxy\.yaml -->\s+```yaml\n([^]*?)```/.exec(text) ?? [];
+    const whole = legal.replace(/listener:\n {2}- purpose: api\n[^]*?(?= {2}- purpose: cluster)/, block);
+    const [api, ...others] = parseConfig(whole, 'stile.yaml', { DB: 'sqlite:///x.db' }).listener;
+    expect(api).toMatchObject({
+      purpose: 'api',
+      x_forwarded_for_authorized_addrs: ['127.0.0.1', '10.0.0.0/8'],
+      insecure_cookies: false,
+    });
+    expect(others).toHaveLength(1);
+  });
+
   test('has the limits of docs/operations.md, each with its defaults', () => {
     const text = readFileSync(join(import.meta.dirname, '../../../../docs/operations.md'), 'utf8');
     const [, block = ''] = /<!-- file: rate-limit\.yaml -->\s+```yaml\n([^]*?)```/.exec(text) ?? [];
@@ -163,6 +176,16 @@ describe('a fault is named with its line', () => {
       'a certificate for the cluster listener, which makes its own',
       legal.replace('kms:', '    tls_cert_file: c.pem\nkms:'),
       'listener with purpose cluster makes its own certificates',
+    ],
+    [
+      'cookies without TLS on a listener that serves no API',
+      legal.replace('kms:', '    insecure_cookies: true\nkms:'),
+      'listener with purpose cluster serves no API; remove insecure_cookies',
+    ],
+    [
+      'proxies of a listener that serves no API',
+      legal.replace('kms:', '    x_forwarded_for_authorized_addrs: [10.0.0.7]\nkms:'),
+      'listener with purpose cluster serves no API; remove x_forwarded_for_authorized_addrs',
     ],
     [
       'a second cluster listener, which would not be served',

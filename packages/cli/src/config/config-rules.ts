@@ -72,6 +72,21 @@ function repeated(listeners: readonly ListenerSection[]): string[] {
 
 /** A setting that would not be used is a fault: whoever asks for TLS must not get something else. */
 function listenerFaults(listener: ListenerSection): string[] {
+  return [...tlsFaults(listener), ...browserFaults(listener)];
+}
+
+/** What decides about browsers and their addresses means nothing where there is no API. */
+function browserFaults(listener: ListenerSection): string[] {
+  const { purpose, insecure_cookies: allowsCookies, x_forwarded_for_authorized_addrs: proxies } = listener;
+  if (purpose === 'api') return [];
+  const given = [
+    ...(allowsCookies ? ['insecure_cookies'] : []),
+    ...(proxies === undefined ? [] : ['x_forwarded_for_authorized_addrs']),
+  ];
+  return given.map((name) => `listener with purpose ${purpose} serves no API; remove ${name}`);
+}
+
+function tlsFaults(listener: ListenerSection): string[] {
   const { purpose, tls_disable: isPlain, tls_cert_file: certificate, tls_key_file: key } = listener;
   const hasFiles = certificate !== undefined || key !== undefined;
   if (purpose === 'cluster' || purpose === 'proxy') {

@@ -89,11 +89,14 @@ const authTokenOptions: Readonly<Record<string, OptionSchema>> = {
   ),
   auth_token_gc_period: duration('How often ended auth tokens are marked and deleted.', '1h'),
   auth_token_gc_retention: duration('How long an ended auth token can still be read.', '168h'),
-  auth_token_gc_max_deletions: whole('Auth tokens deleted in one statement.', {
-    minimum: 1,
-    maximum: 100_000,
-    default: 1000,
-  }),
+  auth_token_gc_max_deletions: whole(
+    'Most auth tokens deleted in one cycle; while there are more, one cycle follows another.',
+    {
+      minimum: 1,
+      maximum: 100_000,
+      default: 1000,
+    },
+  ),
   auth_token_last_used_interval: duration(
     'A last use is written again when the written one is older.',
     '10m',

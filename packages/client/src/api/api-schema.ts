@@ -260,6 +260,8 @@ export interface AuthToken {
   readonly single_use?: boolean;
   /** A second factor was checked on the way to it. */
   readonly second_factor?: boolean;
+  /** Event streams that are open for it, in lists. */
+  readonly streams?: number;
   /** Free notes; never consulted for a decision. */
   readonly attributes?: Readonly<Record<string, unknown>>;
   /** Of API tokens; a PATCH names the one it saw. */
@@ -940,6 +942,8 @@ export interface MintedAuthToken {
   readonly single_use?: boolean;
   /** A second factor was checked on the way to it. */
   readonly second_factor?: boolean;
+  /** Event streams that are open for it, in lists. */
+  readonly streams?: number;
   /** Free notes; never consulted for a decision. */
   readonly attributes?: Readonly<Record<string, unknown>>;
   /** Of API tokens; a PATCH names the one it saw. */
@@ -1004,7 +1008,7 @@ export interface RevokeAllAuthTokens {
   readonly user_id?: string | null;
   /** Default: login, web and one-time. */
   readonly types?: readonly string[] | null;
-  /** The token of this request stays. */
+  /** The token of this request stays. Default true. */
   readonly except_current?: boolean | null;
 }
 
@@ -1065,6 +1069,8 @@ export interface RevokedAuthToken {
   readonly single_use?: boolean;
   /** A second factor was checked on the way to it. */
   readonly second_factor?: boolean;
+  /** Event streams that are open for it, in lists. */
+  readonly streams?: number;
   /** Free notes; never consulted for a decision. */
   readonly attributes?: Readonly<Record<string, unknown>>;
   /** Of API tokens; a PATCH names the one it saw. */
@@ -1131,6 +1137,8 @@ export interface RevokedAuthTokens {
     readonly single_use?: boolean;
     /** A second factor was checked on the way to it. */
     readonly second_factor?: boolean;
+    /** Event streams that are open for it, in lists. */
+    readonly streams?: number;
     /** Free notes; never consulted for a decision. */
     readonly attributes?: Readonly<Record<string, unknown>>;
     /** Of API tokens; a PATCH names the one it saw. */
@@ -1457,7 +1465,7 @@ export interface SetUserAttribute {
   /** a-z, then up to 63 of a-z 0-9 _ . - */
   readonly key?: string | null;
   /** Any JSON of at most 4 KiB; null takes the attribute away. */
-  readonly value?: Readonly<Record<string, unknown>> | null;
+  readonly value?: unknown;
 }
 
 /** Target in answers. */

@@ -32,6 +32,8 @@ function fieldSchema(field: Field): Json {
       };
     case 'json':
       return { type: 'object', additionalProperties: true, ...shared };
+    case 'any':
+      return { ...shared };
     case 'list':
       return { type: 'array', items: objectSchema(field.fields), ...shared };
     case 'time':

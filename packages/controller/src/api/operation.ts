@@ -27,6 +27,12 @@ export interface Call {
   readonly address: string;
   /** The same with port and user agent. */
   readonly client: ClientOrigin;
+  /** Address of the socket's peer itself, whatever it says of its client. */
+  readonly peerAddress: string;
+  /** It comes from our own pages, or from no page at all: it may act by a cookie, and get one. */
+  readonly isSameOrigin: boolean;
+  /** Name of the cookie that presented the auth token, where it was ours. */
+  readonly cookieName?: string | undefined;
   /** Values of the placeholders of a `path`, by name. */
   readonly params: Readonly<Record<string, string>>;
   /** Fields of a body of type `application/x-www-form-urlencoded`, for operations that take one. */

@@ -3,8 +3,8 @@
  * ours: the client gets a log id, the log gets the rest.
  */
 import { randomUUID } from 'node:crypto';
-import { toStileError, type StileError } from '@stile/protocol/errors';
-import type { Logger } from '@stile/runtime';
+import { toStileError, type FieldError, type StileError } from '@stile/protocol/errors';
+import { scrubAuthTokens, type Logger } from '@stile/runtime';
 
 /** An error ready to be sent. */
 export interface ErrorAnswer {
@@ -21,11 +21,16 @@ export interface RequestFacts {
   readonly correlationId?: string | undefined;
 }
 
+/** What was sent may be told back, but for the secret of a token that somebody put in the wrong place. */
+function shownField({ name, description }: FieldError): FieldError {
+  return { name: scrubAuthTokens(name), description: scrubAuthTokens(description) };
+}
+
 function detailsOf(error: StileError): object {
   const fields = error.details?.requestFields;
   if (fields === undefined || fields.length === 0) return {};
   const sorted = [...fields].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-  return { details: { request_fields: sorted.map(({ name, description }) => ({ name, description })) } };
+  return { details: { request_fields: sorted.map(shownField) } };
 }
 
 /** The answer for an error; logs it when it is a fault or an outage of ours. */
@@ -50,6 +55,11 @@ export function renderError(cause: unknown, log: Logger, request: RequestFacts):
     }
   }
   const op = error.details?.op;
-  const body = { kind, ...(op === undefined ? {} : { op }), message, ...detailsOf(error) };
+  const body = {
+    kind,
+    ...(op === undefined ? {} : { op }),
+    message: scrubAuthTokens(message),
+    ...detailsOf(error),
+  };
   return { status, body, headers };
 }

@@ -2,8 +2,7 @@
  * One API listener: fastify with the routes of the table, and the request pipeline in its fixed order — security headers, CORS,
  * correlation id, caller, body, operation, answer (http-api.md §1.1). Nothing listens before everything behind it is ready.
  */
-import { createServer as createHttpServer, type IncomingHttpHeaders, type Server } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
+import type { IncomingHttpHeaders, Server } from 'node:http';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { StileError } from '@stile/protocol/errors';
 import { anonymousUserId } from '@stile/protocol/ids';
@@ -11,11 +10,17 @@ import { listen, withDeadline, type HostPort, type Logger } from '@stile/runtime
 import type { Caller, Presented } from '../auth/token/auth-token-service.ts';
 import type { ClientOrigin } from '../auth/token/origin.ts';
 import { anonymousBodyLimitBytes, parseBody, parseForm, readBody, type JsonObject } from './http/body.ts';
-import { clientOf, TrustedProxies } from './http/client-address.ts';
-import { credentialOf, refuseRepeatedHeaders, type CredentialRules } from './http/credential.ts';
+import { canonicalAddress, clientOf, TrustedProxies } from './http/client-address.ts';
+import {
+  credentialOf,
+  refuseRepeatedHeaders,
+  type Credential,
+  type CredentialRules,
+} from './http/credential.ts';
 import { crossOriginAnswer, type CrossOriginOptions } from './http/cross-origin.ts';
 import { exposedToken } from './http/exposed-token.ts';
-import { refuseForeignCookieUse } from './http/same-origin.ts';
+import { createHttpServer, type HttpServerOptions } from './http/http-server.ts';
+import { isSameOrigin, refuseForeignCookieUse } from './http/same-origin.ts';
 import { Query, type RawQuery } from './http/query.ts';
 import type { RateLimiter, Verdict } from './limits/rate-limiter.ts';
 import { isPublic, limitedNameOf, mustEnroll, type Answer, type Gate, type Operation } from './operation.ts';
@@ -24,7 +29,7 @@ import { clusterApiHeaders, isClusterPath } from './v2/surface.ts';
 import { checkTable, customVerb, judgeUnknown, patternsOf, type UnknownRoute } from './router.ts';
 
 /** A listener and what it serves. */
-export interface ApiServerOptions {
+export interface ApiServerOptions extends HttpServerOptions {
   readonly operations: readonly Operation[];
   readonly gate: Gate;
   /** Who presents this token: anonymous when there is none or it is bad. */
@@ -34,8 +39,6 @@ export interface ApiServerOptions {
   /** Called when an address holds a token; the id is public, and absent where it cannot be told. */
   readonly noteExposed?: (authTokenId: string | undefined, client: ClientOrigin) => void;
   readonly address: HostPort;
-  /** PEM; absent = plain HTTP. */
-  readonly tls?: { readonly certificate: string; readonly privateKey: string } | undefined;
   readonly crossOrigin: CrossOriginOptions;
   /** Addresses and networks of proxies whose `X-Forwarded-For` counts. Default none. */
   readonly trustedProxies?: readonly string[];
@@ -45,16 +48,8 @@ export interface ApiServerOptions {
   readonly maxRequestBytes?: number;
   /** Largest body of a caller without a valid token, bytes. Default 64 KiB. */
   readonly maxAnonymousRequestBytes?: number;
-  /** Largest headers of a request together, bytes. Default 16 KiB. */
-  readonly maxHeaderBytes?: number;
   /** A request is answered within this time, milliseconds. Default 90 s. */
   readonly maxRequestMs?: number;
-  /** The headers of a request must be there within this time, milliseconds. Default 10 s. */
-  readonly headersTimeoutMs?: number;
-  /** The whole request must be there within this time, milliseconds. Default 60 s: 4 MiB at 70 kB/s. */
-  readonly receiveTimeoutMs?: number;
-  /** An idle keep-alive connection is closed after this, milliseconds. Default 75 s. */
-  readonly keepAliveMs?: number;
   /** Shared by the listeners of a controller. Absent = no limits. */
   readonly rateLimiter?: RateLimiter | undefined;
   readonly log: Logger;
@@ -64,14 +59,6 @@ export interface ApiServerOptions {
 const defaultMaxRequestBytes = 4 * 1024 * 1024;
 /** Default request deadline, milliseconds (http-api.md §1.1). */
 const defaultMaxRequestMs = 90_000;
-/** Default time for the headers of a request, milliseconds: slow clients give their socket back. */
-const defaultHeadersTimeoutMs = 10_000;
-/** Default time for the whole request, milliseconds. */
-const defaultReceiveTimeoutMs = 60_000;
-/** Default time until an idle keep-alive connection is closed, milliseconds. */
-const defaultKeepAliveMs = 75_000;
-/** Default size of all headers, bytes. */
-const defaultMaxHeaderBytes = 16 * 1024;
 /** Running requests get this long when the listener closes, milliseconds. */
 const closeGraceMs = 5_000;
 /** Longest id in a path: names of 600 characters, percent-encoded, are recorded (http-api.md §1.7). */
@@ -80,6 +67,7 @@ const maxPathPart = 8192;
 const securityHeaders: Readonly<Record<string, string>> = {
   'Cache-Control': 'no-store',
   'Content-Security-Policy': "default-src 'none'",
+  'Referrer-Policy': 'no-referrer',
   'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',
   'X-Content-Type-Options': 'nosniff',
 };
@@ -99,6 +87,8 @@ declare module 'fastify' {
     stileHeaders: Readonly<Record<string, string>> | null;
     /** Where the request comes from; set by the first hook. */
     stileClient: ClientOrigin | null;
+    /** Name of our cookie, where that presented the token; set by the first hook. */
+    stileCookieName: string | undefined;
     /** Content type as sent; the pipeline takes it from the headers. */
     stileContentType: string;
   }
@@ -127,7 +117,7 @@ export class ApiServer {
     );
     this.#maxRequestMs = options.maxRequestMs ?? defaultMaxRequestMs;
     this.#proxies = new TrustedProxies(options.trustedProxies ?? []);
-    const server = createServer(options);
+    const server = createHttpServer(options);
     server.on('error', (error) => options.log.error({ err: error }, 'API listener failed'));
     this.#server = server;
     this.#app = fastify({
@@ -145,8 +135,16 @@ export class ApiServer {
    * @throws {StileError} listenFailed
    */
   async start(): Promise<HostPort> {
+    const { address, insecureCookies, log } = this.#options;
     await this.#app.ready();
-    return listen(this.#server, this.#options.address);
+    const bound = await listen(this.#server, address);
+    if (insecureCookies === true) {
+      log.warn(
+        { ...bound, option: 'insecure_cookies' },
+        'this API listener gives and takes cookies without TLS: whoever reads along on the network can act as their users',
+      );
+    }
+    return bound;
   }
 
   /** Takes no new connection, lets running requests end for a while, then closes every socket. Idempotent. */
@@ -188,6 +186,7 @@ export class ApiServer {
     app.decorateRequest('stileCaller', null);
     app.decorateRequest('stileHeaders', null);
     app.decorateRequest('stileClient', null);
+    app.decorateRequest('stileCookieName', undefined);
     app.decorateRequest('stileContentType', '');
     app.addHook('onRequest', (request, reply) => this.#admit(request, reply));
     app.setErrorHandler((error, request, reply) => this.#fail(error, request, reply));
@@ -211,19 +210,21 @@ export class ApiServer {
     if (isClusterPath(request.url)) request.stileHeaders = clusterApiHeaders;
     const client = clientOf(request.raw.socket, headers, this.#proxies);
     request.stileClient = client;
-    const exposed = exposedToken(request.url);
-    if (exposed !== undefined) {
-      this.#options.noteExposed?.(exposed.authTokenId, client);
-      throw exposed.error;
+    this.#refuseExposed(request);
+    // Content types are ignored (http-api.md §1.1); fastify would refuse malformed ones.
+    request.stileContentType = headers['content-type'] ?? '';
+    delete headers['content-type'];
+    if (headers.upgrade !== undefined) {
+      // Node's parser drops what follows an upgrade that nobody takes: a second request on the connection would never be answered.
+      reply.raw.setHeader('Connection', 'close');
+      // Whether there is such a path or not; all others are answered as the plain requests that they are too.
+      this.#presentedBy(request);
     }
     if (headers.origin !== undefined && request.url.startsWith('/v1/')) {
       const cors = crossOriginAnswer(method, headers, this.#options.crossOrigin);
       request.stileHeaders = cors.headers;
       if (cors.isPreflight) return send(request, reply, { status: 204 });
     }
-    // Content types are ignored (http-api.md §1.1); fastify would refuse malformed ones.
-    request.stileContentType = headers['content-type'] ?? '';
-    delete headers['content-type'];
     const judged = this.#judged(request);
     // What the limiter itself refuses costs nothing more (http-api.md §1.12).
     if (judged !== undefined && judged.error === undefined) return this.#unknown(request, reply);
@@ -249,8 +250,8 @@ export class ApiServer {
 
   /** Who calls. @throws {StileError} invalidArgument (headers), permissionDenied (a cookie of another site), deadlineExceeded, unavailable */
   async #callerOf(request: FastifyRequest): Promise<Caller> {
-    const { headers, method, raw } = request;
-    refuseRepeatedHeaders(raw.rawHeaders);
+    const { headers } = request;
+    refuseRepeatedHeaders(request.raw.rawHeaders);
     const correlationId = headers['x-correlation-id'];
     if (
       correlationId !== undefined &&
@@ -262,10 +263,8 @@ export class ApiServer {
         },
       });
     }
-    const credential = credentialOf(headers, this.#rulesOf(request));
-    const staysOpen =
-      headers.upgrade !== undefined || request.routeOptions.config.operation?.isStream === true;
-    refuseForeignCookieUse({ method, staysOpen }, credential.source, headers);
+    const credential = this.#presentedBy(request);
+    request.stileCookieName = credential.cookieName;
     if (credential.text === undefined) return anonymous;
     return this.#inTime(
       this.#options.authenticate({
@@ -274,6 +273,26 @@ export class ApiServer {
         client: request.stileClient ?? undefined,
       }),
     );
+  }
+
+  /** What the request presents. @throws {StileError} invalidArgument (headers), permissionDenied (a cookie of another site) */
+  #presentedBy(request: FastifyRequest): Credential {
+    const { headers, method } = request;
+    const credential = credentialOf(headers, this.#rulesOf(request));
+    const { source } = credential;
+    const { operation } = request.routeOptions.config;
+    const staysOpen = headers.upgrade !== undefined || operation?.isStream === true;
+    refuseForeignCookieUse({ method, staysOpen, source, isSameOrigin: isOwnPage(request) });
+    return credential;
+  }
+
+  /** @throws {StileError} invalidArgument when the address of the request, or of the page it comes from, holds a token */
+  #refuseExposed(request: FastifyRequest): void {
+    const exposed = exposedToken(request.url, request.headers.referer);
+    if (exposed === undefined) return;
+    const client = clientOf(request.raw.socket, request.headers, this.#proxies);
+    this.#options.noteExposed?.(exposed.authTokenId, client);
+    throw exposed.error;
   }
 
   #rulesOf(request: FastifyRequest): CredentialRules {
@@ -336,6 +355,9 @@ export class ApiServer {
       headers: request.headers,
       address: client.address,
       client,
+      peerAddress: canonicalAddress(request.raw.socket.remoteAddress ?? ''),
+      isSameOrigin: isOwnPage(request),
+      cookieName: request.stileCookieName,
       isTls: this.#options.tls !== undefined,
       insecureCookies: this.#options.insecureCookies === true,
     };
@@ -372,10 +394,15 @@ export class ApiServer {
 
   /** What fastify itself refuses before any hook ran: a path that is no URL. */
   #refuse(cause: Error, request: FastifyRequest, reply: FastifyReply): void {
-    const error = new StileError('invalidArgument', 'Error in provided request.', {
+    let error: unknown = new StileError('invalidArgument', 'Error in provided request.', {
       details: { requestFields: [{ name: 'id', description: 'Invalid formatted identifier.' }] },
       cause,
     });
+    try {
+      this.#refuseExposed(request);
+    } catch (exposed) {
+      error = exposed;
+    }
     void this.#fail(error, request, reply);
   }
 
@@ -388,25 +415,6 @@ export class ApiServer {
     }
     return send(request, reply, { status: judged.status, headers });
   }
-}
-
-function createServer(options: ApiServerOptions): Server {
-  const headersTimeoutMs = options.headersTimeoutMs ?? defaultHeadersTimeoutMs;
-  const limits = {
-    headersTimeout: headersTimeoutMs,
-    requestTimeout: options.receiveTimeoutMs ?? defaultReceiveTimeoutMs,
-    keepAliveTimeout: options.keepAliveMs ?? defaultKeepAliveMs,
-    connectionsCheckingInterval: Math.min(2_000, headersTimeoutMs),
-    maxHeaderSize: options.maxHeaderBytes ?? defaultMaxHeaderBytes,
-  };
-  if (options.tls === undefined) return createHttpServer(limits);
-  return createHttpsServer({
-    ...limits,
-    cert: options.tls.certificate,
-    key: options.tls.privateKey,
-    minVersion: 'TLSv1.2',
-    handshakeTimeout: headersTimeoutMs,
-  });
 }
 
 /**
@@ -422,6 +430,11 @@ function requireCaller(operation: Operation, caller: Caller): void {
     throw new StileError('unauthenticated', 'Unauthenticated, or invalid token.');
   }
   if (caller.token?.mustEnroll === true && operation.beforeEnrolment !== true) throw mustEnroll();
+}
+
+/** Whether the request comes from our own pages or from no page at all. */
+function isOwnPage({ headers, stileContentType, routeOptions }: FastifyRequest): boolean {
+  return isSameOrigin(headers, routeOptions.config.operation?.takesForm === true ? '' : stileContentType);
 }
 
 /** The path without the query. */

@@ -120,7 +120,7 @@ export interface ApiServices {
   readonly nodes: NodeList;
   readonly sessionViews: SessionViews;
   readonly readiness: Readiness;
-  readonly eventStreams: Pick<EventStreams, 'admit'>;
+  readonly eventStreams: Pick<EventStreams, 'admit' | 'streamsOf'>;
   readonly lists: ListServices;
   readonly clock: Clock;
 }

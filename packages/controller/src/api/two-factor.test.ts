@@ -465,6 +465,15 @@ describe('what a second factor does to tokens', () => {
   });
 });
 
+test('case 42: a web session sets no password, not even one that its user may set', async () => {
+  const person = await newPerson();
+  const web = await send('POST', '/v1/auth-tokens', { type: 'web', user_id: 'u_1234567890' });
+  const path = `/v1/accounts/${person.accountId}:set-password`;
+  const body = { version: 1, password: 'another password' };
+  expect(await send('POST', path, body, String(web['token']))).toMatchObject({ status: 403 });
+  expect(await send('POST', path, body)).toMatchObject({ status: 200 });
+});
+
 describe('check-password over HTTP', () => {
   const check = (person: Person, given: unknown, token: string): Promise<Json> =>
     send('POST', `/v1/accounts/${person.accountId}:check-password`, { password: given }, token);
@@ -487,6 +496,13 @@ describe('check-password over HTTP', () => {
     expect(await send('POST', '/v1/accounts/acctpw_0000000000:check-password', { password })).toMatchObject({
       status: 404,
     });
+  });
+
+  test('is for no token with limits, though a scope names its permission', async () => {
+    const person = await newPerson();
+    const limits = { type: 'api', token_scopes: ['account:*'] };
+    const { token } = await send('POST', '/v1/auth-tokens', limits, person.token);
+    expect(await check(person, password, String(token))).toMatchObject({ status: 403 });
   });
 
   test('case 60: of another user needs a right; wrong tries count as failed logins, and the right one waits then', async () => {

@@ -28,9 +28,8 @@ export interface NewAccount {
 export interface LoginAccount {
   readonly id: string;
   readonly scopeId: string;
-  /** Another one since another password was stored. */
-  readonly version: number;
   readonly passwordHash: string | null;
+  readonly version: number;
   readonly userId: string | null;
   /** Scope of the user; null when the account has none. */
   readonly userScopeId: string | null;
@@ -111,8 +110,8 @@ export function lookupLoginAccount(
     .select([
       'account.id',
       'account.scope_id as scopeId',
-      'account.version',
       'account.password_hash as passwordHash',
+      'account.version',
       'account.user_id as userId',
       'iam_user.scope_id as userScopeId',
       'iam_user.disabled_at as userDisabledAt',

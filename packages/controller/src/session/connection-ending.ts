@@ -5,6 +5,7 @@
 import type { ConnectionEndReason } from '@stile/protocol';
 import type { ConnectionClose } from '@stile/protocol/rpc';
 import type { Clock } from '@stile/runtime';
+import { chunksOf } from '../store/chunks.ts';
 import type { Connection, Database } from '../store/database.ts';
 import * as connections from './connection-repository.ts';
 import type { OpenConnection } from './connection-repository.ts';
@@ -85,8 +86,20 @@ export async function terminateAndTell(
   nowUs: number,
 ): Promise<string[]> {
   const ended = await terminateDue(tx, sessionIds, nowUs);
-  for (const sessionId of ended) await database.events.publish(tx, { type: 'session-ended', sessionId });
+  await tellOfSessions(tx, database, 'session-ended', ended);
   return ended;
+}
+
+/** Publishes an event of each session, many at a time. */
+export async function tellOfSessions(
+  tx: Connection,
+  database: Database,
+  type: 'session-ending' | 'session-ended',
+  sessionIds: readonly string[],
+): Promise<void> {
+  for (const chunk of chunksOf(sessionIds)) {
+    await database.events.publish(tx, ...chunk.map((sessionId) => ({ type, sessionId })));
+  }
 }
 
 /** Each connection once, with its highest counters; numbers that a column cannot hold are cut. */

@@ -12,7 +12,7 @@ import { deleteTargetRow, lookupTarget } from '../target/target-repository.ts';
 import { updateTargetRow } from '../target/target-service.ts';
 import type { TargetService, TargetDetail } from '../target/target-service.ts';
 import type { TargetFields } from '../target/target.ts';
-import { terminateAndTell } from './connection-ending.ts';
+import { tellOfSessions, terminateAndTell } from './connection-ending.ts';
 import { listAllOpenOfWorker } from './connection-repository.ts';
 import { chunksOf } from '../store/chunks.ts';
 import { notFound } from '../store/store-error.ts';
@@ -31,9 +31,8 @@ export async function beginEndingAndTell(
 ): Promise<string[]> {
   const moved = await beginEnding(tx, selector, cause);
   const ended = new Set(await terminateAndTell(tx, database, moved, cause.nowUs));
-  for (const sessionId of moved) {
-    if (!ended.has(sessionId)) await database.events.publish(tx, { type: 'session-ending', sessionId });
-  }
+  const open = moved.filter((sessionId) => !ended.has(sessionId));
+  await tellOfSessions(tx, database, 'session-ending', open);
   return moved;
 }
 

@@ -219,6 +219,44 @@ describeBothEngines('serving sessions', (engineTest) => {
     await scene.world.close();
   });
 
+  test.each([
+    ['token scope', { token_scopes: '["session:*"]' }],
+    ['token scope', { token_scopes: '["target:read"]' }],
+    ['allow list', { allow_list: '["session:*"]' }],
+    ['allow list', { allow_list: '["target:ttcp_doesNotExi"]' }],
+  ])(
+    'case 10: a running session opens no new connection by a token whose %s was narrowed to %j, and says so',
+    async (reason, limits) => {
+      const scene = await newScene(engineTest);
+      const { sessions, serving } = scene.world.domain;
+      await openConnection(scene);
+      const narrow = (change: {
+        token_scopes?: string | null;
+        allow_list?: string | null;
+      }): Promise<unknown> =>
+        scene.world.database.write((tx) =>
+          tx.updateTable('auth_token').set(change).where('id', '=', scene.authTokenId).execute(),
+        );
+      const connect = (): Promise<unknown> =>
+        serving.authorizeConnection(scene.worker, { sessionId: scene.sessionId, ...client });
+      await narrow(limits);
+      await expect(connect()).rejects.toEqual(
+        expect.objectContaining({
+          code: 'connectionNotAuthorized',
+          message: expect.stringContaining(`the ${reason} of its auth token`) as unknown,
+        }),
+      );
+      expect((await sessions.read(scene.sessionId))?.session).toMatchObject({
+        status: 'active',
+        connections_used: 1,
+      });
+      // It is the limits alone that stood in the way.
+      await narrow({ token_scopes: '["target:authorize-session"]', allow_list: null });
+      await connect();
+      await scene.world.close();
+    },
+  );
+
   test('closing is idempotent: the highest counters win, the first reason and time stay', async () => {
     const scene = await newScene(engineTest);
     const connectionId = await openConnection(scene);

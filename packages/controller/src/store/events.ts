@@ -50,8 +50,8 @@ export function eventAbout(type: StoreEventType, id: string): StoreEvent {
 
 /** Publishing and hearing of events. */
 export interface StoreEvents {
-  /** Delivers the event after the commit of `tx`, here at once and on the other controllers within a second. */
-  publish(tx: Connection, event: StoreEvent): Promise<void>;
+  /** Delivers the events after the commit of `tx`, in order: here at once, on the other controllers within a second. */
+  publish(tx: Connection, ...events: StoreEvent[]): Promise<void>;
   /**
    * Delivers the event after the commit of `tx` in this process alone, at no cost: for what happens often, and what the other
    * controllers find by looking at the rows.

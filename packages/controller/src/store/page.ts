@@ -23,6 +23,8 @@ export interface PageRequest {
   readonly after?: { readonly at: Microseconds; readonly id: string };
   /** Only rows changed at this time or later. */
   readonly updatedSince?: Microseconds;
+  /** Only these rows; empty = none. */
+  readonly ids?: readonly string[] | undefined;
 }
 
 /**
@@ -44,7 +46,15 @@ export function pageOf<Tables, Selected, Row>(
   if (page.updatedSince !== undefined) {
     paged = paged.where(sql<SqlBool>`${sql.ref(`${table}.updated_at`)} >= ${page.updatedSince}`);
   }
+  if (page.ids !== undefined) paged = paged.where(onlyIds(table, page.ids));
   return paged;
+}
+
+/** A condition over the ids of a table, which may be none at all. */
+export function onlyIds(table: PagedTable, ids: readonly string[]): Expression<SqlBool> {
+  return ids.length === 0
+    ? sql<SqlBool>`1 = 0`
+    : sql<SqlBool>`${sql.ref(`${table}.id`)} in (${sql.join(ids)})`;
 }
 
 /**

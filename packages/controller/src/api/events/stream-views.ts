@@ -5,7 +5,7 @@ import { globalScopeId } from '@stile/protocol/ids';
 import type { Caller } from '../../auth/token/auth-token-service.ts';
 import type { SessionView, StreamView, Topic, WorkerView } from '../../events/viewer/stream-view.ts';
 import type { Acl, ListPermission } from '../../iam/acl.ts';
-import { Access, refusal } from '../access.ts';
+import { Access } from '../access.ts';
 import { listableScopes } from '../list/list-operation.ts';
 import type { Gate } from '../operation.ts';
 import { resourceIn } from '../resources/item.ts';
@@ -38,7 +38,7 @@ export async function streamViewOf(
   const sessions = permissions && sessionViewOf({ ...parts, filter, includeTerminated }, seen);
   const workers = workersOf(access, scopes.get(globalScopeId), query);
   const topics = query.topics.filter((topic) => mayHave(topic, { sessions, workers, wholeScopes }));
-  if (topics.length === 0) throw refusal(caller);
+  if (topics.length === 0) throw refusedView(access, root, query);
   return {
     topics,
     viewKey: viewKeyOf(query),
@@ -73,12 +73,20 @@ function sessionPermissions(
 ): ReadonlyMap<string, ListPermission> | undefined {
   const mayList = (scope: ScopeNode): boolean => access.may(resourceIn(scope, 'session'), 'list');
   if (!more.query.isRecursive) return mayList(root) ? acl.listPermissions('session', [root]) : undefined;
-  try {
-    return acl.listPermissions('session', listableScopes(root, more.all, ['project'], mayList));
-  } catch (error) {
-    if (error instanceof StileError && error.code === 'permissionDenied') return undefined;
-    throw error;
-  }
+  const within = listableScopes(root, more.all, mayList);
+  if (within.length === 0) return undefined;
+  return acl.listPermissions(
+    'session',
+    within.filter((scope) => scope.type === 'project'),
+  );
+}
+
+/** The refusal of a view without any topic, in the words of the first that was asked for. */
+function refusedView(access: Access, root: ScopeNode, { topics }: EventQuery): StileError {
+  const global = { scopeId: globalScopeId, parentScopeId: null };
+  return topics[0] === 'workers'
+    ? access.refusalOf({ ...global, type: 'worker' }, 'list')
+    : access.refusalOf(resourceIn(root, 'session'), 'list');
 }
 
 function workersOf(access: Access, scope: ScopeNode | undefined, query: EventQuery): WorkerView | undefined {

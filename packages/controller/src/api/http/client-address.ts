@@ -1,5 +1,5 @@
 /** Whose address counts as the client's: the socket's peer, or what proxies say that the listener trusts (tokens.md §1.6). */
-import { BlockList, isIP, isIPv6 } from 'node:net';
+import { BlockList, isIP, isIPv6, SocketAddress } from 'node:net';
 import type { IncomingHttpHeaders } from 'node:http';
 import { StileError } from '@stile/protocol/errors';
 import { plainAddress, type ClientOrigin } from '../../auth/token/origin.ts';
@@ -29,7 +29,8 @@ export class TrustedProxies {
     const [address = '', bits, ...more] = text.split('/');
     const family = isIPv6(address) ? 'ipv6' : 'ipv4';
     const longest = family === 'ipv6' ? 128 : 32;
-    if (isIP(address) === 0 || more.length > 0) return false;
+    // A zone is a name of this machine alone, and the list would leave it out.
+    if (isIP(address) === 0 || address.includes('%') || more.length > 0) return false;
     if (bits === undefined) {
       this.#list.addAddress(address, family);
       return true;
@@ -44,6 +45,15 @@ export class TrustedProxies {
     if (this.#isEmpty || isIP(address) === 0) return false;
     return this.#list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
   }
+}
+
+/** The address in the one form that is compared (RFC 5952), whichever way it was written; what is no address stays as it is. */
+export function canonicalAddress(text: string): string {
+  const plain = plainAddress(text);
+  if (!isIPv6(plain)) return plain;
+  const [address = '', ...zone] = plain.split('%');
+  const written = plainAddress(new SocketAddress({ address, family: 'ipv6' }).address);
+  return [written, ...zone].join('%');
 }
 
 /** The address without a port, as proxies write both. */
@@ -64,13 +74,13 @@ export function clientOf(
 ): ClientOrigin {
   const agent = headers['user-agent'];
   const userAgent = agent === undefined ? {} : { userAgent: agent };
-  const peer = plainAddress(socket.remoteAddress ?? '');
+  const peer = canonicalAddress(socket.remoteAddress ?? '');
   const direct: ClientOrigin = { address: peer, port: socket.remotePort, ...userAgent };
   if (!proxies.has(peer)) return direct;
   const header = headers['x-forwarded-for'];
   const chain = (typeof header === 'string' ? header : (header ?? []).join(',')).split(',').toReversed();
   for (const entry of chain) {
-    const address = plainAddress(forwardedAddress(entry));
+    const address = canonicalAddress(forwardedAddress(entry));
     if (isIP(address) === 0) return direct;
     if (!proxies.has(address)) return { address, ...userAgent };
   }

@@ -19,6 +19,8 @@ const sessionHeaders = ['x-stile-api-session', 'x-cockroach-api-session'];
 export interface Credential {
   readonly text: string | undefined;
   readonly source: 'none' | 'bearer' | 'header' | 'cookie';
+  /** Name of our cookie, where it was that. */
+  readonly cookieName?: string;
 }
 
 /** Where a request may present a token. */
@@ -90,7 +92,7 @@ function cookieCredential(headers: IncomingHttpHeaders, rules: CredentialRules):
   const names = [sessionCookieName(false), ...(rules.insecureCookies ? [sessionCookieName(true)] : [])];
   for (const name of names) {
     const text = cookies.includes(name) ? (cookieOf(cookies, name) ?? '') : '';
-    if (text !== '') return { text, source: 'cookie' };
+    if (text !== '') return { text, source: 'cookie', cookieName: name };
   }
   const pair = rules.surface === 'v1' ? cookiePairOf(cookies) : undefined;
   return pair === undefined ? noCredential : { text: pair, source: 'cookie' };

@@ -1,4 +1,7 @@
-/** Tokens in URLs: refused before anything else, since addresses end up in logs, histories and `Referer` (tokens.md §1.9). */
+/**
+ * Tokens in URLs: refused before anything else, since addresses end up in logs, histories and `Referer` (tokens.md §1.9). The address of
+ * the page that a request comes from counts as well: whoever sent it has the token in an address.
+ */
 import { StileError } from '@stile/protocol/errors';
 
 const parameters: ReadonlySet<string> = new Set([
@@ -17,28 +20,41 @@ export interface ExposedToken {
   readonly error: StileError;
 }
 
-/** The text with its percent signs resolved, as often as somebody may have encoded it. */
+/**
+ * The text with its percent signs resolved, as often as somebody may have encoded it. Only characters of ASCII: a token has no others,
+ * and a wrong percent sign elsewhere must not hide it.
+ */
 function decoded(text: string): string {
   let plain = text;
   for (let times = 0; times < 3; times++) {
-    let next: string;
-    try {
-      next = decodeURIComponent(plain);
-    } catch {
-      return plain; // no percent encoding: the text stands for itself
-    }
+    const next = plain.replaceAll(/%([2-7][0-9a-fA-F])/g, (_all, hex: string) =>
+      String.fromCharCode(parseInt(hex, 16)),
+    );
     if (next === plain) break;
     plain = next;
   }
   return plain;
 }
 
-/** Whether the path or query of a request holds a token, or a parameter for one; undefined when not. */
-export function exposedToken(url: string): ExposedToken | undefined {
-  const found = tokenPattern.exec(url) ?? (url.includes('%') ? tokenPattern.exec(decoded(url)) : null);
+function tokenIn(url: string): RegExpExecArray | null {
+  return tokenPattern.exec(url) ?? (url.includes('%') ? tokenPattern.exec(decoded(url)) : null);
+}
+
+function namesToken(url: string): boolean {
   const query = url.indexOf('?');
-  const isNamed =
-    query >= 0 && [...new URLSearchParams(url.slice(query + 1)).keys()].some((name) => parameters.has(name));
+  if (query < 0) return false;
+  return [...new URLSearchParams(url.slice(query + 1)).keys()].some((name) =>
+    parameters.has(name.toLowerCase()),
+  );
+}
+
+/**
+ * Whether the path or query of a request holds a token, or a parameter for one; undefined when not.
+ * @param referrer the `Referer` header: its parameters are no business of ours, a token in it is
+ */
+export function exposedToken(url: string, referrer?: string): ExposedToken | undefined {
+  const found = tokenIn(url) ?? (referrer === undefined ? null : tokenIn(referrer));
+  const isNamed = namesToken(url);
   if (found === null && !isNamed) return undefined;
   return {
     authTokenId: found?.[1],

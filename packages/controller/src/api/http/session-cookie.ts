@@ -1,7 +1,5 @@
 /** Our cookie: set, cleared and read (tokens.md §1.9). Whether one may be set at all is decided here too. */
-import type { IncomingHttpHeaders } from 'node:http';
 import { StileError } from '@stile/protocol/errors';
-import { isSameOrigin } from './same-origin.ts';
 
 /** Name of the cookie: with the prefix, browsers keep it from other hosts and from plain http over a network. */
 export function sessionCookieName(isInsecure: boolean): string {
@@ -17,9 +15,18 @@ export function sessionCookie(token: string, isInsecure = false): string {
 }
 
 /** The `Set-Cookie` value that takes the cookie away. */
-export function clearedSessionCookie(isInsecure = false): string {
+function clearedSessionCookie(isInsecure = false): string {
   return `${sessionCookie('', isInsecure)}; Max-Age=0`;
 }
+
+/** Headers that take away the cookie which presented the token that has just ended; none where it was no cookie of ours. */
+export function withoutSessionCookie(cookieName: string | undefined): { readonly 'Set-Cookie'?: string } {
+  if (cookieName === undefined) return {};
+  return { 'Set-Cookie': clearedSessionCookie(cookieName === sessionCookieName(true)) };
+}
+
+/** What RFC 6265 §5.4 lets stand around a pair. Not more: a browser takes U+00A0 for a part of the name, and its prefix then binds nothing. */
+const around = /^[ \t]+|[ \t]+$/g;
 
 /**
  * Value of one cookie; undefined when absent.
@@ -29,8 +36,8 @@ export function cookieOf(header: string, name: string): string | undefined {
   let found: string | undefined;
   for (const pair of header.split(';')) {
     const cut = pair.indexOf('=');
-    if (cut < 0 || pair.slice(0, cut).trim() !== name) continue;
-    const value = pair.slice(cut + 1).trim();
+    if (cut < 0 || pair.slice(0, cut).replace(around, '') !== name) continue;
+    const value = pair.slice(cut + 1).replace(around, '');
     if (found !== undefined && found !== value) {
       throw new StileError('invalidArgument', 'Error in provided request.', {
         details: { requestFields: [{ name: 'cookie', description: `The cookie ${name} was given twice.` }] },
@@ -43,8 +50,10 @@ export function cookieOf(header: string, name: string): string | undefined {
 
 /** Where a request comes from, as far as cookies look at it. */
 export interface CookieRequest {
-  readonly headers: IncomingHttpHeaders;
-  readonly address: string;
+  /** It comes from our own pages, or from no page at all. */
+  readonly isSameOrigin: boolean;
+  /** Address of the socket's peer, whatever a proxy says of the client: the cookie goes to it in the clear. */
+  readonly peerAddress: string;
   readonly isTls: boolean;
   /** Cookies without TLS are allowed (`insecure_cookies`). */
   readonly insecureCookies: boolean;
@@ -59,10 +68,10 @@ function isLoopback(address: string): boolean {
  * @throws {StileError} permissionDenied, failedPrecondition
  */
 export function requireCookieAllowed(request: CookieRequest): { readonly isInsecure: boolean } {
-  if (!isSameOrigin(request.headers)) {
+  if (!request.isSameOrigin) {
     throw new StileError('permissionDenied', 'Cross-origin request refused.');
   }
-  if (request.isTls || isLoopback(request.address)) return { isInsecure: false };
+  if (request.isTls || isLoopback(request.peerAddress)) return { isInsecure: false };
   if (request.insecureCookies) return { isInsecure: true };
   throw new StileError(
     'failedPrecondition',

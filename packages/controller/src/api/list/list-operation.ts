@@ -19,7 +19,7 @@ import { fieldErrors } from '../schema/decode.ts';
 import { isId } from '../schema/text-rules.ts';
 import type { FieldTable } from '../schema/field.ts';
 import type { ApiServices, ScopeNode } from '../services.ts';
-import { listPage, readListParameters, type ListSource } from './list-page.ts';
+import { listPage, readListParameters, type ListContext, type ListSource } from './list-page.ts';
 
 /** Message of a list that names a wrong parent. */
 export const listMessage = 'Improperly formatted identifier.';
@@ -99,14 +99,10 @@ function subtree(root: ScopeNode, all: readonly ScopeNode[]): ScopeNode[] {
   return [root, ...all.filter((scope) => scope.parentId === root.id)];
 }
 
-/**
- * The scopes that a recursive list shows: those where `list` is granted, or granted in their parent or in global.
- * @throws {StileError} permissionDenied when there is none, also for anonymous callers (http-api.md §1.6)
- */
+/** The scopes at or below `root` that a recursive list may show: those where `list` is granted, or granted in their parent or in global. */
 export function listableScopes(
   root: ScopeNode,
   all: readonly ScopeNode[],
-  levels: readonly ScopeNode['type'][],
   mayList: (scope: ScopeNode) => boolean,
 ): ScopeNode[] {
   const granted = new Set(all.filter(mayList).map((scope) => scope.id));
@@ -114,14 +110,30 @@ export function listableScopes(
     granted.has(scope.id) ||
     granted.has(globalScopeId) ||
     (scope.parentId !== null && granted.has(scope.parentId));
-  const within = subtree(root, all).filter(isListable);
-  if (within.length === 0) throw new StileError('permissionDenied', 'Forbidden.');
-  return within.filter((scope) => levels.includes(scope.type));
+  return subtree(root, all).filter(isListable);
+}
+
+/** Permission denied, also for anonymous callers (http-api.md §1.6); it names what the auth token lacks where that is the reason. */
+function recursiveRefusal(
+  access: Access,
+  type: AclResource['type'],
+  scopes: readonly ScopeNode[],
+): StileError {
+  for (const scope of scopes) {
+    const collection = collectionIn(scope, type);
+    const decision = access.acl.decide(collection, 'list');
+    if (decision.lacks !== undefined) return access.refused(decision, collection, 'list');
+  }
+  return new StileError('permissionDenied', 'Forbidden.');
 }
 
 /** Ties a list token to the grants that bear on the type, in one scope or everywhere; 128 bits. */
 export function grantsHash(acl: Acl, type: AclResource['type'], scope?: ScopeNode): string {
   return createHash('sha256').update(acl.grantsKey(type, scope)).digest('base64url').slice(0, 22);
+}
+
+function listContext(acl: Acl, type: AclResource['type'], scope?: ScopeNode): ListContext {
+  return { resource: type, grantsHash: grantsHash(acl, type, scope), allowedIds: acl.allowedIds(type) };
 }
 
 /** The row of the table that lists resources of scopes. */
@@ -137,13 +149,15 @@ export function scopeListOperation<Row>(spec: ScopeListSpec<Row>, services: ApiS
     if (!input.isRecursive && !mayList(root)) {
       throw access.refusalOf(collectionIn(root, spec.type), 'list');
     }
-    const scopes = input.isRecursive ? listableScopes(root, all, spec.levels, mayList) : [root];
+    const within = input.isRecursive ? listableScopes(root, all, mayList) : [root];
+    if (within.length === 0) throw recursiveRefusal(access, spec.type, subtree(root, all));
+    const scopes = input.isRecursive ? within.filter((scope) => spec.levels.includes(scope.type)) : within;
     const permissions = acl.listPermissions(spec.type, scopes);
     const known = new Map(all.map((scope) => [scope.id, scope]));
     const scopeOf = (id: string): ScopeNode => known.get(id) ?? root;
     const source = spec.source({ call, access, permissions, scopeOf, ...input });
     const listed = input.isRecursive ? undefined : root;
-    const context = { resource: spec.type, grantsHash: grantsHash(acl, spec.type, listed) };
+    const context = listContext(acl, spec.type, listed);
     return listPage(source, parameters, context, services.lists);
   };
   return {
@@ -217,7 +231,7 @@ export function childListOperation<Row>(spec: ChildListSpec<Row>, services: ApiS
     const collection = { ...collectionIn(scope, spec.type), pin: parent.id };
     if (!access.may(collection, 'list')) throw access.refusalOf(collection, 'list');
     const source = spec.source({ call, access, parent });
-    const context = { resource: spec.type, grantsHash: grantsHash(acl, spec.type, scope) };
+    const context = listContext(acl, spec.type, scope);
     return listPage(source, parameters, context, services.lists);
   };
   return {

@@ -25,22 +25,27 @@ export interface PageRequest {
   readonly after?: ListPosition;
   /** Rows updated at or after this, epoch microseconds; with phase `updated`. */
   readonly updatedSince?: number;
+  /** Only these rows. */
+  readonly ids?: readonly string[] | undefined;
 }
 
 /** Which rows of which table a list shows, for the estimate of their number (store/list/row-estimate.ts). */
-export type CountedRows =
+export type CountedRows = {
+  readonly table: CountedTable;
+  /** Only these of them. */
+  readonly ids?: readonly string[] | undefined;
+} & (
   | {
-      readonly table: CountedTable;
       readonly permissions: ReadonlyMap<string, ListPermission>;
       readonly ownerId?: string;
       readonly livingOnly?: boolean;
     }
   | {
-      readonly table: CountedTable;
       readonly column:
         'scope_id' | 'parent_id' | 'auth_method_id' | 'host_catalog_id' | 'credential_store_id';
       readonly values: readonly string[];
-    };
+    }
+);
 /** Tables that lists count. */
 export type CountedTable =
   | 'account'
@@ -142,6 +147,8 @@ interface Walk {
 
 /** Where the walk of a request begins. */
 interface Start {
+  /** Only these rows. */
+  readonly ids: readonly string[] | undefined;
   readonly phase: 'created' | 'updated';
   readonly startedAt: number;
   readonly after: ListPosition | undefined;
@@ -150,7 +157,7 @@ interface Start {
   readonly deletedSince?: number;
 }
 
-function startOf(state: ListState | undefined, nowUs: number): Start {
+function startOf(state: ListState | undefined, nowUs: number): Omit<Start, 'ids'> {
   switch (state?.phase) {
     case undefined:
       return { phase: 'created', startedAt: nowUs, after: undefined };
@@ -214,6 +221,7 @@ async function walkRows<Row>(
       phase: start.phase,
       ...(walk.last === undefined ? {} : { after: walk.last }),
       ...(start.since === undefined ? {} : { updatedSince: start.since }),
+      ...(start.ids === undefined ? {} : { ids: start.ids }),
     });
     const shown = await source.render(rows);
     time.begin();
@@ -230,9 +238,13 @@ async function walkRows<Row>(
   return walk;
 }
 
-async function estimateOf<Row>(source: ListSource<Row>, walk: Walk, services: ListServices): Promise<number> {
+async function estimateOf<Row>(
+  { source, ids }: { readonly source: ListSource<Row>; readonly ids: readonly string[] | undefined },
+  walk: Walk,
+  services: ListServices,
+): Promise<number> {
   if (walk.isComplete) return walk.items.length;
-  return source.counted === undefined ? 0 : services.estimate(source.counted, maxCountedRows);
+  return source.counted === undefined ? 0 : services.estimate({ ...source.counted, ids }, maxCountedRows);
 }
 
 /** Which list, for whom. */
@@ -240,6 +252,8 @@ export interface ListContext {
   /** Resource type, as in grants. */
   readonly resource: string;
   readonly grantsHash: string;
+  /** The items that the caller's auth token may touch at all; absent = its allow list does not limit them. */
+  readonly allowedIds?: ReadonlySet<string> | undefined;
 }
 
 /**
@@ -253,20 +267,22 @@ export async function listPage<Row>(
   services: ListServices,
 ): Promise<object> {
   const nowUs = services.clock.nowUs();
-  const { resource, grantsHash } = context;
+  const { resource, grantsHash, allowedIds } = context;
   const token =
     parameters.listToken === ''
       ? undefined
       : decodeListToken(parameters.listToken, services.keys, { resource, grantsHash, nowUs });
-  const start = startOf(token?.state, nowUs);
+  const ids = allowedIds === undefined ? undefined : [...allowedIds].toSorted();
+  const start = { ...startOf(token?.state, nowUs), ids };
   const deletedSince = start.deletedSince;
   // Deletions first: what is deleted in between shows up in the next call, since that looks back.
   const deleted = deletedSince === undefined ? [] : await services.deletedSince(resource, deletedSince);
   const walk = await walkRows(source, start, parameters, services.clock);
-  const estimate = token?.estimate ?? (await estimateOf(source, walk, services));
+  const estimate = token?.estimate ?? (await estimateOf({ source, ids }, walk, services));
   const isNothing = token === undefined && walk.isComplete && walk.items.length === 0;
   const state = nextState(start, walk, nowUs);
-  const removedIds = [...new Set([...deleted, ...walk.removedIds])];
+  const gone = deleted.filter((id) => allowedIds?.has(id) !== false);
+  const removedIds = [...new Set([...gone, ...walk.removedIds])];
   return {
     ...(walk.items.length === 0 ? {} : { items: walk.items }),
     response_type: walk.isComplete ? 'complete' : 'delta',

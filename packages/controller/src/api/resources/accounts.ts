@@ -263,8 +263,9 @@ function setPasswordOperation(services: ApiServices): Operation {
     locate: ({ id }) => locate(services, id),
     act: async ({ input, found, access, visible, call }) => {
       const { id, version, password } = input;
-      // One's own password is changed by a sign-in, whatever the token may do to others.
-      if (found.row.user_id === call.caller.userId) access.requireToken('login');
+      const { userId, token } = call.caller;
+      // One's own password is changed by a sign-in, whatever the token may do to others; a web session, which somebody else opened, changes none.
+      if (found.row.user_id === userId || token?.type === 'web') access.requireToken('login');
       const done = await services.accountEndings.changePassword(id, call.caller, (also) =>
         services.passwords.setPassword(id, version, password, also),
       );

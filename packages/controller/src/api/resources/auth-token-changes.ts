@@ -1,6 +1,7 @@
 /** `PATCH /v1/auth-tokens/{id}` and `:rotate`: an API token gets another name, narrower limits, or a new secret (tokens.md §4.1). */
 import { StileError, type FieldError } from '@stile/protocol/errors';
-import type { Access, Located } from '../access.ts';
+import type { CallerToken } from '../../auth/token/auth-token.ts';
+import { refusal, type Access, type Located } from '../access.ts';
 import { ok, operation, type Call, type Operation } from '../operation.ts';
 import { decodeKinds, given, refuseFaults, requestMessage } from '../schema/decode.ts';
 import { schemaOf, type Input } from '../schema/field.ts';
@@ -15,7 +16,7 @@ import {
   mintedSchema,
 } from './auth-token-fields.ts';
 import { longestDescription, nameProblem, readLimits, readTime, type Limits } from './auth-token-limits.ts';
-import { mayMintForOthers, requirePolicy, shownMinted } from './auth-token-policy.ts';
+import { requireActingForOthers, requirePolicy, shownMinted } from './auth-token-policy.ts';
 import { requirePathId, requireVersion } from './item.ts';
 
 const updateRequest = schemaOf('UpdateAuthToken', {
@@ -84,8 +85,8 @@ function updateOperation(services: ApiServices): Operation {
     locate: ({ id }) => locateToken(services, id),
     act: async ({ input, found, access, call, visible }) => {
       const isOther = found.row.user_id !== call.caller.userId;
-      requireChange(services, { access, found, isOther });
-      const row = await services.tokenChanges.narrow({ ...input, by: call.caller });
+      const token = requireChange(services, { access, found, isOther });
+      const row = await services.tokenChanges.narrow({ ...input, by: { ...call.caller, token } });
       return ok(
         renderItem(authTokenSchema, authTokenValues(row, { services, scope: found.scope, access }), visible),
       );
@@ -93,17 +94,19 @@ function updateOperation(services: ApiServices): Operation {
   });
 }
 
-/** @throws {StileError} permissionDenied, failedPrecondition */
+/** The token of the caller, which may change another. @throws {StileError} unauthenticated, permissionDenied, failedPrecondition */
 function requireChange(
   services: ApiServices,
   asked: { readonly access: Access; readonly found: Located; readonly isOther: boolean },
-): void {
+): CallerToken {
   const { token } = asked.access.caller;
-  if (token?.type === 'web') {
+  if (token === undefined) throw refusal(asked.access.caller);
+  if (token.type === 'web') {
     throw new StileError('permissionDenied', 'Forbidden. An auth token of type "web" cannot change another.');
   }
   if (asked.isOther) asked.access.requireToken('unrestricted');
   requirePolicy(services, { ...asked, action: 'update:self' });
+  return token;
 }
 
 function rotateOperation(services: ApiServices): Operation {
@@ -123,13 +126,9 @@ function rotateOperation(services: ApiServices): Operation {
     locate: ({ id }) => locateToken(services, id),
     act: async ({ input, found, access, call }) => {
       const isOther = found.row.user_id !== call.caller.userId;
-      requireChange(services, { access, found, isOther });
-      // Whoever gets the secret acts as the owner: that is minting for another.
-      if (isOther) {
-        access.requireToken('login');
-        if (!mayMintForOthers(access)) throw new StileError('permissionDenied', 'Forbidden.');
-      }
-      const issued = await services.tokenChanges.rotate({ ...input, by: call.caller });
+      const token = requireChange(services, { access, found, isOther });
+      if (isOther) requireActingForOthers(access);
+      const issued = await services.tokenChanges.rotate({ ...input, by: { ...call.caller, token } });
       return ok(shownMinted(issued, { services, scope: found.scope, access }));
     },
   });

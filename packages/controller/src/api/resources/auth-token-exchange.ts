@@ -1,14 +1,13 @@
 /** `/v1/auth-tokens:exchange`, `:token-scopes` and `:token-config` (tokens.md §4.1). */
 import { legalTokenScopes } from '@stile/protocol/token-scope';
 import type { FieldError } from '@stile/protocol/errors';
-import { Access } from '../access.ts';
 import { requireCookieAllowed } from '../http/session-cookie.ts';
 import { ok, publicOperation, tokenOperation, type Answer, type Call, type Operation } from '../operation.ts';
 import { decodeKinds, refuseFaults, requestMessage } from '../schema/decode.ts';
 import { schemaOf, type Input } from '../schema/field.ts';
 import type { ApiServices } from '../services.ts';
 import { authTokenFacts } from './auth-token-fields.ts';
-import { mayMintForOthers } from './auth-token-policy.ts';
+import { isTokenAdmin } from './auth-token-policy.ts';
 import { authenticatedAnswer, authenticatedSchema } from './authenticated-answer.ts';
 import { readScope } from './item.ts';
 
@@ -98,10 +97,7 @@ export function authTokenExchangeOperations(services: ApiServices): readonly Ope
         response: { schema: configSchema },
       },
       'it tells the settings that bind the caller',
-      async (call, gate) => {
-        const access = new Access(await gate.aclFor(call.caller), call.caller);
-        return ok(tokenConfig(services, mayMintForOthers(access)));
-      },
+      async (call, gate) => ok(tokenConfig(services, await isTokenAdmin(gate, call.caller.userId))),
     ),
   ];
 }

@@ -48,6 +48,7 @@ const fields = {
   match_origin: { ...shownFlag, summary: 'It works from the address of `origin` only.' },
   single_use: shownFlag,
   second_factor: { ...shownFlag, summary: 'A second factor was checked on the way to it.' },
+  streams: { ...shownSeconds, summary: 'Event streams that are open for it, in lists.' },
   attributes: { kind: 'json', access: 'output', summary: 'Free notes; never consulted for a decision.' },
   version: { ...shownSeconds, summary: 'Of API tokens; a PATCH names the one it saw.' },
 } as const satisfies FieldTable;
@@ -98,6 +99,8 @@ export interface TokenView {
   readonly scope: ScopeNode;
   readonly access: Access;
   readonly loginName?: string | undefined;
+  /** Event streams that are open for it. */
+  readonly streams?: number | undefined;
 }
 
 /** Values of the schema; what the caller may do is always there. */
@@ -147,6 +150,7 @@ export function authTokenValues(row: AuthTokenRow, view: TokenView): AuthTokenVa
     match_origin: row.match_origin === 1,
     single_use: row.single_use === 1,
     second_factor: row.second_factor === 1,
+    streams: view.streams,
     attributes: storedAttributes(row.attributes),
     ...(row.type === 'api' ? { version: row.version } : {}),
   };

@@ -18,7 +18,13 @@ import {
   readLimits,
   type Limits,
 } from './auth-token-limits.ts';
-import { mayMintForOthers, requirePolicy, requireSecondFactor, shownMinted } from './auth-token-policy.ts';
+import {
+  isTokenAdmin,
+  requireActingForOthers,
+  requirePolicy,
+  requireSecondFactor,
+  shownMinted,
+} from './auth-token-policy.ts';
 import { readScope, required, resourceIn } from './item.ts';
 
 const createRequest = schemaOf('CreateAuthToken', {
@@ -134,18 +140,15 @@ function requireMayMint(services: ApiServices, step: Step<CreateInput, FoundOwne
   if (token.type === 'web') {
     throw new StileError('permissionDenied', 'Forbidden. An auth token of type "web" cannot mint another.');
   }
-  if (input.type === 'one-time' && token.type !== 'login') {
-    // Exchanged it would be a sign-in, which may what API tokens never may, and makes what stays when they end.
+  // It would be a way to a sign-in, which may do what an API token never may.
+  if (input.type === 'one-time' && token.type === 'api') {
     throw new StileError(
       'permissionDenied',
-      'Forbidden. Only a sign-in can be handed on by a one-time token.',
+      'Forbidden. An auth token of type "api" cannot mint a one-time token, which is exchanged for a sign-in.',
     );
   }
   const isOther = found.owner.id !== userId;
-  if (isOther || input.type === 'web') {
-    access.requireToken('login');
-    if (!mayMintForOthers(access)) throw new StileError('permissionDenied', 'Forbidden.');
-  }
+  if (isOther || input.type === 'web') requireActingForOthers(access);
   if (input.type === 'api') requirePolicy(services, { access, found, isOther, action: 'create:self' });
   return token;
 }
@@ -164,7 +167,7 @@ export function createAuthTokenOperation(services: ApiServices): Operation {
     parse: readCreate,
     locate: (input) => locateOwner(services, input),
     act: async (step) => {
-      const { input, found, access, call } = step;
+      const { input, found, access, call, gate } = step;
       const token = requireMayMint(services, step);
       if (input.type === 'api') {
         await requireSecondFactor(services, token, [found.owner.id, call.caller.userId]);
@@ -174,7 +177,7 @@ export function createAuthTokenOperation(services: ApiServices): Operation {
         client: call.client,
         type: input.type,
         owner: found.owner,
-        isAdmin: mayMintForOthers(access),
+        isAdmin: await isTokenAdmin(gate, found.owner.id),
         name: input.decoded.name,
         description: input.decoded.description,
         timeToLiveSeconds: input.timeToLiveSeconds,

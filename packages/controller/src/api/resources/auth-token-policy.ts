@@ -1,8 +1,9 @@
 /** Who may mint and change API tokens (tokens.md §0 rows 8 and 9), and how the answers show what was made. */
 import { StileError } from '@stile/protocol/errors';
 import type { CallerToken, IssuedToken } from '../../auth/token/auth-token-service.ts';
-import type { Access, Located } from '../access.ts';
+import { Access, type Located } from '../access.ts';
 import { sessionCookie } from '../http/session-cookie.ts';
+import type { Gate } from '../operation.ts';
 import { renderItem } from '../schema/render.ts';
 import type { ApiServices } from '../services.ts';
 import { authTokenValues, mintedSchema, type TokenView } from './auth-token-fields.ts';
@@ -10,6 +11,21 @@ import { authTokenValues, mintedSchema, type TokenView } from './auth-token-fiel
 /** Whether the caller may mint for others, asked in global. */
 export function mayMintForOthers(access: Access): boolean {
   return access.may({ scopeId: 'global', parentScopeId: null, type: 'auth-token' }, 'create');
+}
+
+/**
+ * Refuses whoever may not have the secret of a token of somebody else, which is to act as that user: it takes a whole sign-in of somebody
+ * who may mint for others, so that an administrator of an org does not get what a user holds elsewhere (tokens.md §0 row 8).
+ * @throws {StileError} permissionDenied
+ */
+export function requireActingForOthers(access: Access): void {
+  access.requireToken('login');
+  if (!mayMintForOthers(access)) throw new StileError('permissionDenied', 'Forbidden.');
+}
+
+/** Whether a user may mint for others, whatever the auth token in use: `max_admin_token_lifetime` binds the tokens of such a user. */
+export async function isTokenAdmin(gate: Gate, userId: string): Promise<boolean> {
+  return mayMintForOthers(new Access(await gate.aclFor({ userId }), { userId }));
 }
 
 /**

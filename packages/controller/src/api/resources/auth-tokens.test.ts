@@ -329,6 +329,11 @@ describe('the end of a token', () => {
       403,
     );
     expect((await send('POST', '/v1/auth-tokens:revoke-all', { user_id: '*' }, mine)).status).toBe(403);
+    // Whoever does not say so does not log itself out.
+    await done('POST', '/v1/auth-tokens:revoke-all', {}, mine);
+    expect(await isGood(mine)).toBe(true);
+    await done('POST', '/v1/auth-tokens:revoke-all', { except_current: false }, mine);
+    expect(await isGood(mine)).toBe(false);
     expect(await isGood(stile.admin)).toBe(true);
   });
 

@@ -4,10 +4,10 @@
  */
 import type { AuthTokenRow } from '../../auth/token/auth-token-service.ts';
 import type { AuthTokenType, RevokedReason } from '../../auth/token/auth-token.ts';
-import { clearedSessionCookie, sessionCookieName } from '../http/session-cookie.ts';
+import { withoutSessionCookie } from '../http/session-cookie.ts';
 import { scopeListOperation, type ScopeListStep } from '../list/list-operation.ts';
 import type { Located } from '../access.ts';
-import { noContent, ok, operation, type Answer, type Call, type Operation, type Step } from '../operation.ts';
+import { noContent, ok, operation, type Call, type Operation, type Step } from '../operation.ts';
 import { decodeAction, fieldErrors, requestMessage } from '../schema/decode.ts';
 import { schemaOf } from '../schema/field.ts';
 import { renderItem } from '../schema/render.ts';
@@ -71,10 +71,14 @@ async function renderRows(
   rows: readonly AuthTokenRow[],
 ): Promise<readonly (object | undefined)[]> {
   const { access, scopeOf, call } = step;
-  const names = await services.authTokens.loginNames(rows.map((row) => row.user_id));
+  const [names, streams] = await Promise.all([
+    services.authTokens.loginNames(rows.map((row) => row.user_id)),
+    services.eventStreams.streamsOf(rows.map((row) => row.id)),
+  ]);
   return rows.map((row) => {
     const scope = scopeOf(row.scope_id);
-    const values = authTokenValues(row, { services, scope, access, loginName: names.get(row.user_id) });
+    const loginName = names.get(row.user_id);
+    const values = authTokenValues(row, { services, scope, access, loginName, streams: streams.get(row.id) });
     const isOwn = row.user_id === call.caller.userId;
     const actions = values.authorized_actions;
     if (!actions.some((action) => isOwn || !action.endsWith(':self'))) return undefined;
@@ -102,7 +106,7 @@ function listOperation(services: ApiServices): Operation {
         const ownerId = call.caller.userId;
         return {
           page: (page) => services.authTokens.list({ permissions, ownerId, page, ...options }),
-          counted: { table: 'auth_token', permissions, ownerId },
+          counted: { table: 'auth_token', permissions, ownerId, livingOnly: !options.includeExpired },
           stamps: (row) => row,
           hasLeft: (row) => !options.includeExpired && services.authTokens.statusOf(row) !== 'active',
           render: (rows) => renderRows(services, step, rows),
@@ -111,14 +115,6 @@ function listOperation(services: ApiServices): Operation {
     },
     services,
   );
-}
-
-/** Takes the cookie away when it was the one that presented the token which has just ended. */
-function withoutCookie({ headers, insecureCookies }: Call): NonNullable<Answer['headers']> {
-  const isPresented = (isInsecure: boolean): boolean =>
-    headers.authorization === undefined && headers.cookie?.includes(sessionCookieName(isInsecure)) === true;
-  if (isPresented(false)) return { 'Set-Cookie': clearedSessionCookie() };
-  return insecureCookies && isPresented(true) ? { 'Set-Cookie': clearedSessionCookie(true) } : {};
 }
 
 function revokeOperation(services: ApiServices): Operation {
@@ -143,7 +139,7 @@ function revokeOperation(services: ApiServices): Operation {
       return {
         status: 200,
         body: renderItem(revokedSchema, { ...values, revocation: revocationValues(revocation) }, visible),
-        ...(input === call.caller.authTokenId ? { headers: withoutCookie(call) } : {}),
+        ...(input === call.caller.authTokenId ? { headers: withoutSessionCookie(call.cookieName) } : {}),
       };
     },
   });
@@ -156,7 +152,11 @@ const revokeAllRequest = schemaOf('RevokeAllAuthTokens', {
     summary: 'Whose; `*` for everybody. Absent: the caller.',
   },
   types: { kind: 'strings', access: 'change', summary: 'Default: login, web and one-time.' },
-  except_current: { kind: 'bool', access: 'change', summary: 'The token of this request stays.' },
+  except_current: {
+    kind: 'bool',
+    access: 'change',
+    summary: 'The token of this request stays. Default true.',
+  },
 });
 const revokeAllResponse = schemaOf('RevokedAuthTokens', {
   items: { kind: 'list', access: 'output', fields: authTokenSchema.fields },
@@ -180,7 +180,7 @@ function readRevokeAll({ body, caller }: Call): RevokeAll {
   return {
     userId: userId === '*' ? undefined : userId,
     types: types ?? ['login', 'web', 'one-time'],
-    exceptCurrent: input.except_current === true,
+    exceptCurrent: input.except_current !== false,
   };
 }
 
@@ -213,7 +213,11 @@ function revokeAllOperation(services: ApiServices): Operation {
       const reason: RevokedReason = userId === by ? 'user request' : 'admin request';
       const revocation = await services.tokenEndings.revokeOf(owner, by, reason);
       const items = await shownItems(services, { access, visible }, revocation.authTokenIds);
-      return ok({ items, revocation: revocationValues(revocation) });
+      const isOwnEnded = revocation.authTokenIds.includes(call.caller.authTokenId ?? '');
+      return {
+        ...ok({ items, revocation: revocationValues(revocation) }),
+        ...(isOwnEnded ? { headers: withoutSessionCookie(call.cookieName) } : {}),
+      };
     },
   });
 }
@@ -275,7 +279,9 @@ export function authTokenOperations(services: ApiServices): readonly Operation[]
       locate: (id) => locateToken(services, id),
       act: async ({ input, call }) => {
         await services.tokenEndings.delete(input, call.caller.userId);
-        return input === call.caller.authTokenId ? { ...noContent, headers: withoutCookie(call) } : noContent;
+        return input === call.caller.authTokenId
+          ? { ...noContent, headers: withoutSessionCookie(call.cookieName) }
+          : noContent;
       },
     }),
     revokeOperation(services),

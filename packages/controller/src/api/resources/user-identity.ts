@@ -82,7 +82,7 @@ async function me(services: ApiServices, call: Call, gate: Gate): Promise<object
 const attributeRequest = schemaOf('SetUserAttribute', {
   key: { kind: 'string', access: 'change', summary: 'a-z, then up to 63 of a-z 0-9 _ . -' },
   value: {
-    kind: 'json',
+    kind: 'any',
     access: 'change',
     summary: 'Any JSON of at most 4 KiB; null takes the attribute away.',
   },

@@ -113,13 +113,10 @@ async function listAliases(services: ApiServices, call: Call, userId: string, ga
       page: async (page) =>
         permissions.size === 0 ? [] : services.users.resolvableAliases(permissions, page),
       stamps: (row) => row,
-      render: (rows) =>
-        Promise.resolve(
-          rows.map((alias) => (acl.allowedIds('alias')?.has(alias.id) === false ? undefined : show(alias))),
-        ),
+      render: (rows) => Promise.resolve(rows.map(show)),
     },
     parameters,
-    { resource: 'alias', grantsHash: grantsHash(acl, 'target') },
+    { resource: 'alias', grantsHash: grantsHash(acl, 'target'), allowedIds: acl.allowedIds('alias') },
     services.lists,
   );
 }

@@ -12,7 +12,7 @@ import {
   type Worker,
 } from '../../worker-registry/worker.ts';
 import { requireRegistrationRequest } from '../../worker-registry/worker-registry.ts';
-import { Access, refusal } from '../access.ts';
+import { Access } from '../access.ts';
 import { readListParameters } from '../list/list-page.ts';
 import { WorkTime } from '../list/work-time.ts';
 import { noContent, ok, operation, type Call, type Operation } from '../operation.ts';
@@ -147,7 +147,8 @@ function listOperation(services: ApiServices): Operation {
       const { filter } = readListParameters(call.query, services.lists.maxPageSize);
       const [acl, scope] = await Promise.all([gate.aclFor(call.caller), readScope(services.scopes, scopeId)]);
       const access = new Access(acl, call.caller);
-      if (!access.may(resourceIn(scope, 'worker'), 'list')) throw refusal(call.caller);
+      const collection = resourceIn(scope, 'worker');
+      if (!access.may(collection, 'list')) throw access.refusalOf(collection, 'list');
       const items: object[] = [];
       const rows = await services.workers.list();
       const time = new WorkTime(services.clock);

@@ -85,6 +85,7 @@ const kindWords: Readonly<Record<Field['kind'], string>> = {
   strings: 'This field must be a list of texts.',
   object: 'This field must be an object.',
   json: 'This field must be an object.',
+  any: 'This field may be any JSON.',
   list: 'This field must be a list of objects.',
   time: 'This is a read only field.',
   int64: 'This is a read only field.',
@@ -107,6 +108,8 @@ function decodeSimple(field: Field, value: unknown): unknown {
       return decodeStrings(value);
     case 'json':
       return isObject(value) ? value : undefined;
+    case 'any':
+      return value;
     case 'object':
     case 'list':
     case 'time':

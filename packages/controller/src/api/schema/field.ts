@@ -68,6 +68,11 @@ export interface JsonField extends Shared {
   readonly kind: 'json';
 }
 
+/** Any JSON at all; null counts as absent. */
+export interface AnyField extends Shared {
+  readonly kind: 'any';
+}
+
 /** A list of objects. */
 export interface ListField extends Shared {
   readonly kind: 'list';
@@ -93,6 +98,7 @@ export type Field =
   | StringsField
   | ObjectField
   | JsonField
+  | AnyField
   | ListField
   | MapField
   | OutputField;

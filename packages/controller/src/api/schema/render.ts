@@ -49,6 +49,7 @@ function renderValue(field: Field, value: unknown): unknown {
     case 'strings':
     case 'map':
     case 'json':
+    case 'any':
       return value;
   }
 }

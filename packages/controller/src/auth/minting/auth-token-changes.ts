@@ -3,17 +3,17 @@ import { StileError } from '@stile/protocol';
 import { silentLogger, type Clock, type Logger } from '@stile/runtime';
 import type { Database } from '../../store/database.ts';
 import { wrongVersion } from '../../store/store-error.ts';
-import { changeAuthToken, type TokenChanges } from '../token/auth-token-change-repository.ts';
+import { changeAuthToken, holdAuthToken, type TokenChanges } from '../token/auth-token-change-repository.ts';
 import type { AuthTokenService, IssuedToken } from '../token/auth-token-service.ts';
-import { hardEnd, type AuthTokenRow, type Caller } from '../token/auth-token.ts';
+import type { AuthTokenRow, Caller, CallerToken } from '../token/auth-token.ts';
 import { auditToken } from '../token/token-audit.ts';
-import { keptList, requireNarrower, requireWithinCaller, type NewLimits } from './narrower.ts';
+import { keptList, limitsOf, requireNarrower, requireWithinCaller, type NewLimits } from './narrower.ts';
 
 /** Which token, as it was seen, and who changes it. */
 export interface TokenChange {
   readonly id: string;
   readonly version: number;
-  readonly by: Caller;
+  readonly by: Caller & { readonly token: CallerToken };
 }
 
 /** What a change names. */
@@ -28,6 +28,10 @@ export interface AuthTokenChangesOptions {
   readonly clock: Clock;
   readonly log?: Logger;
   readonly tokens: AuthTokenService;
+}
+
+function callerChanged(): StileError {
+  return new StileError('conflict', 'the auth token in use has just been changed: repeat');
 }
 
 /** Changes API tokens. */
@@ -46,14 +50,13 @@ export class AuthTokenChanges {
 
   /**
    * Changes name and description, and narrows scopes, allow list and end.
-   * @throws {StileError} notFound (no such token with that version), permissionDenied (wider than it is), failedPrecondition (no API token, or
-   * ended), invalidArgument (name taken)
+   * @throws {StileError} notFound (no such token with that version), permissionDenied (wider than it is, or than the caller's token),
+   * failedPrecondition (no API token, or ended), invalidArgument (name taken), conflict (the caller's token has just ended or changed)
    */
   async narrow(request: NarrowRequest): Promise<AuthTokenRow> {
-    const row = await this.#requireChangeable(request.id);
+    const row = await this.#requireChangeable(request);
     requireNarrower(row, request);
-    // Others' tokens are changed by their administrators, who learn nothing by it.
-    if (row.user_id === request.by.userId) this.#requireWithin(row, request, request);
+    requireWithinCaller(request, request.by.token);
     const { name, description, tokenScopes, allowList, expiresAt } = request;
     const changes: TokenChanges = {
       ...(name === undefined ? {} : { name }),
@@ -68,40 +71,43 @@ export class AuthTokenChanges {
   }
 
   /**
-   * A new secret; the old one is dead at the commit, nothing else changes.
-   * @throws {StileError} notFound (no such token with that version), permissionDenied (wider than the token of who asks), failedPrecondition
-   * (no API token, or ended)
+   * A new secret; the old one is dead at the commit, nothing else changes, but that a second factor is the token's no longer when whoever
+   * gets the secret has not shown one.
+   * @throws {StileError} notFound (no such token with that version), permissionDenied (wider than the caller's token), failedPrecondition (no
+   * API token, or ended), conflict (the caller's token has just ended or changed)
    */
   async rotate(request: TokenChange): Promise<IssuedToken> {
-    const row = await this.#requireChangeable(request.id);
-    this.#requireWithin(row, request);
+    const { by } = request;
+    const row = await this.#requireChangeable(request);
+    if (row.id !== by.token.id) requireWithinCaller(limitsOf(row, this.#tokens.settings), by.token);
     const { stored, text } = this.#tokens.newSecret(request.id);
-    await this.#change(request, stored);
+    const keepsFactor = row.user_id === by.userId && by.token.hasSecondFactor;
+    await this.#change(request, { ...stored, second_factor: keepsFactor ? row.second_factor : 0 });
     auditToken(this.#log, 'rotated', { authTokenId: row.id, userId: row.user_id, by: request.by.userId });
     return { row: await this.#tokens.read(request.id), text };
   }
 
-  /** @throws {StileError} permissionDenied */
-  #requireWithin(row: AuthTokenRow, { by: { token } }: TokenChange, limits?: NewLimits): void {
-    if (token === undefined) throw new StileError('permissionDenied', 'Forbidden.');
-    requireWithinCaller(row, { token, endsAt: hardEnd(row, this.#tokens.settings) }, limits);
-  }
-
-  /** The version, compared in the statement, says that the row is the one that was looked at. */
+  /** The versions, compared in the statement, say that the row, and the token that changes it, are those that were looked at. */
   async #change(request: TokenChange, changes: Parameters<typeof changeAuthToken>[2]): Promise<void> {
     const nowUs = this.#clock.nowUs();
-    const { id, version } = request;
+    const { id, version, by } = request;
+    const { engine } = this.#database;
     await this.#database.write(async (tx) => {
+      if (by.token.id !== id && !(await holdAuthToken(tx, engine, by.token))) throw callerChanged();
       if (!(await changeAuthToken(tx, { id, version }, changes, nowUs))) throw wrongVersion('AuthToken', id);
       await this.#database.events.publish(tx, { type: 'auth-tokens-changed', subjectId: id });
     });
   }
 
-  async #requireChangeable(id: string): Promise<AuthTokenRow> {
+  async #requireChangeable({ id, version }: TokenChange): Promise<AuthTokenRow> {
     const row = await this.#tokens.read(id);
     if (row.type !== 'api') throw new StileError('failedPrecondition', 'Only API tokens can be changed.');
     const status = this.#tokens.statusOf(row);
-    if (status === 'active') return row;
-    throw new StileError('failedPrecondition', `The auth token has ended: it is ${status}.`);
+    if (status !== 'active') {
+      throw new StileError('failedPrecondition', `The auth token has ended: it is ${status}.`);
+    }
+    // What is checked is what is changed: the statement compares the same version.
+    if (row.version !== version) throw wrongVersion('AuthToken', id);
+    return row;
   }
 }

@@ -31,7 +31,7 @@ export interface MintRequest {
   readonly type: MintedType;
   /** Its user, and the scope of the user. */
   readonly owner: { readonly id: string; readonly scopeId: string };
-  /** The caller may mint for others: another maximum may bind its API tokens. */
+  /** The owner may mint for others: another maximum may bind its API tokens. */
   readonly isAdmin: boolean;
   readonly name?: string | undefined;
   readonly description?: string | undefined;

@@ -1,6 +1,7 @@
 /** What "not wider" means, for new tokens and for changes of old ones, and how its refusal reads (tokens.md §2.4, §2.5). Pure. */
-import { areScopesWithin, isAllowListWithin, StileError } from '@stile/protocol';
-import { storedList, type AuthTokenRow, type CallerToken } from '../token/auth-token.ts';
+import { areScopesWithin, isAllowListWithin, StileError, unrestricted } from '@stile/protocol';
+import { hardEnd, storedList, type AuthTokenRow, type CallerToken } from '../token/auth-token.ts';
+import type { AuthTokenSettings } from '../token/auth-token-settings.ts';
 
 const message = 'An auth token cannot mint one wider than itself.';
 
@@ -44,48 +45,47 @@ export function requireNarrower(row: AuthTokenRow, limits: NewLimits): void {
   }
 }
 
-/** Whether what this token hands on ends no later than itself. A sign-in of the person does not bind what it makes. */
-export function bindsEnds({ type, parentId }: CallerToken): boolean {
-  return type === 'api' || parentId !== undefined;
+/**
+ * Whether what a token mints or changes must end when it does: what another token made, or an API token, hands on ends no later than
+ * itself; a sign-in does not bind what it mints.
+ */
+export function bindsEnds(token: CallerToken): boolean {
+  return token.type === 'api' || token.parentId !== undefined;
+}
+
+/** What a token is to be, or is: only what is named is compared. */
+export interface ComparedLimits extends NewLimits {
+  readonly matchOrigin?: boolean;
+}
+
+/** The limits of a token as it stands. */
+export function limitsOf(row: AuthTokenRow, settings: AuthTokenSettings): ComparedLimits {
+  return {
+    tokenScopes: storedList(row.token_scopes) ?? unrestricted,
+    allowList: storedList(row.allow_list) ?? unrestricted,
+    expiresAt: hardEnd(row, settings),
+    matchOrigin: row.match_origin === 1,
+  };
 }
 
 /**
- * Refuses to a token the change of another one that can do more, or lives longer, than itself: whoever gets the new secret, or the last
- * word, would have more than was given (tokens.md §2.4). `endsAt` is the hard end of the other, `limits` what it shall have.
+ * Refuses limits that are wider than those of the token that asks for them: what a narrow token changes, and above all what it gets the
+ * secret of, would else be a way to the wide tokens of its user.
  * @throws {StileError} permissionDenied naming the field
  */
-export function requireWithinCaller(
-  row: AuthTokenRow,
-  { token, endsAt }: { readonly token: CallerToken; readonly endsAt: number },
-  limits: NewLimits = {},
-): void {
-  if (row.id === token.id) return;
-  const {
-    tokenScopes = storedList(row.token_scopes) ?? ['*'],
-    allowList = storedList(row.allow_list) ?? ['*'],
-  } = limits;
-  if (token.tokenScopes !== undefined && !areScopesWithin(tokenScopes, token.tokenScopes)) {
-    throw widerThanParent(
-      'token_scopes',
-      'It has a scope that the auth token which changes it does not have.',
-    );
+export function requireWithinCaller(limits: ComparedLimits, caller: CallerToken): void {
+  const { tokenScopes, allowList, expiresAt, matchOrigin } = limits;
+  const { tokenScopes: scopes, allowList: entries } = caller;
+  if (tokenScopes !== undefined && scopes !== undefined && !areScopesWithin(tokenScopes, scopes)) {
+    throw widerThanParent('token_scopes', 'Names a scope that the auth token in use does not have.');
   }
-  if (token.allowList !== undefined && !isAllowListWithin(allowList, token.allowList)) {
-    throw widerThanParent(
-      'allow_list',
-      'It has an entry that the auth token which changes it does not have.',
-    );
+  if (allowList !== undefined && entries !== undefined && !isAllowListWithin(allowList, entries)) {
+    throw widerThanParent('allow_list', 'Names an entry that the auth token in use does not have.');
   }
-  if (token.matchOrigin && row.match_origin === 0) {
-    throw widerThanParent('match_origin', 'The auth token which changes it is bound to its origin.');
+  if (matchOrigin === false && caller.matchOrigin) {
+    throw widerThanParent('match_origin', 'The auth token in use is bound to its origin.');
   }
-  if (bindsEnds(token) && Math.min(endsAt, limits.expiresAt ?? endsAt) > token.hardEndsAt) {
-    throw widerThanParent('expiration_time', 'The auth token which changes it ends earlier.');
-  }
-  if (row.second_factor === 1 && !token.hasSecondFactor) {
-    throw widerThanParent(
-      'second_factor',
-      'No second factor was checked for the auth token which changes it.',
-    );
+  if (expiresAt !== undefined && bindsEnds(caller) && expiresAt > caller.hardEndsAt) {
+    throw widerThanParent('expiration_time', 'The auth token in use ends earlier.');
   }
 }

@@ -37,11 +37,11 @@ export interface PasswordServiceOptions extends PasswordHasherOptions {
 /** Who has logged in. */
 export interface LoggedIn {
   readonly accountId: string;
-  /** Of the account whose password was checked: one that is changed meanwhile proves nothing. */
-  readonly accountVersion: number;
   readonly userId: string;
   /** Scope of the user. */
   readonly scopeId: string;
+  /** Version of the account whose password was checked: another one may have another password. */
+  readonly accountVersion: number;
   /** A code was checked too. */
   readonly secondFactor: boolean;
   /** The auth method requires a second factor and the user has none: the token may do nothing but enroll one. */
@@ -69,7 +69,7 @@ export interface ChangePasswordRequest {
 }
 
 /** Who an account belongs to. */
-type LoggedInUser = Pick<LoggedIn, 'accountId' | 'accountVersion' | 'userId' | 'scopeId'>;
+type LoggedInUser = Pick<LoggedIn, 'accountId' | 'userId' | 'scopeId'>;
 
 /** What guesses of a password are counted under: login and check alike. */
 function guessKey({ authMethodId, loginName }: Pick<LoginRequest, 'authMethodId' | 'loginName'>): string {
@@ -128,7 +128,7 @@ export class PasswordService {
     const user = await this.#userOf(account, request);
     attempt.refund();
     const mustEnroll = account.twoFactor === 'required' && account.enrolledDigits === null;
-    return { ...user, secondFactor, mustEnroll };
+    return { ...user, accountVersion: account.version, secondFactor, mustEnroll };
   }
 
   /**
@@ -235,15 +235,14 @@ export class PasswordService {
     const again = await lookupLoginAccount(this.#database.reader, request.authMethodId, request.loginName);
     const other = again === undefined ? undefined : boundUser(again);
     if (other === undefined) throw unableToAuthenticate();
-    return { ...other, accountVersion: account.version };
+    return other;
   }
 
   /** A new user bound to the account; undefined when the account has got one meanwhile, or is gone. */
   async #newUser(tx: Connection, account: LoginAccount): Promise<LoggedInUser | undefined> {
     const user = await createUser(tx, { scopeId: account.scopeId, nowUs: this.#clock.nowUs() });
     if (await bindAccount(tx, { accountId: account.id, userId: user.id })) {
-      const { id: accountId, version: accountVersion } = account;
-      return { accountId, accountVersion, userId: user.id, scopeId: user.scope_id };
+      return { accountId: account.id, userId: user.id, scopeId: user.scope_id };
     }
     await deleteUser(tx, user.id);
     return undefined;
@@ -254,6 +253,5 @@ export class PasswordService {
 function boundUser(account: LoginAccount): LoggedInUser | undefined {
   if (account.userId === null || account.userScopeId === null) return undefined;
   if (account.userDisabledAt !== null) throw unableToAuthenticate();
-  const { id: accountId, version: accountVersion, userId, userScopeId: scopeId } = account;
-  return { accountId, accountVersion, userId, scopeId };
+  return { accountId: account.id, userId: account.userId, scopeId: account.userScopeId };
 }

@@ -3,6 +3,7 @@ import { sql, type RawBuilder, type SqlBool } from 'kysely';
 import type { Connection } from '../../store/database.ts';
 import type { AuthTokenType, Microseconds } from '../../store/schema.ts';
 import { dueEnd, longestLifeSeconds, type NaturalEnd } from '../token/auth-token.ts';
+import { hasType } from '../token/auth-token-repository.ts';
 import type { AuthTokenSettings } from '../token/auth-token-settings.ts';
 
 const kinds: readonly AuthTokenType[] = ['login', 'web', 'api', 'one-time'];
@@ -24,36 +25,46 @@ async function liveIds(db: Connection, condition: RawBuilder<SqlBool>, limit: nu
   return rows.map((row) => row.id);
 }
 
-/** The first of them by each reason, at most `limit` each: ranges of the indexes of living tokens. */
-export async function listDueTokens(
+/** What ends tokens, in the order in which it is looked for. Each is a range of an index of living tokens. */
+function dueConditions(
+  settings: AuthTokenSettings,
+  nowUs: Microseconds,
+): { readonly reason: NaturalEnd; readonly condition: RawBuilder<SqlBool> }[] {
+  const before = (seconds: number): Microseconds => nowUs - seconds * 1_000_000;
+  const conditions: ReturnType<typeof dueConditions> = [
+    { reason: 'expired', condition: sql<SqlBool>`expires_at <= ${nowUs}` },
+  ];
+  for (const type of kinds) {
+    const condition = sql<SqlBool>`type = ${type} and created_at <= ${before(longestLifeSeconds(type, settings))}
+      and expires_at > ${nowUs}`;
+    conditions.push({ reason: 'lifetime lowered', condition });
+  }
+  const { disableSessionExpiryRefresh: isFixed, timeToStaleSeconds } = settings;
+  if (!isFixed && timeToStaleSeconds > 0) {
+    const condition = sql<SqlBool>`type = 'login' and last_used_at <= ${before(timeToStaleSeconds)}`;
+    conditions.push({ reason: 'idle', condition });
+  }
+  const ownLimit = sql<SqlBool>`time_to_stale_seconds > 0
+    and (last_used_at + time_to_stale_seconds * 1000000) <= ${nowUs}${isFixed ? sql` and type <> 'login'` : sql``}`;
+  conditions.push({ reason: 'idle', condition: ownLimit });
+  return conditions;
+}
+
+/**
+ * The first tokens of one reason, at most `limit`; undefined when none is due. One reason is looked for when nothing is left of those
+ * before: otherwise its range would lead again and again over what they have not marked yet.
+ */
+export async function nextDueTokens(
   db: Connection,
   settings: AuthTokenSettings,
   nowUs: Microseconds,
   limit: number,
-): Promise<DueTokens[]> {
-  const second = 1_000_000;
-  const expired = await liveIds(db, sql<SqlBool>`expires_at <= ${nowUs}`, limit);
-  const lowered: string[] = [];
-  for (const type of kinds) {
-    const before = nowUs - longestLifeSeconds(type, settings) * second;
-    const condition = sql<SqlBool>`type = ${type} and created_at <= ${before} and expires_at > ${nowUs}`;
-    lowered.push(...(await liveIds(db, condition, limit)));
+): Promise<DueTokens | undefined> {
+  for (const { reason, condition } of dueConditions(settings, nowUs)) {
+    const ids = await liveIds(db, condition, limit);
+    if (ids.length > 0) return { reason, ids };
   }
-  const idle: string[] = [];
-  if (!settings.disableSessionExpiryRefresh && settings.timeToStaleSeconds > 0) {
-    const before = nowUs - settings.timeToStaleSeconds * second;
-    idle.push(...(await liveIds(db, sql<SqlBool>`type = 'login' and last_used_at <= ${before}`, limit)));
-  }
-  const isLogin = settings.disableSessionExpiryRefresh ? sql` and type <> 'login'` : sql``;
-  const ownLimit = sql<SqlBool>`time_to_stale_seconds > 0
-    and (last_used_at + time_to_stale_seconds * 1000000) <= ${nowUs}${isLogin}`;
-  idle.push(...(await liveIds(db, ownLimit, limit)));
-  const reasons = [
-    { reason: 'expired', ids: expired },
-    { reason: 'lifetime lowered', ids: lowered },
-    { reason: 'idle', ids: [...new Set(idle)] },
-  ] as const;
-  return reasons.filter(({ ids }) => ids.length > 0);
+  return undefined;
 }
 
 /**
@@ -97,7 +108,7 @@ export async function listDueTokensOfUser(
       'created_at',
     ])
     .where('user_id', '=', userId)
-    .where('type', '=', 'api')
+    .where(hasType(['api']))
     .where(sql<SqlBool>`revoked_at is null`)
     .execute();
   const due = new Map<NaturalEnd, string[]>();

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import type { Connection, Database } from '../../store/database.ts';
 import type { AuthTokenTable, Microseconds } from '../../store/schema.ts';
 import { hasVersion } from '../../store/versioned-update.ts';
-import { isGood } from './auth-token-repository.ts';
+import { hasType, isGood } from './auth-token-repository.ts';
 import type { RevokedReason } from './auth-token.ts';
 import type { AuthTokenSettings } from './auth-token-settings.ts';
 
@@ -13,34 +13,36 @@ export interface TokenAddition {
   readonly row: AuthTokenTable;
   readonly settings: AuthTokenSettings;
   readonly nowUs: Microseconds;
+  /** Version that the account must still have; absent where no password proved the token. */
+  readonly accountVersion?: number | undefined;
   /** Version that the minting token must still have, and be good; absent where no token minted it, or the exchange consumed it. */
   readonly parentVersion?: number | undefined;
-  /** Version that the account must still have: a password that was changed while it was checked proves nothing. Absent: any. */
-  readonly accountVersion?: number | undefined;
   /** Most good API tokens of the user. */
   readonly limit?: number | undefined;
 }
 
 /**
- * Adds a token, unless its user was disabled, its account or the second factor it vouches for is the user's no longer, the token that mints it has ended or changed, or the
- * user has as many API tokens as it may; false then. Waits for such a change that is under way: whoever makes it ends the tokens that it
+ * Adds a token, unless its user was disabled, its account is the user's no longer or may have another password, the second factor it
+ * vouches for is gone, the token that mints it has ended or changed, or the user has as many API tokens as it may; false then. Waits for such a change that is under way: whoever makes it ends the tokens that it
  * finds, and one that comes later must not be good again one day. With a limit the user's row is held, so that two additions count one
  * after the other.
  * @throws {StileError} notFound when its auth method is gone; invalidArgument (unique violation) when the name is taken
  */
 export async function addAuthToken(tx: Connection, addition: TokenAddition): Promise<boolean> {
-  const { engine, row, parentVersion, accountVersion, limit, settings, nowUs } = addition;
+  const { engine, row, accountVersion, parentVersion, limit, settings, nowUs } = addition;
   const isPostgres = engine === 'postgres';
   const share = isPostgres ? sql`for share` : sql``;
   if (limit !== undefined && isPostgres) {
     await sql`select id from iam_user where id = ${row.user_id} for no key update`.execute(tx);
   }
   const mustHaveAccount = row.type === 'login' && row.account_id !== null;
+  // A password that was right before another one was set proves nothing after it: what it proved was ended then.
+  const isOfVersion = accountVersion === undefined ? sql`` : sql`and version = ${accountVersion}`;
   // A code that was right before the second factor was reset proves nothing after it. One that is handed on was looked at long ago.
   const mustHaveFactor = row.type === 'login' && row.second_factor === 1 && row.parent_auth_token_id === null;
   const isParentGood = sql`exists (select 1 from present_parent)`;
   const isBelowLimit = sql`(
-    select count(*) from auth_token where user_id = ${row.user_id} and type = 'api' and ${isGood(settings, nowUs)}
+    select count(*) from auth_token where user_id = ${row.user_id} and ${hasType(['api'])} and ${isGood(settings, nowUs)}
   ) < ${limit ?? 0}`;
   const entries = Object.entries(row);
   const added = await sql<{ id: string }>`
@@ -48,8 +50,7 @@ export async function addAuthToken(tx: Connection, addition: TokenAddition): Pro
       present_user as (
         select id from iam_user where id = ${row.user_id} and disabled_at is null ${share}),
       present_account as (
-        select id from account where id = ${row.account_id} and user_id = ${row.user_id}
-          ${accountVersion === undefined ? sql`` : sql`and ${hasVersion(accountVersion)}`} ${share}),
+        select id from account where id = ${row.account_id} and user_id = ${row.user_id} ${isOfVersion} ${share}),
       present_factor as (
         select id from user_second_factor
         where id = ${row.user_id} and secret_sealed is not null ${share}),
@@ -106,7 +107,8 @@ export async function revokeAuthTokens(
       revoked_at: end.nowUs,
       revoked_reason: end.reason,
       revoked_by_user_id: end.by ?? null,
-      ends_at: end.nowUs,
+      // One whose time was up before anybody looked ended then.
+      ends_at: sql`case when ends_at < ${end.nowUs} then ends_at else ${end.nowUs} end`,
       version: sql`version + 1`,
       updated_at: end.nowUs,
     })
@@ -160,7 +162,7 @@ export type TokenChanges = Partial<
 export async function changeAuthToken(
   tx: Connection,
   which: { readonly id: string; readonly version: number },
-  changes: TokenChanges | Pick<AuthTokenTable, 'secret_mac' | 'secret_key_version'>,
+  changes: TokenChanges | Pick<AuthTokenTable, 'secret_mac' | 'secret_key_version' | 'second_factor'>,
   nowUs: Microseconds,
 ): Promise<boolean> {
   const rows = await tx
@@ -172,6 +174,25 @@ export async function changeAuthToken(
     .returning('id')
     .execute();
   return rows.length > 0;
+}
+
+/**
+ * Whether a token has not ended and still has a version; held until the end of the unit, so that who ends or changes it comes before, and
+ * this finds nothing, or after.
+ */
+export async function holdAuthToken(
+  tx: Connection,
+  engine: Database['engine'],
+  token: { readonly id: string; readonly version: number },
+): Promise<boolean> {
+  const held = tx
+    .selectFrom('auth_token')
+    .select('id')
+    .where('id', '=', token.id)
+    .where(hasVersion(token.version))
+    .where('revoked_at', 'is', null);
+  const row = await (engine === 'postgres' ? held.forShare() : held).executeTakeFirst();
+  return row !== undefined;
 }
 
 /** Deletes rows of tokens; gives the ids that were there. Their sessions are ended by the use case in `session/`, in the same `tx`. */

@@ -5,7 +5,6 @@ import { describeBothEngines } from '../../../../../test/support/engines.ts';
 import { makeIdentities, testIds } from '../../../../../test/support/identities.ts';
 import { ManualClock } from '../../../../../test/support/manual-clock.ts';
 import { waitingStatement } from '../../../../../test/support/waiting-statement.ts';
-import { updateAccountRow } from '../account-repository.ts';
 import { setUserDisabled, deleteUser } from '../../iam/user-repository.ts';
 import { bindAccounts, unbindAccounts } from '../../iam/user/user-account-repository.ts';
 import { KeyService } from '../../keys/key-service.ts';
@@ -18,9 +17,9 @@ import type { RevokedReason } from './auth-token.ts';
 
 const hourMs = 3_600_000;
 const who = {
+  accountVersion: 1,
   userId: testIds.plain.user,
   accountId: testIds.plain.account,
-  accountVersion: 1,
   authMethodId: testIds.authMethod,
   scopeId: 'global',
 };
@@ -63,12 +62,6 @@ function everything(scopeId: string) {
   return new Map([[scopeId, { all: true, own: false, ids: [], ownIds: [] }]]);
 }
 
-/** Stores another password for the account, as the change of a password does. */
-function changePassword(tx: Connection): Promise<unknown> {
-  const changes = { password_hash: 'another' };
-  return updateAccountRow(tx, { id: who.accountId, version: 1, changes, nowUs: 1 });
-}
-
 /** All of a token's row, the stored secrets included. */
 function storedToken(database: Database, id: string) {
   return database.reader.selectFrom('auth_token').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
@@ -84,7 +77,15 @@ describeBothEngines('auth tokens', ({ open }) => {
       'the account is taken from its user',
       (tx) => tx.updateTable('account').set({ user_id: null }).where('id', '=', who.accountId).execute(),
     ],
-    ['the password is changed', changePassword],
+    [
+      'the account gets another password',
+      (tx) =>
+        tx
+          .updateTable('account')
+          .set({ password_hash: '$argon2id$other', version: 2 })
+          .where('id', '=', who.accountId)
+          .execute(),
+    ],
   ])('are not given to a login during which %s', async (_title, change) => {
     const database = await open();
     const { tokens, close } = await install(database, new ManualClock());
@@ -141,7 +142,7 @@ describeBothEngines('auth tokens', ({ open }) => {
     await close();
   });
 
-  it('do not hold when their MACs are swapped in the database', async () => {
+  it('case 31: do not hold when their MACs are swapped in the database', async () => {
     const { database, tokens, close } = await install(await open(), new ManualClock());
     const [first, second] = [
       await tokens.issue(who),
@@ -157,7 +158,7 @@ describeBothEngines('auth tokens', ({ open }) => {
     await close();
   });
 
-  it('do not hold when a row is put into the database with a plain hash of a known secret', async () => {
+  it('case 31: do not hold when a row is put into the database with a plain hash of a known secret', async () => {
     const { database, tokens, close } = await install(await open(), new ManualClock());
     const { row, text } = await tokens.issue(who);
     const secret = parseAuthToken(text.reveal())?.secret.reveal() ?? '';
@@ -296,15 +297,6 @@ describeBothEngines('auth tokens', ({ open }) => {
     expect(await use()).toBe(first);
     clock.advance(1000);
     expect(await use()).toBe(first + 600_000_000);
-    await close();
-  });
-
-  it('are not made by a password that was changed while it was checked', async () => {
-    const clock = new ManualClock();
-    const { database, tokens, close } = await install(await open(), clock);
-    await database.write(changePassword);
-    await expect(tokens.issue(who)).rejects.toMatchObject({ code: 'unauthenticated' });
-    await expect(tokens.issue({ ...who, accountVersion: 2 })).resolves.toBeDefined();
     await close();
   });
 

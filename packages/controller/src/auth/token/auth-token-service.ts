@@ -83,7 +83,7 @@ export type TokenStanding =
 export interface IssueRequest {
   readonly userId: string;
   readonly accountId: string;
-  /** Version of the account when its password was read. */
+  /** Version that the account had when its password was checked. */
   readonly accountVersion: number;
   readonly authMethodId: string;
   /** Scope of the user. */
@@ -254,7 +254,7 @@ export class AuthTokenService {
 
   /**
    * Makes a token for who has just logged in.
-   * @throws {StileError} unauthenticated (the user was disabled meanwhile, its account changed or taken away), notFound, storageFull
+   * @throws {StileError} unauthenticated (the user was disabled meanwhile, or its account changed or taken away), notFound, storageFull
    */
   async issue(request: IssueRequest): Promise<IssuedToken> {
     const { settings } = this;
@@ -275,13 +275,7 @@ export class AuthTokenService {
     });
     const { engine } = this.#database;
     const isAdded = await this.#database.write((tx) =>
-      addAuthToken(tx, {
-        engine,
-        row: made.stored,
-        settings,
-        nowUs,
-        accountVersion: request.accountVersion,
-      }),
+      addAuthToken(tx, { engine, row: made.stored, settings, nowUs, accountVersion: request.accountVersion }),
     );
     if (!isAdded) throw new StileError('unauthenticated', 'Unable to authenticate.');
     auditToken(this.#log, 'login', {

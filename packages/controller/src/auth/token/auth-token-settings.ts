@@ -28,7 +28,7 @@ export interface AuthTokenSettings {
   readonly gcPeriodSeconds: number;
   /** How long an ended token can still be read. */
   readonly gcRetentionSeconds: number;
-  /** Rows deleted in one statement. */
+  /** Most rows deleted in one cycle. */
   readonly gcMaxDeletions: number;
   /** A last use is written again when the written one is older than this. */
   readonly lastUsedIntervalSeconds: number;

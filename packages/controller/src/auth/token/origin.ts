@@ -1,4 +1,5 @@
 /** Where a request comes from, as tokens remember and compare it (tokens.md §1.6). Pure. */
+import { scrubAuthTokens } from '@stile/runtime';
 
 /** A client as the request pipeline knows it. */
 export interface ClientOrigin {
@@ -41,8 +42,11 @@ export function isFromOrigin(origin: string | null, client: ClientOrigin): boole
   return origin !== null && addressOfOrigin(origin) === plainAddress(client.address);
 }
 
-/** A user agent as it is kept: printable characters, at most 256; null when there is none. */
+/**
+ * A user agent as it is kept: printable characters, at most 256; null when there is none. Whoever names itself by its auth token has made
+ * a mistake that the database must not keep.
+ */
 export function keptAgent(userAgent: string | undefined): string | null {
-  const printable = (userAgent ?? '').replaceAll(/[^\x20-\x7e]/g, '').slice(0, longestAgent);
+  const printable = scrubAuthTokens((userAgent ?? '').replaceAll(/[^\x20-\x7e]/g, '')).slice(0, longestAgent);
   return printable === '' ? null : printable;
 }

@@ -125,6 +125,11 @@ export class EventStreams {
   /** Open streams of these tokens, on every controller; those that an end of their token has just closed included. */
   readonly countOf = (authTokenIds: readonly string[]): Promise<number> => this.#rows.countOf(authTokenIds);
 
+  /** The same by token; one that has none is absent. */
+  streamsOf(authTokenIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    return this.#rows.streamsOf(authTokenIds);
+  }
+
   /** Changes that wait for viewers, in all. */
   get waiting(): number {
     let sum = 0;

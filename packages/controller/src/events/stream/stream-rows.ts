@@ -55,8 +55,14 @@ export class StreamRows {
 
   /** Open streams of these tokens, on every controller. @throws {StileError} unavailable */
   async countOf(authTokenIds: readonly string[]): Promise<number> {
-    const counts = await countStreams(this.#database.reader, authTokenIds, this.#clock.nowUs());
-    return [...counts.values()].reduce((sum, count) => sum + count, 0);
+    let sum = 0;
+    for (const count of (await this.streamsOf(authTokenIds)).values()) sum += count;
+    return sum;
+  }
+
+  /** Open streams by token; one that has none is absent. */
+  streamsOf(authTokenIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    return countStreams(this.#database.reader, authTokenIds, this.#clock.nowUs());
   }
 
   /** Throws the rows of dead controllers away. @throws {StileError} unavailable, storageFull */

@@ -43,13 +43,13 @@ export class LocalEvents implements StoreEvents {
     this.#hub = hub;
   }
 
-  publish(tx: Connection, event: StoreEvent): Promise<void> {
-    UnitContext.of(tx).add(event);
+  publish(tx: Connection, ...events: StoreEvent[]): Promise<void> {
+    UnitContext.of(tx).add(events);
     return Promise.resolve();
   }
 
   publishHere(tx: Connection, event: StoreEvent): void {
-    UnitContext.of(tx).add(event);
+    UnitContext.of(tx).add([event]);
   }
 
   subscribe(listener: (event: StoreEvent) => void): () => void {

@@ -28,9 +28,9 @@ export class UnitContext {
     return context;
   }
 
-  /** Keeps an event for the commit. */
-  add(event: StoreEvent): void {
-    this.#events.push(event);
+  /** Keeps events for the commit. */
+  add(events: readonly StoreEvent[]): void {
+    for (const event of events) this.#events.push(event);
   }
 
   /** Events in the order they were published. */

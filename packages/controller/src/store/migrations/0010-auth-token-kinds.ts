@@ -56,6 +56,7 @@ function indexes(): readonly string[] {
   return [
     ...listIndexes('auth_token', 'scope_id'),
     `create index auth_token_scope_live on auth_token (scope_id, created_at desc, id desc) ${live}`,
+    `create index auth_token_scope_type_live on auth_token (scope_id, type, created_at desc, id desc) ${live}`,
     `create index auth_token_user_created on auth_token (user_id, created_at desc, id desc)`,
     `create index auth_token_user_live on auth_token (user_id, created_at desc, id desc) ${live}`,
     `create unique index auth_token_user_name on auth_token (user_id, name) where revoked_at is null and name is not null`,
@@ -66,7 +67,7 @@ function indexes(): readonly string[] {
     `create index auth_token_live_expires on auth_token (expires_at) ${live}`,
     `create index auth_token_live_type on auth_token (type, created_at) ${live}`,
     `create index auth_token_live_idle on auth_token ((last_used_at + time_to_stale_seconds * 1000000)) ${live} and time_to_stale_seconds > 0`,
-    `create index auth_token_live_login on auth_token (last_used_at) ${live} and type = 'login'`,
+    `create index auth_token_live_used on auth_token (type, last_used_at) ${live}`,
     `create index auth_token_ends on auth_token (ends_at, id)`,
     `create index auth_token_revoked on auth_token (revoked_at) where revoked_at is not null`,
   ];

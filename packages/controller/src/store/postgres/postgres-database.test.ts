@@ -219,6 +219,22 @@ describe('postgres database', () => {
     expect(heardFirst.filter((id) => id === 's_1')).toHaveLength(1);
   });
 
+  it('tells the other controllers of a thousand events of one unit, in order', async () => {
+    const { database: first, url } = await openNew();
+    const second = await open(url);
+    const [heardFirst, heardSecond] = [listenTo(first), listenTo(second)];
+    await eventually(async () => {
+      await publish(first, 's_ping');
+      return heardSecond.includes('s_ping') ? true : undefined;
+    });
+    const ids = Array.from({ length: 1001 }, (_, count) => `s_${count}`);
+    const events = ids.map((sessionId) => ({ type: 'session-ended', sessionId }) as const);
+    await first.write((tx) => first.events.publish(tx, ...events));
+    expect(heardFirst.filter((id) => id !== 's_ping')).toEqual(ids);
+    await eventually(() => (heardSecond.includes('s_1000') ? true : undefined));
+    expect(heardSecond.filter((id) => id !== 's_ping')).toEqual(ids);
+  });
+
   it('tells of events that were committed while the listening connection was broken', async () => {
     const { database: first, url } = await openNew();
     const second = await open(url);

@@ -7,6 +7,7 @@ import { randomBase62, toStileError } from '@stile/protocol';
 import { Backoff, type Clock, type Logger, type Timer } from '@stile/runtime';
 import { sql } from 'kysely';
 import pg from 'pg';
+import { chunksOf } from '../chunks.ts';
 import type { Connection } from '../engine/connection.ts';
 import type { Database } from '../engine/contract.ts';
 import type { EventHub } from '../engine/event-hub.ts';
@@ -54,24 +55,29 @@ export class PostgresEvents implements StoreEvents {
     this.#options = options;
   }
 
-  async publish(tx: Connection, event: StoreEvent): Promise<void> {
-    UnitContext.of(tx).add(event);
-    const id = randomBase62(16);
-    const row = {
-      id,
+  async publish(tx: Connection, ...events: StoreEvent[]): Promise<void> {
+    UnitContext.of(tx).add(events);
+    const created_at = this.#options.clock.nowUs();
+    const rows = events.map((event) => ({
+      id: randomBase62(16),
       origin: this.#origin,
       type: event.type,
       session_id: subjectOf(event),
-      created_at: this.#options.clock.nowUs(),
-    };
-    await tx.insertInto('store_event').values(row).execute();
-    if (this.#options.canListen) {
-      await sql`select pg_notify(${channel}, ${JSON.stringify(row)})`.execute(tx);
+      created_at,
+    }));
+    // The end of a token may be that of thousands of sessions: two statements for many of them.
+    for (const chunk of chunksOf(rows)) {
+      await tx.insertInto('store_event').values(chunk).execute();
+      if (!this.#options.canListen) continue;
+      const payloads = chunk.map((row) => JSON.stringify(row));
+      await sql`select pg_notify(${channel}, payload) from unnest(cast(${payloads} as text[])) as payload`.execute(
+        tx,
+      );
     }
   }
 
   publishHere(tx: Connection, event: StoreEvent): void {
-    UnitContext.of(tx).add(event);
+    UnitContext.of(tx).add([event]);
   }
 
   subscribe(listener: (event: StoreEvent) => void): () => void {

@@ -4,7 +4,7 @@ import { anonymousUserId, globalScopeId } from '@stile/protocol/ids';
 import { Secret } from '@stile/runtime';
 import { authTokenStatus } from '../../../auth/token/auth-token.ts';
 import { credentialOf, type Credential } from '../../http/credential.ts';
-import { clearedSessionCookie } from '../../http/session-cookie.ts';
+import { withoutSessionCookie } from '../../http/session-cookie.ts';
 import { Access } from '../../access.ts';
 import { ok, type Answer, type Call, type Gate } from '../../operation.ts';
 import { readScope, resourceIn } from '../../resources/item.ts';
@@ -191,9 +191,7 @@ async function logout(services: ApiServices, call: Call): Promise<Answer> {
     throw new StileError('unauthenticated', 'Unauthenticated, or invalid token.');
   }
   await services.tokenEndings.revoke(row.id, row.user_id, 'user request');
-  const headers =
-    credential.source === 'cookie' ? { 'Set-Cookie': clearedSessionCookie(insecureCookies) } : {};
-  return { ...ok({ logged_out: true }), headers };
+  return { ...ok({ logged_out: true }), headers: withoutSessionCookie(call.cookieName) };
 }
 
 type ProvenToken = NonNullable<Awaited<ReturnType<ApiServices['authTokens']['prove']>>>;
