@@ -85,6 +85,11 @@ function ownActionOf({ action, ownAction }: ActionPermission): string {
   return ownAction ?? `${action}:self`;
 }
 
+/** Whether no grant cuts down what is seen. */
+function isWhole(visible: VisibleFields): boolean {
+  return visible === allFields || ('isAll' in visible && visible.isAll === true);
+}
+
 /** Decisions about one caller. */
 export class Access {
   readonly caller: Caller;
@@ -111,6 +116,19 @@ export class Access {
     const decision = this.#decide(permission, { resource, action, isOwn });
     if (!decision.authorized) throw this.refused(decision, resource, action);
     return decision.outputFields;
+  }
+
+  /**
+   * The same where an answer cannot be cut to fields: who may see some of them only is refused.
+   * @throws {StileError} unauthenticated, permissionDenied
+   */
+  requireWhole(permission: ActionPermission, located: Located): void {
+    if (!isWhole(this.require(permission, located))) throw refusal(this.caller);
+  }
+
+  /** Whether a list may show all of an item; where it can show nothing less, it leaves the others out. */
+  listsWhole(resource: AclResource): boolean {
+    return isWhole(this.listed(resource));
   }
 
   #decide(

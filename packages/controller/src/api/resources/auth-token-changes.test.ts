@@ -116,3 +116,18 @@ test('case 60: a restricted token checks no password, whatever its scopes', asyn
     expect(answer.status).toBe(403);
   }
 });
+
+test('the end of all tokens of somebody shows no more of them than the grants do', async () => {
+  const role = await done('POST', '/v1/roles', { scope_id: 'global' });
+  const granted = await done('POST', `/v1/roles/${role.id}:add-grants`, {
+    version: role.version,
+    grant_strings: ['ids=*;type=auth-token;actions=delete;output_fields=id'],
+  });
+  const principals = { version: granted.version, principal_ids: ['u_0987654321'] };
+  await done('POST', `/v1/roles/${role.id}:add-principals`, principals);
+  const { id } = await mint({ type: 'api', name: 'unseen' });
+  const body = { user_id: 'u_1234567890', types: ['api'] };
+  const { items } = await done('POST', '/v1/auth-tokens:revoke-all', body, stile.user);
+  expect(items).toContainEqual({ id });
+  await done('DELETE', `/v1/roles/${role.id}`);
+});

@@ -405,6 +405,11 @@ describe('the end of a token', () => {
   });
 });
 
+test('a name that no token can have is 400 in the list, not a fault of the database', async () => {
+  expect((await send('GET', '/v1/auth-tokens?scope_id=global&name=a%00b')).status).toBe(400);
+  expect((await send('GET', '/v1/auth-tokens?scope_id=global&name=none')).status).toBe(200);
+});
+
 describe('what the caller is told of itself', () => {
   test('is who it is, by which token, in which groups and roles, and what it may', async () => {
     const me = await done('GET', '/v1/users:me');

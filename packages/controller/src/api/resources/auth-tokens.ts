@@ -6,11 +6,12 @@ import type { AuthTokenRow } from '../../auth/token/auth-token-service.ts';
 import type { AuthTokenType, RevokedReason } from '../../auth/token/auth-token.ts';
 import { withoutSessionCookie } from '../http/session-cookie.ts';
 import { scopeListOperation, type ScopeListStep } from '../list/list-operation.ts';
-import { noContent, ok, operation, type Call, type Operation } from '../operation.ts';
+import type { Located } from '../access.ts';
+import { noContent, ok, operation, type Call, type Operation, type Step } from '../operation.ts';
 import { decodeAction, fieldErrors, requestMessage } from '../schema/decode.ts';
 import { schemaOf } from '../schema/field.ts';
 import { renderItem } from '../schema/render.ts';
-import { isId } from '../schema/text-rules.ts';
+import { isId, isStorable } from '../schema/text-rules.ts';
 import type { ApiServices } from '../services.ts';
 import {
   authTokenFacts,
@@ -52,11 +53,15 @@ function readListOptions({ query }: Call): ListOptions {
   if (userId !== '' && !isId(userId, ['u'])) {
     throw fieldErrors(requestMessage, [{ name: 'user_id', description: 'Must be the id of a user.' }]);
   }
+  const name = query.text('name');
+  if (!isStorable(name)) {
+    throw fieldErrors(requestMessage, [{ name: 'name', description: 'Must be the name of an auth token.' }]);
+  }
   return {
     includeExpired: query.flag('include_expired'),
     types: readTypes(query.text('type'), 'type'),
     userId: userId === '' ? undefined : userId,
-    name: query.text('name') === '' ? undefined : query.text('name'),
+    name: name === '' ? undefined : name,
   };
 }
 
@@ -197,7 +202,7 @@ function revokeAllOperation(services: ApiServices): Operation {
       const resource = resourceIn(scope, 'auth-token');
       return { scope, resource, ...(userId === undefined ? {} : { ownerId: userId }) };
     },
-    act: async ({ input, call, access }) => {
+    act: async ({ input, call, access, visible }) => {
       const by = call.caller.userId;
       const { userId, types, exceptCurrent } = input;
       const owner = {
@@ -207,7 +212,7 @@ function revokeAllOperation(services: ApiServices): Operation {
       };
       const reason: RevokedReason = userId === by ? 'user request' : 'admin request';
       const revocation = await services.tokenEndings.revokeOf(owner, by, reason);
-      const items = await shownItems(services, access, revocation.authTokenIds);
+      const items = await shownItems(services, { access, visible }, revocation.authTokenIds);
       const isOwnEnded = revocation.authTokenIds.includes(call.caller.authTokenId ?? '');
       return {
         ...ok({ items, revocation: revocationValues(revocation) }),
@@ -222,7 +227,7 @@ const mostShown = 1000;
 
 async function shownItems(
   services: ApiServices,
-  access: Parameters<typeof authTokenValues>[1]['access'],
+  { access, visible }: Pick<Step<unknown, Located>, 'access' | 'visible'>,
   ids: readonly string[],
 ): Promise<readonly object[]> {
   const [rows, scopes] = await Promise.all([
@@ -235,7 +240,7 @@ async function shownItems(
     const scope = known.get(row.scope_id);
     if (scope === undefined) return [];
     const view = { services, scope, access, loginName: names.get(row.user_id) };
-    return [renderItem(authTokenSchema, authTokenValues(row, view))];
+    return [renderItem(authTokenSchema, authTokenValues(row, view), visible)];
   });
 }
 

@@ -113,6 +113,33 @@ describe('case 63: every path of the Cluster API', () => {
     expect((await ask('sessions/', ofUser)).status).toBe(403);
   });
 
+  test('shows nobody more fields than the grants do', async () => {
+    const send = controller.send.bind(controller);
+    const { admin, user } = controller;
+    const [global, project] = await Promise.all(
+      ['global', 'p_1234567890'].map(async (scope_id) => {
+        const { json } = await send('POST', '/v1/roles', { scope_id }, admin);
+        const { id } = json as { id: string };
+        const grants = ['session', 'worker', 'user'].map(
+          (type) => `ids=*;type=${type};actions=list,read;output_fields=id`,
+        );
+        await send('POST', `/v1/roles/${id}:add-grants`, { version: 1, grant_strings: grants }, admin);
+        const principals = { version: 2, principal_ids: ['u_0987654321'] };
+        const answer = await send('POST', `/v1/roles/${id}:add-principals`, principals, admin);
+        expect(answer.status).toBe(200);
+        return id;
+      }),
+    );
+    const shown = await send('GET', `/v1/sessions/${sessionId}`, undefined, user);
+    expect(shown.json).toEqual({ id: sessionId });
+    for (const path of ['sessions/{session_id}/', 'nodes/', 'nodes/{node_id}/connections/']) {
+      expect({ path, status: (await ask(path, user)).status }).toEqual({ path, status: 403 });
+    }
+    expect((await ask('sessions/', user)).json).toMatchObject({ sessions: [] });
+    expect((await ask('users/', user)).json).toMatchObject({ users: [] });
+    for (const id of [global, project]) await send('DELETE', `/v1/roles/${id}`, undefined, admin);
+  });
+
   test('has no method but its own', async () => {
     for (const { path, method } of rows) {
       for (const other of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']) {
@@ -132,6 +159,53 @@ describe('case 63: every path of the Cluster API', () => {
 describe('case 62: a login', () => {
   const form = (fields: Readonly<Record<string, string>>, from = '127.0.0.1'): Promise<HttpAnswer> =>
     postFrom(from, controller.api.port, new URLSearchParams(fields).toString());
+
+  test('is refused at an auth method at which the grants let nobody log in', async () => {
+    const { admin } = controller;
+    const scope = await controller.send(
+      'POST',
+      '/v1/scopes?skip_default_role_creation=true',
+      { type: 'org', scope_id: 'global' },
+      admin,
+    );
+    const { id: scopeId } = scope.json as { id: string };
+    const method = await controller.send(
+      'POST',
+      '/v1/auth-methods',
+      { type: 'password', scope_id: scopeId },
+      admin,
+    );
+    const { id } = method.json as { id: string };
+    const attributes = { login_name: 'closed', password: 'a good password' };
+    await controller.send('POST', '/v1/accounts', { auth_method_id: id, attributes }, admin);
+    await controller.send(
+      'PATCH',
+      `/v1/scopes/${scopeId}`,
+      { version: 1, primary_auth_method_id: id },
+      admin,
+    );
+    // That of global lets everybody log in everywhere below.
+    const listed = await controller.send('GET', '/v1/roles?scope_id=global', undefined, admin);
+    for (const { id: roleId } of (listed.json as { items: { id: string }[] }).items) {
+      const role = await controller.send('GET', `/v1/roles/${roleId}`, undefined, admin);
+      const { version, principal_ids: principals } = role.json as {
+        version: number;
+        principal_ids?: string[];
+      };
+      if (principals?.includes('u_anon') !== true) continue;
+      const body = { version, grant_scope_ids: ['this'] };
+      await controller.send('POST', `/v1/roles/${roleId}:set-grant-scopes`, body, admin);
+    }
+    const v1 = await controller.send('POST', `/v1/auth-methods/${id}:authenticate`, { attributes });
+    expect(v1.status).toBe(401);
+    const v2 = await call(controller.api, {
+      method: 'POST',
+      path: '/api/v2/login/',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: `username=closed&password=a+good+password&auth_method_id=${id}`,
+    });
+    expect({ status: v2.status, text: v2.text.includes('session') }).toEqual({ status: 401, text: false });
+  });
 
   test('of an unknown user costs what a wrong password costs, and is told the same', async () => {
     const spent = { known: [] as number[], unknown: [] as number[] };

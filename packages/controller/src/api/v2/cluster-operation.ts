@@ -100,19 +100,20 @@ export interface OpenClusterSpec extends Omit<ClusterFacts, 'permission'> {
 }
 
 /** A row for everybody. */
-export function openClusterOperation(
-  spec: OpenClusterSpec,
-  run: (call: Call) => Promise<Answer>,
-): ClusterOperation {
+export function openClusterOperation(spec: OpenClusterSpec, run: Operation['run']): ClusterOperation {
   const { resource, verb, why, looksAtToken, ...facts } = spec;
   const permission = { public: true, why } as const;
   const words = looksAtToken === true ? 'the auth token itself' : 'open';
   const tokenFacts =
     looksAtToken === true ? ({ beforeEnrolment: true } as const) : ({ ignoresToken: true } as const);
-  return rowOf({ ...facts, permission: words }, { resource, verb, permission, ...tokenFacts }, (call) => {
-    refuseUnknownParameters(call.query, facts.parameters);
-    return run(call);
-  });
+  return rowOf(
+    { ...facts, permission: words },
+    { resource, verb, permission, ...tokenFacts },
+    (call, gate) => {
+      refuseUnknownParameters(call.query, facts.parameters);
+      return run(call, gate);
+    },
+  );
 }
 
 function rowOf(

@@ -36,7 +36,10 @@ interface NodePosition {
 async function readableNodes(services: ApiServices, access: Access): Promise<ClusterNode[]> {
   access.require({ type: 'worker', action: 'list' }, { resource: globalResource('worker') });
   const nodes = await services.nodes.list();
-  const readable = nodes.filter((node) => access.may(globalResource('worker', node.id), 'read'));
+  const readable = nodes.filter(({ id }) => {
+    const resource = globalResource('worker', id);
+    return access.may(resource, 'read') && access.listsWhole(resource);
+  });
   if (readable.length === 0) throw refusal(access.caller);
   return readable;
 }
@@ -164,7 +167,7 @@ function listNodeConnections(services: ApiServices): ClusterOperation {
     parse: (call) => readConnectionsInput(path, call, services),
     locate: async ({ nodeId }) => required(await services.nodes.lookup(nodeId)),
     authorize: (access) => {
-      access.require({ type: 'session', action: 'read' }, { resource: globalResource('session') });
+      access.requireWhole({ type: 'session', action: 'read' }, { resource: globalResource('session') });
     },
     act: async ({ input, found }) => {
       const { ids, limit, after, offset } = input;

@@ -148,7 +148,7 @@ function listSessions(services: ApiServices): ClusterOperation {
       const { includeTerminated, limit, after } = input;
       const userIds = await userIdsOf(services, input);
       const rows = await services.sessionViews.list({
-        ...granted,
+        ...granted.rights,
         includeTerminated,
         ...(userIds === undefined ? {} : { userIds }),
         page: { limit: limit + 1, phase: 'created', ...(after === undefined ? {} : { after }) },
@@ -157,9 +157,10 @@ function listSessions(services: ApiServices): ClusterOperation {
         position: ({ session }) => rowPosition(session),
         keys,
       });
-      const silent = await services.sessionViews.silentWorkers(page.rows);
+      const shown = granted.whole(page.rows);
+      const silent = await services.sessionViews.silentWorkers(shown);
       return ok({
-        sessions: page.rows.map(renderSession),
+        sessions: shown.map(renderSession),
         errors: silent.map(renderNodeError),
         ...page.next,
       });
@@ -230,13 +231,16 @@ function listHotSessions(services: ApiServices): ClusterOperation {
       const rows =
         found?.kind === 'controller'
           ? []
-          : await services.sessionViews.hot({ ...granted, workerId: found?.id }, { limit: limit + 1, after });
+          : await services.sessionViews.hot(
+              { ...granted.rights, workerId: found?.id },
+              { limit: limit + 1, after },
+            );
       const page = pageOfRows<HotSession, HotPosition>(rows, input, {
         position: ({ session, rates }) => ({ rate: rates.up + rates.down, id: session.id }),
         keys,
       });
       return ok({
-        sessions: page.rows.map(renderHotSession),
+        sessions: granted.whole(page.rows).map(renderHotSession),
         window_seconds: windowSeconds,
         ...page.next,
       });
@@ -291,7 +295,7 @@ function readSession(services: ApiServices): ClusterOperation {
     },
     authorize: (access, { session, scope }) => {
       const resource = resourceIn(scope, 'session', session.id);
-      access.require(
+      access.requireWhole(
         { type: 'session', action: 'read', hasSelf: true },
         { resource, ownerId: session.user_id },
       );

@@ -1,11 +1,13 @@
 /** `/api/v2/login/` and `/api/v2/logout/`: a name and a password for an auth token, and the end of the token. */
 import { StileError, type FieldError } from '@stile/protocol/errors';
-import { globalScopeId } from '@stile/protocol/ids';
+import { anonymousUserId, globalScopeId } from '@stile/protocol/ids';
 import { Secret } from '@stile/runtime';
 import { authTokenStatus } from '../../../auth/token/auth-token.ts';
 import { credentialOf, type Credential } from '../../http/credential.ts';
 import { withoutSessionCookie } from '../../http/session-cookie.ts';
-import { ok, type Answer, type Call } from '../../operation.ts';
+import { Access } from '../../access.ts';
+import { ok, type Answer, type Call, type Gate } from '../../operation.ts';
+import { readScope, resourceIn } from '../../resources/item.ts';
 import { refuseFaults, requestMessage } from '../../schema/decode.ts';
 import { isId } from '../../schema/text-rules.ts';
 import type { ApiServices } from '../../services.ts';
@@ -86,9 +88,27 @@ async function primaryAuthMethodId(services: ApiServices): Promise<string> {
   );
 }
 
-async function login(services: ApiServices, call: Call): Promise<Answer> {
+/**
+ * Whoever may not log in at an auth method by `/v1` may not do so here: its grants say who.
+ * @throws {StileError} unauthenticated
+ */
+async function requireOpenMethod(services: ApiServices, authMethodId: string, gate: Gate): Promise<void> {
+  const method = await services.authMethods.lookup(authMethodId);
+  // An unknown one costs what a wrong password costs, and is told the same.
+  if (method === undefined) return;
+  const anonymous = { userId: anonymousUserId };
+  const [acl, scope] = await Promise.all([
+    gate.aclFor(anonymous),
+    readScope(services.scopes, method.scope_id),
+  ]);
+  const resource = resourceIn(scope, 'auth-method', authMethodId);
+  new Access(acl, anonymous).require({ type: 'auth-method', action: 'authenticate' }, { resource });
+}
+
+async function login(services: ApiServices, call: Call, gate: Gate): Promise<Answer> {
   const { username: loginName, password, otp, authMethodId: named } = readLogin(call);
   const authMethodId = named ?? (await primaryAuthMethodId(services));
+  await requireOpenMethod(services, authMethodId, gate);
   const request = { authMethodId, loginName, password, otp, address: call.address };
   const { secondFactor, mustEnroll, ...who } = await loggedIn(services, request);
   const { client } = call;
@@ -151,7 +171,7 @@ function loginOperation(services: ApiServices): ClusterOperation {
         503: 'The database cannot answer now.',
       },
     },
-    (call) => login(services, call),
+    (call, gate) => login(services, call, gate),
   );
 }
 

@@ -1,6 +1,7 @@
 /** `/api/v2/users/`: the people of the installation. */
 import type { UserRow } from '../../../iam/user-repository.ts';
 import { ok } from '../../operation.ts';
+import { resourceIn } from '../../resources/item.ts';
 import type { ApiServices } from '../../services.ts';
 import {
   clusterOperation,
@@ -44,13 +45,23 @@ export function clusterUserOperations(services: ApiServices): readonly ClusterOp
     authorize: async (access) => {
       access.require({ type: 'user', action: 'list' }, { resource: globalResource('user') });
       const scopes = (await services.scopes.tree()).filter((scope) => scope.type !== 'project');
-      return access.acl.listPermissions('user', scopes);
+      const byId = new Map(scopes.map((scope) => [scope.id, scope]));
+      const isWhole = ({ id, scope_id: scopeId }: UserRow): boolean => {
+        const scope = byId.get(scopeId);
+        return scope !== undefined && access.listsWhole(resourceIn(scope, 'user', id));
+      };
+      return { permissions: access.acl.listPermissions('user', scopes), isWhole };
     },
     act: async ({ input, granted }) => {
       const { limit, after, offset } = input;
-      const rows = await services.users.people({ permissions: granted, limit: limit + 1, after, offset });
+      const rows = await services.users.people({
+        permissions: granted.permissions,
+        limit: limit + 1,
+        after,
+        offset,
+      });
       const page = pageOfRows<UserRow, RowPosition>(rows, input, { position: rowPosition, keys });
-      return ok({ users: page.rows.map(renderUser), ...page.next });
+      return ok({ users: page.rows.filter(granted.isWhole).map(renderUser), ...page.next });
     },
   });
   return [list];
