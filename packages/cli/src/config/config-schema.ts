@@ -57,7 +57,12 @@ const group = (
 const authTokenOptions: Readonly<Record<string, OptionSchema>> = {
   auth_token_time_to_live: duration('A login ends this long after it was made.', '168h'),
   auth_token_time_to_stale: duration('A login ends this long after its last use; 0 = never.', '24h'),
-  session_duration: text('Another name of `auth_token_time_to_stale`.', { format: 'duration' }),
+  session_duration: text(
+    'Another name of `auth_token_time_to_stale`; it is this one that counts when both are given.',
+    {
+      format: 'duration',
+    },
+  ),
   disable_session_expiry_refresh: flag(
     'A login ends `auth_token_time_to_stale` after it was made, however much it is used.',
     false,

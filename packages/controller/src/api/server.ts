@@ -362,7 +362,8 @@ export class ApiServer {
       insecureCookies: this.#options.insecureCookies === true,
     };
     const answer = await this.#inTime(operation.run(call, this.#options.gate));
-    if (answer.status < 400 && operation.isNoUse !== true) this.#options.noteUse?.(caller, client);
+    if (answer.status < 400 && operation.isNoUse !== true && operation.ignoresToken !== true)
+      this.#options.noteUse?.(caller, client);
     return send(request, reply, answer);
   }
 

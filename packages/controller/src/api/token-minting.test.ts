@@ -183,15 +183,22 @@ describe('exchange, change and rotation', () => {
     const patch = (version: number, change: Json): Promise<HttpAnswer> =>
       stile.send('PATCH', `/v1/auth-tokens/${other.id}`, { version, ...change }, caller.token);
     const inTwoHours = new Date(Date.now() + 7_200_000).toISOString();
+    const within = {
+      token_scopes: ['target:list'],
+      allow_list: [`target:${targetA}`],
+      expiration_time: new Date(Date.now() + 1_800_000).toISOString(),
+    };
     for (const [field, change] of [
-      ['token_scopes', { token_scopes: ['target:*'] }],
-      ['allow_list', { allow_list: ['target:*'] }],
-      ['expiration_time', { expiration_time: inTwoHours }],
+      ['token_scopes', { ...within, token_scopes: ['target:*'] }],
+      ['allow_list', { ...within, allow_list: ['target:*'] }],
+      ['expiration_time', { ...within, expiration_time: inTwoHours }],
+      // It has no say about one that stays wider than itself.
+      ['token_scopes', { description: 'x' }],
     ] as const) {
       const refused = await patch(1, change);
       expect([refused.status, fieldsOf(refused)]).toEqual([403, [field]]);
     }
-    expect((await patch(1, { token_scopes: ['target:list'], description: 'narrower' })).status).toBe(200);
+    expect((await patch(1, { ...within, description: 'narrower' })).status).toBe(200);
     expect((await stile.send('DELETE', `/v1/targets/${targetA}`, undefined, other.token)).status).toBe(403);
   });
 

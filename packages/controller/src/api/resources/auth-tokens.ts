@@ -176,6 +176,11 @@ function readRevokeAll({ body, caller }: Call): RevokeAll {
   if (userId !== '*' && !isId(userId, ['u'])) {
     throw fieldErrors(requestMessage, [{ name: 'user_id', description: 'Must be the id of a user, or *.' }]);
   }
+  if (input.types?.length === 0) {
+    throw fieldErrors(requestMessage, [
+      { name: 'types', description: 'Name at least one type, or leave the field out.' },
+    ]);
+  }
   const types = input.types === undefined ? undefined : readTypes(input.types.join(','), 'types');
   return {
     userId: userId === '*' ? undefined : userId,

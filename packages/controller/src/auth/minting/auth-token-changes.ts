@@ -34,6 +34,15 @@ function callerChanged(): StileError {
   return new StileError('conflict', 'the auth token in use has just been changed: repeat');
 }
 
+/** The limits that a change names. */
+function given({ tokenScopes, allowList, expiresAt }: NewLimits): NewLimits {
+  return {
+    ...(tokenScopes === undefined ? {} : { tokenScopes }),
+    ...(allowList === undefined ? {} : { allowList }),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+  };
+}
+
 /** Changes API tokens. */
 export class AuthTokenChanges {
   readonly #database: Database;
@@ -56,7 +65,11 @@ export class AuthTokenChanges {
   async narrow(request: NarrowRequest): Promise<AuthTokenRow> {
     const row = await this.#requireChangeable(request);
     requireNarrower(row, request);
-    requireWithinCaller(request, request.by.token);
+    const isOwn = row.user_id === request.by.userId;
+    if (isOwn && row.id !== request.by.token.id) {
+      // A token has no say about one that can do more than it.
+      requireWithinCaller({ ...limitsOf(row, this.#tokens.settings), ...given(request) }, request.by.token);
+    }
     const { name, description, tokenScopes, allowList, expiresAt } = request;
     const changes: TokenChanges = {
       ...(name === undefined ? {} : { name }),
