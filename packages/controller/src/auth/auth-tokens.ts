@@ -5,6 +5,7 @@ import type { Database } from '../store/database.ts';
 import { AuthTokenChanges } from './minting/auth-token-changes.ts';
 import { AuthTokenExchange } from './minting/auth-token-exchange.ts';
 import { AuthTokenMinting } from './minting/auth-token-minting.ts';
+import { LoginLimiter } from './password/login-limiter.ts';
 import { AuthTokenSweep } from './sweep/auth-token-sweep.ts';
 import { AuthTokenService } from './token/auth-token-service.ts';
 import type { AuthTokenSettings } from './token/auth-token-settings.ts';
@@ -38,7 +39,7 @@ export function makeAuthTokens(options: AuthTokensOptions): {
       authTokens,
       minting: new AuthTokenMinting(ground),
       tokenChanges: new AuthTokenChanges(ground),
-      exchange: new AuthTokenExchange(ground),
+      exchange: new AuthTokenExchange({ ...ground, limiter: new LoginLimiter(options.clock) }),
     },
     tokenSweep: new AuthTokenSweep(options),
   };

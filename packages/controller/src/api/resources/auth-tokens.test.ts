@@ -198,6 +198,20 @@ describe('a one-time token', () => {
     expect(again.json).toMatchObject({ kind: 'Unauthenticated', message: 'Unable to authenticate.' });
   });
 
+  test('is guessed at as seldom as a password: then 429 with the time to wait, also for the right one', async () => {
+    const guarded = await startTestController({ apiRateLimitDisable: true });
+    const { token } = (await guarded.send('POST', '/v1/auth-tokens', { type: 'one-time' }, guarded.admin))
+      .json as { token: string };
+    const wrong = `${token.slice(0, 30)}${token[30] === 'x' ? 'y' : 'x'}${token.slice(31)}`;
+    const knock = (text: string): Promise<HttpAnswer> =>
+      guarded.send('POST', '/v1/auth-tokens:exchange', { token: text }, '');
+    for (let count = 0; count < 20; count++) expect((await knock(wrong)).status).toBe(401);
+    const limited = await knock(token);
+    expect(limited.status).toBe(429);
+    expect(Number(limited.headers['retry-after'])).toBeGreaterThan(0);
+    await guarded.stop();
+  });
+
   test('that is made for several exchanges is good until it is revoked, and its logins end with it', async () => {
     const { id, token } = await mint({ type: 'one-time', single_use: false });
     const exchange = async (): Promise<string> =>

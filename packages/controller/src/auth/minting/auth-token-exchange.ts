@@ -2,6 +2,7 @@
 import { StileError } from '@stile/protocol';
 import { silentLogger, type Clock, type Logger } from '@stile/runtime';
 import type { Database } from '../../store/database.ts';
+import type { LoginLimiter } from '../password/login-limiter.ts';
 import { addAuthToken, consumeAuthToken } from '../token/auth-token-change-repository.ts';
 import type { PresentedToken } from '../token/auth-token-repository.ts';
 import type { AuthTokenService, IssuedToken, NewToken } from '../token/auth-token-service.ts';
@@ -15,7 +16,12 @@ export interface AuthTokenExchangeOptions {
   readonly clock: Clock;
   readonly log?: Logger;
   readonly tokens: AuthTokenService;
+  /** Attempts are counted as those of logins are, each token as an account. */
+  readonly limiter: LoginLimiter;
 }
+
+/** Characters of a token's id. */
+const idLength = 13;
 
 function refused(): StileError {
   return new StileError('unauthenticated', 'Unable to authenticate.');
@@ -27,19 +33,34 @@ export class AuthTokenExchange {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #tokens: AuthTokenService;
+  readonly #limiter: LoginLimiter;
 
   constructor(options: AuthTokenExchangeOptions) {
     this.#database = options.database;
     this.#clock = options.clock;
     this.#log = options.log ?? silentLogger;
     this.#tokens = options.tokens;
+    this.#limiter = options.limiter;
   }
 
   /**
    * A login token for a one-time token, which is consumed by it where it is for a single use: of many exchanges at a time one wins.
-   * @throws {StileError} unauthenticated, whatever the defect
+   * @throws {StileError} unauthenticated, whatever the defect; tooManyRequests
    */
   async exchange(text: string, client: ClientOrigin): Promise<IssuedToken> {
+    const attempt = this.#limiter.begin(client.address, `exchange ${text.slice(0, idLength)}`);
+    try {
+      const issued = await this.#exchange(text, client);
+      attempt.refund();
+      return issued;
+    } catch (error) {
+      // Where nothing was found out, nothing was guessed.
+      if (!(error instanceof StileError && error.code === 'unauthenticated')) attempt.refund();
+      throw error;
+    }
+  }
+
+  async #exchange(text: string, client: ClientOrigin): Promise<IssuedToken> {
     const nowUs = this.#clock.nowUs();
     const row = await this.#tokens.prove(text);
     if (row === undefined || row.type !== 'one-time' || !this.#tokens.isGood(row, client)) throw refused();

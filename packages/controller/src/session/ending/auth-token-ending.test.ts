@@ -14,6 +14,7 @@ import {
   projectScope,
 } from '../../../../../test/support/session-world.ts';
 import { waitingStatement } from '../../../../../test/support/waiting-statement.ts';
+import { LoginLimiter } from '../../auth/password/login-limiter.ts';
 import { AuthTokenExchange } from '../../auth/minting/auth-token-exchange.ts';
 import { AuthTokenMinting } from '../../auth/minting/auth-token-minting.ts';
 import { addAuthToken } from '../../auth/token/auth-token-change-repository.ts';
@@ -33,6 +34,10 @@ const who = {
   scopeId: 'global',
 };
 
+const plenty = { burst: 10_000, everySeconds: 1 };
+/** Limits that a hundred exchanges at a time do not reach. */
+const generous = { address: plenty, pair: plenty, account: plenty, guarded: plenty };
+
 /** The token services of one controller. */
 async function controllerOn(database: Database) {
   const keys = await KeyService.open({ database, rootKey, clock: systemClock });
@@ -41,7 +46,7 @@ async function controllerOn(database: Database) {
   return {
     tokens,
     minting: new AuthTokenMinting(around),
-    exchange: new AuthTokenExchange(around),
+    exchange: new AuthTokenExchange({ ...around, limiter: new LoginLimiter(systemClock, generous) }),
     close: async () => {
       await tokens.close();
       keys.close();
