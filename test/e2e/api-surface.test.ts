@@ -123,6 +123,9 @@ const ours: Readonly<Record<string, string>> = {
   'AuthToken.user_agent': 'tokens.md §1.3',
   'AuthToken.last_origin': 'tokens.md §1.3',
   'AuthToken.last_user_agent': 'tokens.md §1.3',
+  'AuthToken.name': 'tokens.md §1.3',
+  'AuthToken.parent_auth_token_id': 'tokens.md §1.3',
+  'AuthToken.version': 'tokens.md §1.3',
   'Worker.registration_fingerprint': 'compared with what the worker printed (ADR 0010)',
 };
 

@@ -72,8 +72,12 @@ const signInAlone: ReadonlySet<string> = new Set([
   'POST /v1/users/{id}:reset-two-factor',
   'POST /v1/accounts/{id}:change-password',
 ]);
-/** §2.3: a web session mints nothing, and changes no token. */
-const neverWeb: ReadonlySet<string> = new Set(['POST /v1/auth-tokens', 'PATCH /v1/auth-tokens/{id}']);
+/** §2.3: a web session mints nothing, changes no token and sets no password. */
+const neverWeb: ReadonlySet<string> = new Set([
+  'POST /v1/auth-tokens',
+  'PATCH /v1/auth-tokens/{id}',
+  'POST /v1/accounts/{id}:set-password',
+]);
 /** §2.3: no token is consulted. */
 const isLogin = (route: Route): boolean => route.action === 'authenticate';
 /** About the caller, or the same for everybody with a token: no scope and no allow list stands in the way. */

@@ -137,7 +137,7 @@ describe.skipIf(mustSkipWithout('script', 'bash', 'zsh', 'fish'))('completion', 
     const candidates = async (line: string): Promise<string[]> =>
       (await run('fish', ['-c', `complete -C '${line}'`], { env })).stdout.split('\n').filter(Boolean);
     expect(await candidates('stile targ')).toEqual(['targets']);
-    expect(await candidates('stile sessions ')).toEqual(['cancel', 'list', 'read']);
+    expect(await candidates('stile sessions ')).toEqual(['cancel', 'list', 'read', 'watch']);
     expect(await candidates('stile sessions list -inc')).toEqual(['-include-terminated']);
     expect(await candidates('stile sessions list -format ')).toEqual(['json', 'table']);
   });

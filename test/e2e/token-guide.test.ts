@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startDevServer, type DevServer, type Json } from '../support/dev-server.ts';
 import { blockNames, codeBlock, unmarkedShellBlocks } from '../support/documents.ts';
 import { cleanEnvironment, root, run, type Finished } from '../support/process.ts';
+import { mustSkipWithout } from '../support/required.ts';
 
 const guide = 'docs/tokens.md';
 let folder: string;
@@ -29,6 +30,7 @@ async function block(name: string): Promise<Finished> {
     HOME: join(folder, 'home'),
     STILE_ADDR: dev.address,
     STILE_KEYRING_TYPE: 'file',
+    STILE_PASSWORD: 'password',
     npm_config_update_notifier: 'false',
   });
   const text = codeBlock(guide, 'run', name);
@@ -43,6 +45,7 @@ describe('docs/tokens.md', () => {
       'person',
       'other-programs',
       'hand-over',
+      'second-factor',
       'job',
       'rotate',
       'web-session',
@@ -59,6 +62,15 @@ describe('docs/tokens.md', () => {
     expect(me.user.login_name).toBe('user');
     await block('hand-over');
   });
+
+  test.skipIf(mustSkipWithout('oathtool'))(
+    'for a person: a second factor, enrolled without a terminal',
+    async () => {
+      const { stdout } = await block('second-factor');
+      expect(stdout).toMatch(/enabled +\| true/);
+      expect(stdout).toMatch(/recovery_codes_left +\| 10/);
+    },
+  );
 
   test('for a job: a token that reaches one target, rotated and removed', async () => {
     const job = await block('job');

@@ -8,19 +8,21 @@ import { connectionOptions, outputOptions, tokenFlags } from '../arguments/stand
 import type { Command, CommandContext } from '../command.ts';
 import { reportFailure, withApi } from '../tokens/api-session.ts';
 import { tokenId } from '../tokens/token-source.ts';
-import { tokenPlace } from '../tokens/token-place.ts';
+import { forgetStoredToken, type StoredTokenEnd } from '../tokens/stored-token.ts';
 
-/** Removes the token from the local store. @returns the exit code */
-export async function forgetToken(context: CommandContext): Promise<number> {
+/** What is said of the stored token. */
+const endTexts: Readonly<Record<StoredTokenEnd, string>> = {
+  removed: 'The token was successfully removed from the local credential store.',
+  kept: 'The token in the local credential store is another one: it was kept.',
+  absent: 'No token was in the local credential store.',
+  unused: 'The local token is not deleted, because -keyring-type is "none".',
+};
+
+/** Removes the token that has ended from the local store. @returns the exit code */
+async function forgetToken(context: CommandContext, id: string): Promise<number> {
   const { output } = context;
   try {
-    const { name, store } = await tokenPlace(context);
-    if (store === undefined) {
-      output.print('The local token is not deleted, because -keyring-type is "none".');
-      return 0;
-    }
-    await store.delete(name);
-    output.print('The token was successfully removed from the local credential store.');
+    output.print(endTexts[await forgetStoredToken(context, id)]);
     return 0;
   } catch (error) {
     if (!(error instanceof StileError)) throw error;
@@ -60,15 +62,16 @@ async function run(context: CommandContext): Promise<number> {
       context.output.error('No token was found: there is nothing to log out of.');
       return 3;
     }
+    const id = tokenId(token);
     try {
-      context.output.print(await endToken(client, tokenId(token)));
+      context.output.print(await endToken(client, id));
     } catch (error) {
       // A token that has ended makes the call anonymous, which may not revoke: there is nothing left to end.
       if (statusOf(error) !== 401)
         return reportFailure(context, error, { verb: 'delete', noun: 'auth token' });
       context.output.print('The token was not valid any more at the controller.');
     }
-    return forgetToken(context);
+    return forgetToken(context, id);
   });
 }
 
@@ -78,7 +81,7 @@ export const commands: readonly Command[] = [
     path: 'logout',
     summary: 'End the current token, here and on the controller',
     description:
-      'Revokes the current token on the controller, which also ends the sessions authorized with it, and removes it from the local store.',
+      'Revokes the current token on the controller, which also ends the sessions authorized with it, and removes it from the local store. A token that -token or STILE_TOKEN gives is the current one; a stored one then stays.',
     examples: ['stile logout', 'stile logout -token-name work'],
     groups: [
       {

@@ -81,14 +81,38 @@ describe('enabling', () => {
     expect(calls()).toEqual([]);
   });
 
-  test('a wrong first code is the refusal of the API, and no codes are shown', async () => {
-    answerBut({ [`POST ${user}:confirm-two-factor`]: { status: 400, body: { kind: 'InvalidArgument' } } });
+  const refusedCode: StubAnswer = { status: 400, body: { kind: 'InvalidArgument' } };
+  const wrongCode: Typed = ['for the new secret: ', '000000'];
+
+  test('a wrong first code is asked for again, for the same secret', async () => {
+    let confirmations = 0;
+    stub.answerWith((request) => {
+      const isFirst = request.url === `${user}:confirm-two-factor` && (confirmations += 1) === 1;
+      return isFirst ? refusedCode : signInAnswer(request);
+    });
     const done = await atTerminal(
       ['auth', 'two-factor', 'update', 'enabled=true', 'password=env://P'],
-      [['for the new secret: ', '000000']],
+      [wrongCode, ['for the new secret: ', '287082']],
     );
-    expect(done.exitCode).toBe(1);
+    expect(done).toMatchObject({ exitCode: 0, unasked: [] });
+    expect(done.stderr).toContain('refused the code');
+    expect(done.stdout).toContain('AAAAA-BBBBB');
+    expect(calls()).toEqual([
+      [':enroll-two-factor', { password: 'correct horse' }],
+      [':confirm-two-factor', { code: '000000' }],
+      [':confirm-two-factor', { code: '287082' }],
+    ]);
+  });
+
+  test('three wrong first codes are the refusal of the API; no codes are shown, and how to go on is', async () => {
+    answerBut({ [`POST ${user}:confirm-two-factor`]: refusedCode });
+    const done = await atTerminal(
+      ['auth', 'two-factor', 'update', 'enabled=true', 'password=env://P'],
+      [wrongCode, wrongCode, wrongCode],
+    );
+    expect(done).toMatchObject({ exitCode: 1, unasked: [] });
     expect(done.stdout).not.toContain('AAAAA');
+    expect(done.stderr).toContain('Confirm within ten minutes');
   });
 
   test('a new secret needs password and code of the old one, and a code of the new one', async () => {

@@ -28,6 +28,8 @@ export interface ApiSession {
   readonly client: ApiClient;
   /** Undefined: calls are anonymous. */
   readonly token: Secret | undefined;
+  /** The flag or variable that the token is from; undefined when the store gave it. */
+  readonly givenBy: string | undefined;
 }
 
 async function readPem(path: string, flag: string): Promise<string> {
@@ -123,7 +125,7 @@ async function openApi(context: CommandContext, options: ApiUse): Promise<ApiSes
     ...(source?.token === undefined ? {} : { token: source.token }),
     ...(line === undefined || options.endsItself === true ? {} : { signal: line.signal }),
   });
-  return { client, token: source?.token };
+  return { client, token: source?.token, givenBy: source?.givenBy };
 }
 
 /**

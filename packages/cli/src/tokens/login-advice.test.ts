@@ -1,6 +1,9 @@
 /** A token that has ended says so, and only such a token does. */
 import { afterEach, expect, test } from 'vitest';
 import { runCli, type CliResult } from '../../../../test/support/cli-run.ts';
+import { makeTempDir } from '../../../../test/support/temp-dir.ts';
+import { Environment } from '../arguments/environment.ts';
+import { FileTokenStore } from './file-token-store.ts';
 import { StubApi, type StubAnswer } from '../../../../test/support/stub-api.ts';
 
 let stub: StubApi | undefined;
@@ -11,13 +14,14 @@ afterEach(async () => {
 });
 
 const refusal = (status: number): StubAnswer => ({ status, body: { kind: 'X', message: 'Forbidden.' } });
-const advice = /run "stile authenticate" to log in again/;
+const token = 'at_1234567890_s1x';
+const advice = /is not valid \(any more\)/;
 
 /** A run whose call is answered with `status`, and the look at its own token with `tokenStatus`. */
 async function refusedRun(
   words: readonly string[],
   answers: { status: number; tokenStatus: number },
-  variables: Readonly<Record<string, string>> = { STILE_TOKEN: 'at_1234567890_s1x' },
+  variables: Readonly<Record<string, string>> = { STILE_TOKEN: token },
 ): Promise<CliResult> {
   stub = await StubApi.start(({ url }) =>
     url === '/v1/auth-tokens/at_1234567890' && answers.tokenStatus === 200
@@ -36,6 +40,29 @@ test.each([
   const done = await refusedRun(words, answers);
   expect(done.exitCode).toBe(1);
   expect(done.stderr).toMatch(advice);
+});
+
+test.each([
+  ['STILE_TOKEN', [], { STILE_TOKEN: token }],
+  ['BOUNDARY_TOKEN', [], { BOUNDARY_TOKEN: token }],
+  ['-token', ['-token', 'env://MINE'], { MINE: token, STILE_TOKEN: 'at_0987654321_s1x' }],
+] as const)(
+  'a dead token of %s is told from a stored one, which a new login replaces',
+  async (name, flags, variables) => {
+    const done = await refusedRun([...list, ...flags], { status: 401, tokenStatus: 401 }, variables);
+    expect(done.stderr).toContain(`leave ${name} out and run "stile authenticate" to log in.`);
+  },
+);
+
+test('a dead stored token is replaced by a new login', async () => {
+  const home = await makeTempDir();
+  await new FileTokenStore(new Environment({ XDG_CONFIG_HOME: home.path })).write('default', {
+    id: 'at_1234567890',
+    token,
+  });
+  const done = await refusedRun(list, { status: 401, tokenStatus: 401 }, { XDG_CONFIG_HOME: home.path });
+  expect(done.stderr).toContain('run "stile authenticate" to log in again.');
+  await home.remove();
 });
 
 test.each([

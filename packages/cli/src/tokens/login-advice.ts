@@ -6,7 +6,12 @@ import { StileError } from '@stile/protocol/errors';
 import type { ApiSession } from './api-session.ts';
 import { tokenId } from './token-source.ts';
 
-const advice = 'The token that was sent is not valid (any more): run "stile authenticate" to log in again.';
+/** What to do about a dead token. One that a flag or a variable gives is sent whoever logs in. */
+function adviceFor(givenBy: string | undefined): string {
+  return givenBy === undefined
+    ? 'The token that was sent is not valid (any more): run "stile authenticate" to log in again.'
+    : `The token of ${givenBy} is not valid (any more): give another one, or leave ${givenBy} out and run "stile authenticate" to log in.`;
+}
 
 /** HTTP status of the answer that an error stands for; undefined when there was none. */
 function statusOf(error: unknown): number | undefined {
@@ -27,6 +32,6 @@ async function isDead({ client }: ApiSession, id: string): Promise<boolean> {
 export async function loginAdvice(session: ApiSession, error: unknown): Promise<string | undefined> {
   if (session.token === undefined) return undefined;
   const status = statusOf(error);
-  if (status === 401) return advice;
-  return status === 403 && (await isDead(session, tokenId(session.token))) ? advice : undefined;
+  const isAtFault = status === 401 || (status === 403 && (await isDead(session, tokenId(session.token))));
+  return isAtFault ? adviceFor(session.givenBy) : undefined;
 }

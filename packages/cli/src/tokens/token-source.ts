@@ -10,6 +10,8 @@ import { tokenPlace } from './token-place.ts';
 export interface TokenSource {
   /** Undefined: the call is anonymous. */
   readonly token: Secret | undefined;
+  /** Where the token is from, for messages: `-token`, `STILE_TOKEN`, `BOUNDARY_TOKEN`; undefined: the store. */
+  readonly givenBy: string | undefined;
   /** Set when the store was asked: its type and the token's name. */
   readonly stored: { readonly type: string; readonly name: string } | undefined;
 }
@@ -75,15 +77,20 @@ function expiredToken(name: string, time: string): string {
 const deprecatedVariable =
   'Direct usage of BOUNDARY_TOKEN env var is deprecated; please use "-token env://<env var name>" format, e.g. "-token env://BOUNDARY_TOKEN" to specify an env var to use.';
 
+/** A token that a flag or a variable gave. */
+function given(token: Secret, by: string): TokenSource {
+  return { token: checked(token, by), givenBy: by, stored: undefined };
+}
+
 /** The token from the environment: `STILE_TOKEN`, or `BOUNDARY_TOKEN` with the recorded warning. */
-function fromEnvironment(context: CommandContext): Secret | undefined {
+function fromEnvironment(context: CommandContext): TokenSource | undefined {
   const { environment, output } = context;
   const own = environment.raw('STILE_TOKEN') ?? '';
-  if (own !== '') return checked(new Secret(own.trim()), 'STILE_TOKEN');
+  if (own !== '') return given(new Secret(own.trim()), 'STILE_TOKEN');
   const foreign = environment.raw('BOUNDARY_TOKEN') ?? '';
   if (foreign === '') return undefined;
   output.warn(deprecatedVariable);
-  return checked(new Secret(foreign.trim()), 'BOUNDARY_TOKEN');
+  return given(new Secret(foreign.trim()), 'BOUNDARY_TOKEN');
 }
 
 /**
@@ -92,26 +99,26 @@ function fromEnvironment(context: CommandContext): Secret | undefined {
  */
 export async function findToken(context: CommandContext): Promise<TokenSource> {
   const { flags, output } = context;
-  const given = flags.text('token');
-  if (given !== '')
-    return { token: checked(await readIndirect(given, '-token', context), '-token'), stored: undefined };
+  const flag = flags.text('token');
+  if (flag !== '') return given(await readIndirect(flag, '-token', context), '-token');
   const fromVariable = fromEnvironment(context);
-  if (fromVariable !== undefined) return { token: fromVariable, stored: undefined };
+  if (fromVariable !== undefined) return fromVariable;
   const { name, store } = await tokenPlace(context);
-  if (store === undefined) return { token: undefined, stored: undefined };
+  const none = { token: undefined, givenBy: undefined };
+  if (store === undefined) return { ...none, stored: undefined };
   const stored = { type: store.type, name };
   try {
     const found = await store.lookup(name);
     if (found?.token !== undefined) {
       if (hasExpired(found.expiration_time)) output.warn(expiredToken(name, found.expiration_time));
-      return { token: checked(new Secret(found.token), 'the token store'), stored };
+      return { ...none, token: checked(new Secret(found.token), 'the token store'), stored };
     }
     output.warn(missingToken(name));
   } catch (error) {
     if (!(error instanceof StileError)) throw error;
     output.warn(error.message);
   }
-  return { token: undefined, stored };
+  return { ...none, stored };
 }
 
 /** Id of an auth token: its first two parts, `at_…` (http-api.md §1.5). */

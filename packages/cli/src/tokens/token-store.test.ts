@@ -169,6 +169,19 @@ describe('commands', () => {
     expect(api.requests[0]?.url).toBe('/v1/auth-methods?scope_id=o_1');
   });
 
+  test('logging out of a token of the environment keeps another one that is stored', async () => {
+    await run(login);
+    const other = await run(['logout'], { STILE_TOKEN: 'at_0987654321_s1x' });
+    expect(other).toMatchObject({ exitCode: 0 });
+    expect(api.requests.at(-1)?.url).toBe('/v1/auth-tokens/at_0987654321:revoke');
+    expect(other.stdout).toContain('is another one: it was kept.');
+    expect((await store.lookup('default'))?.id).toBe('at_1234567890');
+    await run(['logout'], { STILE_TOKEN: token.token });
+    expect(await store.lookup('default')).toBeUndefined();
+    const none = await run(['logout'], { STILE_TOKEN: 'at_0987654321_s1x' });
+    expect(none.stdout).toContain('No token was in the local credential store.');
+  });
+
   test('logging out of a token the controller has forgotten succeeds', async () => {
     await run(login);
     api.answerWith(() => ({ status: 404, body: { kind: 'NotFound' } }));

@@ -131,7 +131,8 @@ async function* eventsOf(
   const filter = flags.text('filter');
   const query: Query = {
     scope_id: flags.text('scope-id'),
-    recursive: flags.bool('recursive') || undefined,
+    // Sessions lie in projects: where no scope is named, all of them are meant.
+    recursive: flags.bool('recursive') || !flags.isGiven('scope-id') || undefined,
     include_terminated: flags.bool('include-terminated') || undefined,
     filter: filter === '' ? undefined : filter,
   };

@@ -23,11 +23,12 @@ export const watchCommand: Command = {
   permission: 'session:list',
   summary: 'Watch sessions live',
   description:
-    'Shows sessions as they change, until Ctrl-C: a live table in a terminal, a line for each change elsewhere, with -format json a line for each event. A lost connection is found again by itself, on any controller.',
+    'Shows sessions as they change, until Ctrl-C: a live table in a terminal, a line for each change elsewhere, with -format json a line for each event. Without -scope-id the sessions of all scopes are watched. A lost connection is found again by itself, on any controller.',
   examples: [
+    'stile sessions watch',
     'stile sessions watch -scope-id p_1234567890',
-    'stile sessions watch -recursive -format json',
-    'stile sessions watch -recursive -filter \'"/item/user_id" == "u_1234567890"\'',
+    'stile sessions watch -format json',
+    'stile sessions watch -filter \'"/item/user_id" == "u_1234567890"\'',
   ],
   groups: [
     ...apiOptions,

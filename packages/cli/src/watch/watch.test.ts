@@ -49,7 +49,7 @@ const all: readonly (readonly [string, unknown])[] = [
 describe('stile sessions watch', () => {
   test('prints a line for each change where there is no terminal, and why it could not go on', async () => {
     const api = await serve(all);
-    const run = await runCli(['sessions', 'watch', '-recursive', '-addr', api.address]);
+    const run = await runCli(['sessions', 'watch', '-addr', api.address]);
     const lines = run.stdout.trimEnd().split('\n');
     expect(lines).toHaveLength(2);
     expect(lines[0]).toContain('s_1234567890  active');

@@ -10,7 +10,7 @@ import { givenTokenId } from '../../sign-ins/token-choice.ts';
 import { credentialsOf, readToken, type TokenView } from '../../sign-ins/token-view.ts';
 import { secondTime, styledTable } from '../../terminal/styled-table.ts';
 import { ask } from '../../terminal/prompt.ts';
-import { tokenPlace } from '../../tokens/token-place.ts';
+import { forgetStoredToken } from '../../tokens/stored-token.ts';
 import { tokenId } from '../../tokens/token-source.ts';
 import { authCommand, groups, showNothing } from './groups.ts';
 
@@ -82,31 +82,31 @@ function streamsOf(token: TokenView | undefined): { streams?: unknown } {
   return streams === undefined ? {} : { streams };
 }
 
-/** Removes the token in use from the store it came from. */
-async function forgetOwn(context: CommandContext): Promise<void> {
-  context.output.warn('That was the session in use: run "stile authenticate" to log in again.');
-  const { flags, environment } = context;
-  const isElsewhere = [
-    flags.text('token'),
-    environment.raw('STILE_TOKEN'),
-    environment.raw('BOUNDARY_TOKEN'),
-  ];
-  if (isElsewhere.some((source) => source !== undefined && source !== '')) return;
-  const { name, store } = await tokenPlace(context);
-  await store?.delete(name);
+/** Says that the token in use has ended, and removes it from the store where it is there. */
+async function forgetOwn(context: CommandContext, id: string, givenBy: string | undefined): Promise<void> {
+  context.output.warn(
+    givenBy === undefined
+      ? 'That was the session in use: run "stile authenticate" to log in again.'
+      : `That was the session in use, the one of ${givenBy}.`,
+  );
+  await forgetStoredToken(context, id);
 }
 
 async function terminate(context: CommandContext): Promise<number> {
   const argument = context.flags.text('id');
   const id = givenTokenId(context, argument);
   if (id === undefined) throw usage(`id must be the ID of a session (at_…), not ${JSON.stringify(argument)}`);
-  return signInAttempt(context, { verb: 'revoke', noun: 'auth token' }, async ({ client, token }) => {
-    const { status, body } = await client.signIns.revoke(id);
-    const code = showNothing(context, status, body);
-    warnUnconfirmed(context, asJson(body)['revocation']);
-    if (token !== undefined && tokenId(token) === id) await forgetOwn(context);
-    return code;
-  });
+  return signInAttempt(
+    context,
+    { verb: 'revoke', noun: 'auth token' },
+    async ({ client, token, givenBy }) => {
+      const { status, body } = await client.signIns.revoke(id);
+      const code = showNothing(context, status, body);
+      warnUnconfirmed(context, asJson(body)['revocation']);
+      if (token !== undefined && tokenId(token) === id) await forgetOwn(context, id, givenBy);
+      return code;
+    },
+  );
 }
 
 /** Asks before everybody is logged out. @throws {StileError} invalidFlag when nobody can be asked or the answer is no */

@@ -136,6 +136,25 @@ async function confirm(context: CommandContext, client: ApiClient, userId: strin
   return printCodes(context, status, body);
 }
 
+/** How often a code is asked for before the command gives up. */
+const confirmTries = 3;
+
+/** Asks for the first code of a new secret, again after a wrong one; the secret waits on when the command gives up. */
+async function askToConfirm(context: CommandContext, client: ApiClient, userId: string): Promise<number> {
+  for (let left = confirmTries - 1; ; left -= 1) {
+    try {
+      return await confirm(context, client, userId);
+    } catch (error) {
+      const isWrong = error instanceof StileError && error.details?.answer?.status === 400;
+      if (!isWrong || left === 0) {
+        context.output.warn(howToConfirm);
+        throw error;
+      }
+      context.output.warn('The controller refused the code: give the one that the authenticator shows now.');
+    }
+  }
+}
+
 const howToConfirm =
   'Confirm within ten minutes with a code of it: stile auth two-factor update enabled=true -code env://CODE';
 
@@ -155,7 +174,7 @@ async function enrolAndConfirm(
     );
     output.print(keyValueBox(rows).join('\n'));
   }
-  if (canAsk) return confirm(context, client, user.id);
+  if (canAsk) return askToConfirm(context, client, user.id);
   output.warn(howToConfirm);
   return 0;
 }

@@ -18,7 +18,7 @@ import {
 } from './traffic-repository.ts';
 
 describeBothEngines('measured traffic', (engineTest) => {
-  test('is summed over workers, busiest first, old measurements and foreign sessions left out', async () => {
+  test('is summed over workers, busiest first, old measurements and foreign sessions left out; reports at once do not clash', async () => {
     const clock = new ManualClock();
     const database = await engineTest.open();
     await fillDatabase(database, clock.nowUs());
@@ -64,6 +64,12 @@ describeBothEngines('measured traffic', (engineTest) => {
       { session_id: busy, up: 2, down: 0 },
       { session_id: quiet, up: 1, down: 0 },
     ]);
+    await Promise.all(Array.from({ length: 8 }, () => measure(one.id, [busy, 4, 4], [quiet, 1, 0])));
+    expect(await listTraffic(database.reader, since(), one.id)).toMatchObject([
+      { session_id: busy, up: 4, down: 4 },
+      { session_id: quiet, up: 1, down: 0 },
+    ]);
+    await measure(one.id, [quiet, 1, 0]);
     clock.advance(14_500);
     expect(await listTraffic(database.reader, since())).toMatchObject([{ session_id: quiet }]);
     await database.write((tx) => deleteStaleTraffic(tx, since()));

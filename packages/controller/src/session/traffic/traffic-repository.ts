@@ -22,7 +22,7 @@ export const trafficFreshUs = 15_000_000;
 
 /**
  * Replaces what is known of a worker's traffic. Sessions of which the worker never carried a connection are left out: a worker
- * tells of its own only.
+ * tells of its own only. Of two reports at once neither sees the other's rows to delete: the later one's rates stand.
  */
 export async function replaceTraffic(
   tx: Connection,
@@ -41,9 +41,9 @@ export async function replaceTraffic(
       insert into session_traffic (worker_id, session_id, measured_at, up_per_second, down_per_second)
       select ${workerId}, measured.session_id, ${nowUs}, measured.up_rate, measured.down_rate from measured
       where exists (select 1 from session_connection
-        where session_connection.session_id = measured.session_id and session_connection.worker_id = ${workerId})`.execute(
-      tx,
-    );
+        where session_connection.session_id = measured.session_id and session_connection.worker_id = ${workerId})
+      on conflict (worker_id, session_id) do update set measured_at = excluded.measured_at,
+        up_per_second = excluded.up_per_second, down_per_second = excluded.down_per_second`.execute(tx);
   }
 }
 
