@@ -71,7 +71,7 @@ async function endOf(id: string): Promise<Json> {
 }
 
 describe('a running connection', () => {
-  test('is cut when its user is disabled, and no token of the user is good again', async () => {
+  test('case 11: is cut when its user is disabled, and no token of the user is good again', async () => {
     const token = await dev.login('user', 'password');
     const theirs = await openSession(token);
     const mine = await openSession(dev.adminToken);

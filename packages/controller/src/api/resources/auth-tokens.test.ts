@@ -1,4 +1,7 @@
 /** Auth tokens over HTTP, from the mint to the end, on a real controller (tokens.md §1.7, §4.1, §6). */
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestController, type TestController } from '../../../../../test/support/controller.ts';
 import { call, type HttpAnswer } from '../../../../../test/support/http-client.ts';
@@ -315,6 +318,27 @@ describe('the end of a token', () => {
     await done('POST', `/v1/users/${person.userId}:enable`, { version: disabled.version });
     await isDead();
     expect(await isGood(await person.login())).toBe(true);
+  });
+
+  test('case 20: a list that its client is reading when the token ends by time is read to its end', async () => {
+    const person = await newPerson('slow-reader');
+    const { token } = await mint({ type: 'api', lifetime: '2s' }, await person.login());
+    const { host, port } = stile.api;
+    const path = '/v1/targets?scope_id=global&recursive=true';
+    const begun = get({
+      host,
+      port,
+      path,
+      headers: { authorization: `Bearer ${String(token)}` },
+      agent: false,
+    });
+    const [response] = (await once(begun, 'response')) as [IncomingMessage];
+    response.pause();
+    await expect.poll(() => isGood(token), { timeout: 10_000 }).toBe(false);
+    expect(await statusOf(idOf(token))).toBe('expired');
+    const { items } = JSON.parse(await text(response)) as Json;
+    expect((items as Json[]).map(({ id }) => id)).toContain('ttcp_1234567890');
+    expect((await send('GET', path, undefined, token)).status).toBe(403);
   });
 
   test('case 45: of all sign-ins leaves API tokens alone, unless they are named', async () => {
