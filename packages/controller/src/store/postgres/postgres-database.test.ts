@@ -66,28 +66,32 @@ describe('postgres database', () => {
     const { database } = await openNew();
     await database.write((tx) => addSession(tx, 's_1'));
     let runs = 0;
-    await Promise.all(
-      [0, 1, 2, 3].map(() =>
-        database.write(async (tx) => {
-          runs += 1;
-          await sql`set transaction isolation level serializable`.execute(tx);
-          const row = await tx
-            .selectFrom('session')
-            .select('version')
-            .where('id', '=', 's_1')
-            .executeTakeFirstOrThrow();
-          await tx
-            .updateTable('session')
-            .set({ version: row.version + 1 })
-            .where('id', '=', 's_1')
-            .execute();
-        }),
-      ),
-    );
-    expect(await database.reader.selectFrom('session').select('version').executeTakeFirst()).toEqual({
-      version: 5,
+    let open_: (() => void) | undefined;
+    const bothHaveRead = new Promise<void>((resolve) => {
+      open_ = resolve;
     });
-    expect(runs).toBeGreaterThan(4);
+    const bump = (): Promise<void> =>
+      database.write(async (tx) => {
+        await sql`set transaction isolation level serializable`.execute(tx);
+        const row = await tx
+          .selectFrom('session')
+          .select('version')
+          .where('id', '=', 's_1')
+          .executeTakeFirstOrThrow();
+        runs += 1;
+        if (runs === 2) open_?.();
+        await bothHaveRead;
+        await tx
+          .updateTable('session')
+          .set({ version: row.version + 1 })
+          .where('id', '=', 's_1')
+          .execute();
+      });
+    await Promise.all([bump(), bump()]);
+    expect(await database.reader.selectFrom('session').select('version').executeTakeFirst()).toEqual({
+      version: 3,
+    });
+    expect(runs).toBe(3);
   });
 
   it('runs a unit again after a deadlock', async () => {
