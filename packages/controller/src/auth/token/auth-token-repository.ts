@@ -154,29 +154,6 @@ export async function listEndedTokens(db: Connection, ids: readonly string[]): P
   return found;
 }
 
-/** Names, as the accounts of some users at a scope's primary auth method have them, by user id. */
-export async function loginNamesOf(
-  db: Connection,
-  userIds: readonly string[],
-): Promise<ReadonlyMap<string, string>> {
-  if (userIds.length === 0) return new Map();
-  const rows = await db
-    .selectFrom('iam_user')
-    .innerJoin('scope', 'scope.id', 'iam_user.scope_id')
-    .innerJoin('account', (join) =>
-      join
-        .onRef('account.user_id', '=', 'iam_user.id')
-        .onRef('account.auth_method_id', '=', 'scope.primary_auth_method_id'),
-    )
-    .select(['iam_user.id', 'account.login_name'])
-    .where('iam_user.id', 'in', [...new Set(userIds)])
-    // Of several the oldest stays.
-    .orderBy('account.created_at', 'desc')
-    .orderBy('account.id', 'desc')
-    .execute();
-  return new Map(rows.map((row) => [row.id, row.login_name]));
-}
-
 /** The account of a user at its scope's primary auth method, or undefined. */
 export function lookupPrimaryAccount(
   db: Connection,

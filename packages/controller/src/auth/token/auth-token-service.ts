@@ -11,12 +11,12 @@ import type { Database } from '../../store/database.ts';
 import type { LanedRequest } from '../../store/list/list-lanes.ts';
 import type { AuthTokenTable, AuthTokenType } from '../../store/schema.ts';
 import { notFound } from '../../store/store-error.ts';
+import { listLoginNames } from '../../iam/user-repository.ts';
 import { addAuthToken, revokeAuthTokens } from './auth-token-change-repository.ts';
 import {
   listAuthTokens,
   listAuthTokensOfIds,
   listPresentedTokens,
-  loginNamesOf,
   lookupAuthToken,
   lookupPresentedToken,
   type PresentedToken,
@@ -379,7 +379,7 @@ export class AuthTokenService {
 
   /** Login names of users at the primary auth method of their scope, by user id. */
   loginNames(userIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    return loginNamesOf(this.#database.reader, userIds);
+    return listLoginNames(this.#database.reader, [...new Set(userIds)]);
   }
 
   /** Waits for what requests left to be written: last uses, and ends of tokens whose time was up. */
