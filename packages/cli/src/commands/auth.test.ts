@@ -152,6 +152,12 @@ describe('row F3: terminating', () => {
     expect((await store.lookup('default'))?.id).toBe('at_0987654321');
   });
 
+  test("one's own session of the environment asks no store, not even one that does not work", async () => {
+    const done = await run(['auth', 'terminate-session', 'id=at_1234567890', '-keyring-type', 'bogus']);
+    expect(done).toMatchObject({ exitCode: 0, stdout: '<null>\n' });
+    expect(done.stderr).toContain('the one of STILE_TOKEN');
+  });
+
   test.each(['x', 'u_1234567890', 'AT_1234567890'])('what is no session (id=%s) is exit 3', async (id) => {
     expect(await run(['auth', 'terminate-session', `id=${id}`])).toMatchObject({ exitCode: 3, stdout: '' });
     expect(stub.requests).toEqual([]);

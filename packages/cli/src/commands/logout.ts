@@ -6,7 +6,7 @@ import type { ApiClient } from '@stile/client/api';
 import { StileError } from '@stile/protocol/errors';
 import { connectionOptions, outputOptions, tokenFlags } from '../arguments/standard-flags.ts';
 import type { Command, CommandContext } from '../command.ts';
-import { reportFailure, withApi } from '../tokens/api-session.ts';
+import { answerStatus, reportFailure, withApi } from '../tokens/api-session.ts';
 import { tokenId } from '../tokens/token-source.ts';
 import { forgetStoredToken, type StoredTokenEnd } from '../tokens/stored-token.ts';
 
@@ -31,11 +31,6 @@ async function forgetToken(context: CommandContext, id: string): Promise<number>
   }
 }
 
-/** HTTP status of the answer that an error stands for; undefined when there was none. */
-function statusOf(error: unknown): number | undefined {
-  return error instanceof StileError ? error.details?.answer?.status : undefined;
-}
-
 /** Statuses of a server that has no `:revoke`, and of one to which the token is unknown. */
 const hasNoVerb: ReadonlySet<number | undefined> = new Set([400, 404, 405, 501]);
 
@@ -45,13 +40,13 @@ async function endToken(client: ApiClient, id: string): Promise<string> {
     await client.signIns.revoke(id);
     return 'The token was successfully revoked within the controller.';
   } catch (error) {
-    if (!hasNoVerb.has(statusOf(error))) throw error;
+    if (!hasNoVerb.has(answerStatus(error))) throw error;
   }
   try {
     await client.resource('auth-tokens').delete(id);
     return 'The token was successfully deleted within the controller.';
   } catch (error) {
-    if (statusOf(error) !== 404) throw error;
+    if (answerStatus(error) !== 404) throw error;
     return 'The token was already gone from the controller.';
   }
 }
@@ -67,7 +62,7 @@ async function run(context: CommandContext): Promise<number> {
       context.output.print(await endToken(client, id));
     } catch (error) {
       // A token that has ended makes the call anonymous, which may not revoke: there is nothing left to end.
-      if (statusOf(error) !== 401)
+      if (answerStatus(error) !== 401)
         return reportFailure(context, error, { verb: 'delete', noun: 'auth token' });
       context.output.print('The token was not valid any more at the controller.');
     }

@@ -81,7 +81,13 @@ describe('enabling', () => {
     expect(calls()).toEqual([]);
   });
 
-  const refusedCode: StubAnswer = { status: 400, body: { kind: 'InvalidArgument' } };
+  const refusedCode: StubAnswer = {
+    status: 400,
+    body: {
+      kind: 'InvalidArgument',
+      details: { request_fields: [{ name: 'code', description: 'Wrong code.' }] },
+    },
+  };
   const wrongCode: Typed = ['for the new secret: ', '000000'];
 
   test('a wrong first code is asked for again, for the same secret', async () => {
@@ -102,6 +108,16 @@ describe('enabling', () => {
       [':confirm-two-factor', { code: '000000' }],
       [':confirm-two-factor', { code: '287082' }],
     ]);
+  });
+
+  test('a first code that is refused for another reason than being wrong is not asked for again', async () => {
+    answerBut({ [`POST ${user}:confirm-two-factor`]: { status: 400, body: { kind: 'FailedPrecondition' } } });
+    const done = await atTerminal(
+      ['auth', 'two-factor', 'update', 'enabled=true', 'password=env://P'],
+      [wrongCode],
+    );
+    expect(done).toMatchObject({ exitCode: 1, unasked: [] });
+    expect(done.stderr).not.toContain('refused the code');
   });
 
   test('three wrong first codes are the refusal of the API; no codes are shown, and how to go on is', async () => {

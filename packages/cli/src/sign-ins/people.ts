@@ -3,6 +3,7 @@ import type { ApiClient } from '@stile/client/api';
 import { StileError } from '@stile/protocol/errors';
 import type { CommandContext, Flag } from '../command.ts';
 import { asJson } from '../resources/table-view.ts';
+import { answerStatus } from '../tokens/api-session.ts';
 import { usage } from './sign-in-attempt.ts';
 import type { TokenView } from './token-view.ts';
 
@@ -102,7 +103,7 @@ async function tolerated<T>(call: Promise<T>): Promise<T | undefined> {
   try {
     return await call;
   } catch (error) {
-    const status = error instanceof StileError ? error.details?.answer?.status : undefined;
+    const status = answerStatus(error);
     if (status !== undefined && [401, 403, 404].includes(status)) return undefined;
     throw error;
   }

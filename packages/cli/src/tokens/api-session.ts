@@ -85,6 +85,11 @@ function positiveNumber(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }
 
+/** HTTP status of the answer that an error stands for; undefined when there was none. */
+export function answerStatus(error: unknown): number | undefined {
+  return error instanceof StileError ? error.details?.answer?.status : undefined;
+}
+
 /** How a command uses the API. */
 export interface ApiUse {
   /** Without a token. */

@@ -89,7 +89,8 @@ async function forgetOwn(context: CommandContext, id: string, givenBy: string | 
       ? 'That was the session in use: run "stile authenticate" to log in again.'
       : `That was the session in use, the one of ${givenBy}.`,
   );
-  await forgetStoredToken(context, id);
+  // Any other is in no store, and a store that does not work is no failure of what was done.
+  if (givenBy === undefined) await forgetStoredToken(context, id);
 }
 
 async function terminate(context: CommandContext): Promise<number> {

@@ -15,7 +15,7 @@ import {
 import { signInAttempt, usage } from '../../sign-ins/sign-in-attempt.ts';
 import { printable } from '../../terminal/layout.ts';
 import { keyValueBox } from '../../terminal/styled-table.ts';
-import type { ApiSession } from '../../tokens/api-session.ts';
+import { answerStatus, type ApiSession } from '../../tokens/api-session.ts';
 import { primaryAuthMethod } from '../../tokens/primary-auth-method.ts';
 import { tokenId } from '../../tokens/token-source.ts';
 import { isValid, personWithAccount, usernameFlag } from './account.ts';
@@ -68,8 +68,7 @@ async function selfAndState({ client, token }: ApiSession): Promise<Self> {
     const { id } = await whoAmI(client);
     return { id, state: await readState(client, id) };
   } catch (error) {
-    const isRefused = error instanceof StileError && error.details?.answer?.status === 403;
-    if (token === undefined || !isRefused) throw error;
+    if (token === undefined || answerStatus(error) !== 403) throw error;
     const { status, body } = await client.collection('auth-tokens').read(tokenId(token));
     const id = asJson(body)['user_id'];
     if (typeof id !== 'string') throw error;
@@ -139,14 +138,20 @@ async function confirm(context: CommandContext, client: ApiClient, userId: strin
 /** How often a code is asked for before the command gives up. */
 const confirmTries = 3;
 
+/** Whether the controller found fault with the code, and with nothing else. */
+function isWrongCode(error: unknown): boolean {
+  return (
+    error instanceof StileError && error.details?.requestFields?.some(({ name }) => name === 'code') === true
+  );
+}
+
 /** Asks for the first code of a new secret, again after a wrong one; the secret waits on when the command gives up. */
 async function askToConfirm(context: CommandContext, client: ApiClient, userId: string): Promise<number> {
   for (let left = confirmTries - 1; ; left -= 1) {
     try {
       return await confirm(context, client, userId);
     } catch (error) {
-      const isWrong = error instanceof StileError && error.details?.answer?.status === 400;
-      if (!isWrong || left === 0) {
+      if (!isWrongCode(error) || left === 0) {
         context.output.warn(howToConfirm);
         throw error;
       }
