@@ -46,6 +46,8 @@ export class ControllerPresence {
   #timer: Timer | undefined;
   #isClosed = false;
   #renewal: Promise<void> = Promise.resolve();
+  /** Settles, never rejecting, with the last write of the row: one after the other, so that an older one never comes last. */
+  #written: Promise<unknown> = Promise.resolve();
   #kept: { readonly untilMs: number; readonly addresses: Promise<string[]> } | undefined;
 
   constructor(
@@ -106,6 +108,7 @@ export class ControllerPresence {
     this.#isClosed = true;
     this.#timer?.cancel();
     await this.#renewal;
+    await this.#written;
     if (this.#clusterAddress === '') return;
     const deadSinceUs = this.#clock.nowUs() - keepUs;
     try {
@@ -145,7 +148,13 @@ export class ControllerPresence {
     if (!this.#isClosed) this.#schedule();
   }
 
-  async #write(): Promise<void> {
+  #write(): Promise<void> {
+    const written = this.#written.then(() => this.#writeNow());
+    this.#written = written.catch(() => undefined); // whoever asked for it hears of it
+    return written;
+  }
+
+  async #writeNow(): Promise<void> {
     const row = {
       id: this.id,
       name: this.#facts.name,

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { describeBothEngines } from '../../../../test/support/engines.ts';
+import { eventually } from '../../../../test/support/eventually.ts';
 import { ManualClock } from '../../../../test/support/manual-clock.ts';
 import { addLiveWorker, fillDatabase, makeWorld } from '../../../../test/support/session-world.ts';
 import { silentLogger } from '@stile/runtime';
+import type { Database } from '../store/database.ts';
 import type { ControllerTable, WorkerTable } from '../store/schema.ts';
 import { ControllerPresence } from './controller-presence.ts';
 import { listControllers } from './controller-repository.ts';
@@ -118,6 +120,38 @@ describeBothEngines('nodes', (engineTest) => {
     await presence.close();
     expect((await nodes.list()).map((node) => node.kind)).toEqual(['worker']);
     await world.close();
+  });
+
+  test('a controller that drains while it renews its row stays one that drains', async () => {
+    const clock = new ManualClock();
+    const database = await engineTest.open();
+    let release = (): void => undefined;
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let late: Promise<unknown> | undefined;
+    /** The renewal is late at the database. */
+    const write: Database['write'] = (unit, options) => {
+      if (clock.monotonicMs() === 0 || late !== undefined) return database.write(unit, options);
+      const written = released.then(() => database.write(unit, options));
+      late = written;
+      return written;
+    };
+    const presence = new ControllerPresence({
+      database: { ...database, reader: database.reader, write },
+      clock,
+      log: silentLogger,
+      name: 'one',
+    });
+    await presence.start('127.0.0.1:9201');
+    clock.advance(5_000);
+    await presence.drain();
+    release();
+    await late;
+    const nodes = new NodeList({ database, clock, localId: presence.id });
+    const liveness = (): Promise<string | undefined> => nodes.list().then((list) => list[0]?.liveness);
+    await eventually(async () => ((await liveness()) === 'draining' ? true : undefined));
+    await presence.close();
   });
 
   test('a controller that starts again takes out what its earlier process left, and leaves the others', async () => {
