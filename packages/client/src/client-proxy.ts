@@ -166,7 +166,7 @@ export class ClientProxy {
       const loop = new CopyLoop(local, stream);
       this.#loops.add(loop);
       this.#pending -= 1;
-      if (this.#isEnding) loop.stop(new StileError('aborted', 'the proxy ended'));
+      if (this.#isEnding) loop.stop();
       else loop.start();
       await loop.done;
       this.#loops.delete(loop);
@@ -257,13 +257,10 @@ export class ClientProxy {
     const loops = [...this.#loops];
     const all = Promise.all(loops.map((loop) => loop.done));
     const isExpired = reason === 'Session has expired';
-    const cut = isExpired
-      ? new StileError('sessionExpired', 'the session has expired')
-      : new StileError('aborted', 'the proxy ended');
-    if (isExpired) for (const loop of loops) loop.stop(cut);
+    if (isExpired) for (const loop of loops) loop.stop();
     else for (const loop of loops) loop.finish();
     const timer = this.#clock.setTimer(finishTimeoutMs, () => {
-      for (const loop of loops) loop.stop(cut);
+      for (const loop of loops) loop.stop();
     });
     await all;
     timer.cancel();

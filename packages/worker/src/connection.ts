@@ -57,6 +57,7 @@ interface Ending {
 export class ProxiedConnection implements LiveConnection {
   readonly id: string;
   readonly #options: ConnectionOptions;
+  /** Ends the dial. */
   readonly #stopping = new AbortController();
   readonly #report: Promise<ConnectionClose>;
   #settleReport: (report: ConnectionClose) => void = () => undefined;
@@ -83,12 +84,13 @@ export class ProxiedConnection implements LiveConnection {
   /** Cuts both sockets at once. Resolves with the final counters when both are gone. Idempotent; the first reason stays. */
   async close(reason: ConnectionEndReason): Promise<ConnectionClose> {
     const { stream } = this.#options;
-    if (!this.#stopping.signal.aborted) {
+    if (this.#cutReason === undefined) {
       this.#cutReason = reason;
-      const error = new StileError('aborted', reason);
-      this.#stopping.abort(error);
-      if (this.#copy === undefined) stream.reset(error);
-      else this.#copy.stop(error);
+      if (this.#copy === undefined) {
+        const error = new StileError('aborted', reason);
+        this.#stopping.abort(error);
+        stream.reset(error);
+      } else this.#copy.stop();
     }
     await Promise.all([stream.closed, this.#copy?.done]);
     return this.#report;

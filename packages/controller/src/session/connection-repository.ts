@@ -6,7 +6,7 @@ import type { ConnectionClose, ConnectionReport } from '@stile/protocol/rpc';
 import type { Connection, Database } from '../store/database.ts';
 import { isOpenConnection } from '../store/page.ts';
 import { PreparedQuery } from '../store/prepared-query.ts';
-import type { SessionConnection } from './session.ts';
+import type { SessionConnection, SessionRow } from './session.ts';
 import { chunkSize, chunksOf } from '../store/chunks.ts';
 
 const columns: Readonly<Record<keyof SessionConnection, true>> = {
@@ -222,20 +222,31 @@ export interface OpenConnection {
   readonly workerId: string;
 }
 
-/** Open connections of the sessions. */
+/** An open connection, and where its session stands. */
+export type StandingConnection = OpenConnection & Pick<SessionRow, 'status' | 'end_reason' | 'expires_at'>;
+
+/** Open connections of the sessions, with where these stand. */
 export async function listOpenOfSessions(
   db: Connection,
   sessionIds: readonly string[],
-): Promise<OpenConnection[]> {
-  const found: OpenConnection[] = [];
+): Promise<StandingConnection[]> {
+  const found: StandingConnection[] = [];
   for (const chunk of chunksOf(sessionIds)) {
     const rows = await db
       .selectFrom('session_connection')
-      .select(['id', 'session_id', 'worker_id'])
-      .where('session_id', 'in', chunk)
+      .innerJoin('session', 'session.id', 'session_connection.session_id')
+      .select([
+        'session_connection.id',
+        'session_connection.session_id as sessionId',
+        'session_connection.worker_id as workerId',
+        'session.status',
+        'session.end_reason',
+        'session.expires_at',
+      ])
+      .where('session_connection.session_id', 'in', chunk)
       .where(isOpenConnection)
       .execute();
-    for (const row of rows) found.push({ id: row.id, sessionId: row.session_id, workerId: row.worker_id });
+    found.push(...rows);
   }
   return found;
 }

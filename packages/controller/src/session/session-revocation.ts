@@ -11,7 +11,6 @@ import type { ConnectionEnding } from './connection-ending.ts';
 import { listOpenOfSessions } from './connection-repository.ts';
 import type { OpenConnection } from './connection-repository.ts';
 import { revocationReason } from './session.ts';
-import { listStandings } from './session-repository.ts';
 
 /** The workers linked to this controller; the cluster listener is one. */
 export interface WorkerLinks {
@@ -85,6 +84,11 @@ export class SessionRevocations {
     for (const sessionId of this.#waiting.keys()) this.#wake(sessionId);
   }
 
+  /** Resolves when everything heard of so far is on its way to the workers linked here. Never rejects. */
+  async pushed(): Promise<void> {
+    await this.#flush;
+  }
+
   /** Resolves when everything heard of so far has been pushed and was confirmed, or was given up. Never rejects. */
   async settled(): Promise<void> {
     await this.#flush;
@@ -125,16 +129,14 @@ export class SessionRevocations {
   async #pushAll(sessionIds: readonly string[]): Promise<void> {
     const links = this.#links;
     if (links === undefined) return;
-    const db = this.#database.reader;
-    const open = await listOpenOfSessions(db, sessionIds);
+    const nowUs = this.#clock.nowUs();
+    const open = await listOpenOfSessions(this.#database.reader, sessionIds);
     const here = open.filter((connection) => links.isLinked(connection.workerId));
-    if (here.length === 0) return;
-    const standings = await listStandings(db, [...new Set(here.map((connection) => connection.sessionId))]);
     for (const workerId of new Set(here.map((connection) => connection.workerId))) {
       const mine = here.filter((connection) => connection.workerId === workerId);
+      const reasons = new Map(mine.map((each) => [each.sessionId, revocationReason(each, nowUs)]));
       const revocations: SessionRevocation[] = [];
-      for (const sessionId of new Set(mine.map((connection) => connection.sessionId))) {
-        const reason = revocationReason(standings.get(sessionId), this.#clock.nowUs());
+      for (const [sessionId, reason] of reasons) {
         if (reason !== undefined) revocations.push({ sessionId, reason });
       }
       if (revocations.length > 0) this.#track(this.#push(links, workerId, { revocations, open: mine }));

@@ -29,6 +29,7 @@ const stepNames = [
   '0011-second-factor',
   '0012-events',
   '0013-node-facts',
+  '0014-event-subjects',
 ];
 
 /** What an update of a status answers. */

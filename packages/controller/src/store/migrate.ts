@@ -15,6 +15,7 @@ import { authTokenKindsStep } from './migrations/0010-auth-token-kinds.ts';
 import { secondFactorStep } from './migrations/0011-second-factor.ts';
 import { eventsStep } from './migrations/0012-events.ts';
 import { nodeFactsStep } from './migrations/0013-node-facts.ts';
+import { eventSubjectsStep } from './migrations/0014-event-subjects.ts';
 import { ddlOf, runAll, type Step } from './migrations/ddl.ts';
 
 /** Every step, in order. */
@@ -32,6 +33,7 @@ const steps: readonly Step[] = [
   secondFactorStep,
   eventsStep,
   nodeFactsStep,
+  eventSubjectsStep,
 ];
 
 /** An index over millions of rows takes minutes. */

@@ -420,8 +420,8 @@ export interface StoreEventTable {
   /** Which process published it. */
   origin: string;
   type: StoreEventType;
-  /** The session, or what else the event is about. */
-  session_id: string;
+  /** Ids of what the event is about, with commas between them. */
+  subject_ids: string;
   created_at: Microseconds;
 }
 

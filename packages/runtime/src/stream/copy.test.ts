@@ -4,7 +4,6 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startEchoServer, startTcpServer, type TestServer } from '../../../../test/support/echo-server.ts';
 import { tlsPair } from '../../../../test/support/tls-pair.ts';
-import { StileError } from '@stile/protocol/errors';
 import { CopyLoop } from './copy.ts';
 import { StreamBuffers } from './stream-buffers.ts';
 import { TcpStream } from './tcp-stream.ts';
@@ -120,9 +119,8 @@ describe('copy loop over TCP and the compatible WebSocket', () => {
     local.on('end', () => local.end());
     const gone = Promise.all([untilClosed(endpointSocket), untilClosed(local)]);
     local.resume();
-    const error = new StileError('aborted', 'session canceled');
-    worker.stop(error);
-    expect(await worker.done).toEqual({ by: 'stopped', kind: 'reset', error });
+    worker.stop();
+    expect(await worker.done).toEqual({ by: 'stopped', kind: 'reset' });
     await gone;
   });
 

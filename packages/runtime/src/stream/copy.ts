@@ -2,7 +2,7 @@
  * The copy loop over two streams: bytes both ways, counted, each direction no faster than its reader. On streams without
  * half-close either end's EOF closes both after what was read is flushed (session-protocol.md §4.5).
  */
-import type { StileError } from '@stile/protocol/errors';
+import { StileError } from '@stile/protocol/errors';
 import type { ByteStream, EndKind, StreamReader, WriteResult } from './byte-stream.ts';
 import { lengthOf } from './byte-stream.ts';
 
@@ -17,6 +17,9 @@ export interface CopyEnd {
   readonly kind: EndKind | 'reset';
   readonly error?: StileError;
 }
+
+/** One for all: a thousand are stopped at once, and a stack is what an error costs. */
+const stopped = new StileError('aborted', 'the copy was stopped');
 
 /** Copies between two streams and owns both. */
 export class CopyLoop {
@@ -65,10 +68,10 @@ export class CopyLoop {
   }
 
   /** Cuts both streams at once. Idempotent. */
-  stop(error: StileError): void {
-    this.#end ??= { by: 'stopped', kind: 'reset', error };
-    this.#near.reset(error);
-    this.#far.reset(error);
+  stop(): void {
+    this.#end ??= { by: 'stopped', kind: 'reset' };
+    this.#near.reset(stopped);
+    this.#far.reset(stopped);
   }
 
   #readerOf(side: CopySide, own: Direction, opposite: Direction): StreamReader {

@@ -186,7 +186,8 @@ export class AuthTokenEnding {
     const counts = { authTokenIds, authTokens: authTokenIds.length, sessions: sessionIds.length, streams };
     const waits = sessionIds.map((id) => ({ id, ended: revocations.whenEnded(id, waitMs) }));
     try {
-      // Those that ended before anybody waited are not waited for.
+      // The push comes first, and then this look, which is as large. Those that ended before anybody waited are not waited for.
+      await revocations.pushed();
       const standings = await listStandings(database.reader, sessionIds);
       const open = waits.filter(({ id }) => standings.get(id)?.status === 'canceling');
       await Promise.all(open.map(({ ended }) => ended.done));

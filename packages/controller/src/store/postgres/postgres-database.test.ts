@@ -2,7 +2,7 @@ import { silentLogger, systemClock } from '@stile/runtime';
 import { sql } from 'kysely';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { subjectOf } from '../events.ts';
+import { subjectOf, type StoreEvent } from '../events.ts';
 import { eventually } from '../../../../../test/support/eventually.ts';
 import { PostgresServer } from '../../../../../test/support/postgres.ts';
 import { sessionRow } from '../../../../../test/support/session-rows.ts';
@@ -223,7 +223,7 @@ describe('postgres database', () => {
     expect(heardFirst.filter((id) => id === 's_1')).toHaveLength(1);
   });
 
-  it('tells the other controllers of a thousand events of one unit, in order', async () => {
+  it('tells the other controllers of a thousand events of one unit in a few rows, in order', async () => {
     const { database: first, url } = await openNew();
     const second = await open(url);
     const [heardFirst, heardSecond] = [listenTo(first), listenTo(second)];
@@ -231,12 +231,43 @@ describe('postgres database', () => {
       await publish(first, 's_ping');
       return heardSecond.includes('s_ping') ? true : undefined;
     });
-    const ids = Array.from({ length: 1001 }, (_, count) => `s_${count}`);
+    const ids = Array.from({ length: 1001 }, (_, count) => `s_${String(count).padStart(10, '0')}`);
     const events = ids.map((sessionId) => ({ type: 'session-ended', sessionId }) as const);
     await first.write((tx) => first.events.publish(tx, ...events));
     expect(heardFirst.filter((id) => id !== 's_ping')).toEqual(ids);
-    await eventually(() => (heardSecond.includes('s_1000') ? true : undefined));
+    await eventually(() => (heardSecond.includes('s_0000001000') ? true : undefined));
     expect(heardSecond.filter((id) => id !== 's_ping')).toEqual(ids);
+    const rows = await first.reader
+      .selectFrom('store_event')
+      .select('id')
+      .where('type', '=', 'session-ended')
+      .execute();
+    expect(rows).toHaveLength(2);
+  });
+
+  it('tells of each event what it is, whichever others the unit published', async () => {
+    const { database: first, url } = await openNew();
+    const second = await open(url);
+    const heard: StoreEvent[] = [];
+    second.events.subscribe((event) => heard.push(event));
+    await eventually(async () => {
+      await publish(first, 's_ping');
+      return heard.length > 0 ? true : undefined;
+    });
+    const events: StoreEvent[] = [
+      { type: 'session-ending', sessionId: 's_1' },
+      { type: 'session-ended', sessionId: 's_2' },
+      { type: 'session-ended', sessionId: 's_3' },
+      { type: 'worker-deleted', workerId: 'w_1' },
+      { type: 'session-ended', sessionId: 's_4' },
+      { type: 'rights-changed', subjectId: 'r_1' },
+    ];
+    await first.write(async (tx) => {
+      await first.events.publish(tx, ...events.slice(0, 4));
+      await first.events.publish(tx, ...events.slice(4));
+    });
+    await eventually(() => (heard.some((event) => subjectOf(event) === 'r_1') ? true : undefined));
+    expect(heard.filter((event) => subjectOf(event) !== 's_ping')).toEqual(events);
   });
 
   it('tells of events that were committed while the listening connection was broken', async () => {

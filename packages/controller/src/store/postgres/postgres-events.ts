@@ -11,10 +11,13 @@ import { chunksOf } from '../chunks.ts';
 import type { Connection } from '../engine/connection.ts';
 import type { Database } from '../engine/contract.ts';
 import type { EventHub } from '../engine/event-hub.ts';
+import type { StoreEventTable } from '../schema.ts';
 import { eventAbout, storeEventTypes, subjectOf, type StoreEvent, type StoreEvents } from '../events.ts';
 import { UnitContext } from '../engine/unit-context.ts';
 
 const channel = 'stile_events';
+/** Ids in one row, characters: PostgreSQL takes 8,000 bytes in a notification, and the rest of the row is some 150. */
+const mostSubjects = 7000;
 /** Without LISTEN, other controllers hear of an event within this. */
 const pollEveryMs = 500;
 /** With LISTEN the rows are looked at only to find what a broken connection swallowed, and to throw old ones away. */
@@ -58,14 +61,13 @@ export class PostgresEvents implements StoreEvents {
   async publish(tx: Connection, ...events: StoreEvent[]): Promise<void> {
     UnitContext.of(tx).add(events);
     const created_at = this.#options.clock.nowUs();
-    const rows = events.map((event) => ({
+    // The end of a token may be that of thousands of sessions.
+    const rows = subjectListsOf(events).map((list) => ({
       id: randomBase62(16),
       origin: this.#origin,
-      type: event.type,
-      session_id: subjectOf(event),
+      ...list,
       created_at,
     }));
-    // The end of a token may be that of thousands of sessions: two statements for many of them.
     for (const chunk of chunksOf(rows)) {
       await tx.insertInto('store_event').values(chunk).execute();
       if (!this.#options.canListen) continue;
@@ -140,10 +142,10 @@ export class PostgresEvents implements StoreEvents {
     else this.#deliver(row);
   }
 
-  #deliver(row: EventRow): void {
+  #deliver(row: StoreEventTable): void {
     if (row.origin === this.#origin || this.#seen.has(row.id)) return;
     this.#seen.set(row.id, row.created_at);
-    this.#options.hub.deliver([eventAbout(row.type, row.session_id)]);
+    this.#options.hub.deliver(row.subject_ids.split(',').map((id) => eventAbout(row.type, id)));
   }
 
   #arm(): void {
@@ -190,16 +192,21 @@ export class PostgresEvents implements StoreEvents {
   }
 }
 
-type EventRow = {
-  id: string;
-  origin: string;
-  type: StoreEvent['type'];
-  session_id: string;
-  created_at: number;
-};
+/** Neighbours of one type together, as many as a row takes. */
+function subjectListsOf(events: readonly StoreEvent[]): Pick<StoreEventTable, 'type' | 'subject_ids'>[] {
+  const lists: { readonly type: StoreEvent['type']; subject_ids: string }[] = [];
+  for (const event of events) {
+    const last = lists.at(-1);
+    const id = subjectOf(event);
+    if (last?.type === event.type && last.subject_ids.length + id.length < mostSubjects) {
+      last.subject_ids += `,${id}`;
+    } else lists.push({ type: event.type, subject_ids: id });
+  }
+  return lists;
+}
 
 /** A row as NOTIFY carries it; anybody who may connect to the database may notify, so it is checked. */
-function parseRow(payload: string): EventRow | undefined {
+function parseRow(payload: string): StoreEventTable | undefined {
   let value: unknown;
   try {
     value = JSON.parse(payload);
@@ -207,16 +214,16 @@ function parseRow(payload: string): EventRow | undefined {
     return undefined; // not ours: the caller logs it
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const row: Partial<Record<keyof EventRow, unknown>> = value;
+  const row: Partial<Record<keyof StoreEventTable, unknown>> = value;
   const type = storeEventTypes.find((each) => each === row.type);
   if (type === undefined) return undefined;
   if (typeof row.id !== 'string' || typeof row.origin !== 'string') return undefined;
-  if (typeof row.session_id !== 'string' || typeof row.created_at !== 'number') return undefined;
+  if (typeof row.subject_ids !== 'string' || typeof row.created_at !== 'number') return undefined;
   return {
     id: row.id,
     origin: row.origin,
     type,
-    session_id: row.session_id,
+    subject_ids: row.subject_ids,
     created_at: row.created_at,
   };
 }
