@@ -34,8 +34,9 @@ interface Typed {
 }
 
 function typedAt(line: string): Typed | undefined {
-  const { words, openQuote, commentStart } = scanLine(line);
-  if (commentStart !== undefined) return undefined;
+  const { words, openQuote, isJsonOpen, commentStart } = scanLine(line);
+  // Neither a comment nor the inside of a JSON value has words.
+  if (commentStart !== undefined || isJsonOpen) return undefined;
   const last = words.at(-1);
   if (last === undefined || last.end < line.length) return { before: words, text: '', raw: '', quote: '' };
   const raw = line.slice(last.start);

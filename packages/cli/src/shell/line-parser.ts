@@ -22,6 +22,8 @@ export interface ScannedLine {
   readonly problem: string | undefined;
   /** The quote that is still open at the end of the line. */
   readonly openQuote: '"' | "'" | undefined;
+  /** Whether a value that began as JSON is none: it may still be typed. */
+  readonly isJsonOpen: boolean;
   /** Where a comment begins. */
   readonly commentStart: number | undefined;
 }
@@ -45,6 +47,7 @@ class Scanner {
   #isBare = true;
   #problem: string | undefined;
   #openQuote: '"' | "'" | undefined;
+  #isJsonOpen = false;
 
   constructor(line: string) {
     this.#line = line;
@@ -60,7 +63,13 @@ class Scanner {
       }
       words.push(this.#word());
     }
-    return { words, problem: this.#problem, openQuote: this.#openQuote, commentStart };
+    return {
+      words,
+      problem: this.#problem,
+      openQuote: this.#openQuote,
+      isJsonOpen: this.#isJsonOpen,
+      commentStart,
+    };
   }
 
   /** @returns whether anything follows */
@@ -147,8 +156,10 @@ class Scanner {
     const rest = this.#line.slice(this.#at);
     const json = jsonAtStart(rest);
     if (json === undefined) {
-      if (looksLikeJson.test(rest))
+      if (looksLikeJson.test(rest)) {
         this.#fail(`what begins at column ${this.#at + 1} is no JSON; quote it if it is meant as a text`);
+        this.#isJsonOpen = true;
+      }
       return false;
     }
     this.#text += json;

@@ -260,7 +260,7 @@ describe('a child within its parent', () => {
         );
         expect(beyond).toEqual([]);
       }),
-      { numRuns: 300 },
+      { numRuns: 300, examples: [[['target:read'], ['target:*']]] },
     );
     expect(within).toBeGreaterThan(0);
   });
