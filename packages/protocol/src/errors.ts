@@ -225,6 +225,13 @@ export class StileError extends Error {
   }
 }
 
+/** The refusal of a request of which one field is wrong (http-api.md §1.4). `name` is a path in JSON names. */
+export function invalidField(name: string, description: string): StileError {
+  return new StileError('invalidArgument', 'Error in provided request.', {
+    details: { requestFields: [{ name, description }] },
+  });
+}
+
 /** Whether `value` is a known error code; used where a code arrives over the wire. */
 export function isErrorCode(value: string): value is ErrorCode {
   return Object.hasOwn(errorTable, value);

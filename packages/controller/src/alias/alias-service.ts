@@ -1,5 +1,5 @@
 /** Use cases of aliases: create, read, list, update, delete, and finding the target that a name leads to. */
-import { StileError, globalScopeId, newId } from '@stile/protocol';
+import { StileError, globalScopeId, invalidField, newId } from '@stile/protocol';
 import type { Clock } from '@stile/runtime';
 import type { Connection, Database } from '../store/database.ts';
 import { record } from '../store/deleted-resource-repository.ts';
@@ -8,14 +8,7 @@ import type { ListPermissions } from '../store/list/permitted-rows.ts';
 import { notFound, wrongVersion } from '../store/store-error.ts';
 import { updateVersioned } from '../store/versioned-update.ts';
 import * as repository from './alias-repository.ts';
-import {
-  aliasKey,
-  aliasProblem,
-  aliasRefused,
-  hostIdField,
-  requireDestination,
-  type Alias,
-} from './alias.ts';
+import { aliasKey, aliasProblem, hostIdField, requireDestination, type Alias } from './alias.ts';
 
 /** Fields of a new alias. `id` is given by bootstrap only. */
 export interface NewAlias {
@@ -51,7 +44,7 @@ export function aliasRow(fields: NewAlias, nowUs: number): Alias {
 
 function requireLegalValue(value: string): void {
   const problem = aliasProblem(value);
-  if (problem !== undefined) throw aliasRefused('value', problem);
+  if (problem !== undefined) throw invalidField('value', problem);
 }
 
 /** Adds an alias within a unit of work. @throws {StileError} invalidArgument (taken, host unknown), notFound (destination) */
@@ -141,6 +134,6 @@ async function requireEnds(
     throw new StileError('notFound', `target with specified destination id "${destinationId}" was not found`);
   }
   if (hostId !== null && !(await repository.hasHost(tx, hostId))) {
-    throw aliasRefused(hostIdField, `Host "${hostId}" does not exist.`);
+    throw invalidField(hostIdField, `Host "${hostId}" does not exist.`);
   }
 }

@@ -1,5 +1,5 @@
 /** Rules of aliases: other names for targets, unique in the installation (http-api.md §2.12). Pure. */
-import { StileError } from '@stile/protocol';
+import { invalidField } from '@stile/protocol';
 import type { AliasTable } from '../store/schema.ts';
 
 /** Another name for a target. */
@@ -25,18 +25,11 @@ export function aliasKey(value: string): string {
   return value.toLowerCase();
 }
 
-/** A 400 that names one field of an alias. */
-export function aliasRefused(field: string, description: string): StileError {
-  return new StileError('invalidArgument', 'Error in provided request.', {
-    details: { requestFields: [{ name: field, description }] },
-  });
-}
-
 /** The path of the field that says which host an alias leads to. */
 export const hostIdField = 'attributes.authorize_session_arguments.host_id';
 
 /** @throws {StileError} invalidArgument when there is a host without a destination (http-api.md §2.12) */
 export function requireDestination(alias: Pick<Alias, 'destination_id' | 'host_id'>): void {
   if (alias.host_id === null || alias.destination_id !== null) return;
-  throw aliasRefused('destination_id', `This field is required when '${hostIdField}' is specified.`);
+  throw invalidField('destination_id', `This field is required when '${hostIdField}' is specified.`);
 }

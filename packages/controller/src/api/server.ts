@@ -4,7 +4,7 @@
  */
 import type { IncomingHttpHeaders, Server } from 'node:http';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { StileError } from '@stile/protocol/errors';
+import { invalidField, StileError } from '@stile/protocol/errors';
 import { anonymousUserId } from '@stile/protocol/ids';
 import { listen, withDeadline, type HostPort, type Logger } from '@stile/runtime';
 import type { Caller, Presented } from '../auth/token/auth-token-service.ts';
@@ -125,7 +125,7 @@ export class ApiServer {
       exposeHeadRoutes: false,
       return503OnClosing: false,
       routerOptions: { maxParamLength: maxPathPart },
-      frameworkErrors: (error, request, reply) => this.#refuse(error, request, reply),
+      frameworkErrors: (_error, request, reply) => this.#refuse(request, reply),
     });
     this.#wire();
   }
@@ -257,11 +257,7 @@ export class ApiServer {
       correlationId !== undefined &&
       !(typeof correlationId === 'string' && uuidPattern.test(correlationId))
     ) {
-      throw new StileError('invalidArgument', 'Error in provided request.', {
-        details: {
-          requestFields: [{ name: 'x-correlation-id', description: 'This header must be a UUID.' }],
-        },
-      });
+      throw invalidField('x-correlation-id', 'This header must be a UUID.');
     }
     const credential = this.#presentedBy(request);
     request.stileCookieName = credential.cookieName;
@@ -394,11 +390,8 @@ export class ApiServer {
   }
 
   /** What fastify itself refuses before any hook ran: a path that is no URL. */
-  #refuse(cause: Error, request: FastifyRequest, reply: FastifyReply): void {
-    let error: unknown = new StileError('invalidArgument', 'Error in provided request.', {
-      details: { requestFields: [{ name: 'id', description: 'Invalid formatted identifier.' }] },
-      cause,
-    });
+  #refuse(request: FastifyRequest, reply: FastifyReply): void {
+    let error: unknown = invalidField('id', 'Invalid formatted identifier.');
     try {
       this.#refuseExposed(request);
     } catch (exposed) {

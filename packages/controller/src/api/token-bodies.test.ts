@@ -38,7 +38,8 @@ describe('what a body may say', () => {
     const name = 'again';
     const first = await mint({ name });
     const taken = await tryMint({ name });
-    expect([taken.status, jsonOf(taken)['kind']]).toEqual([400, 'InvalidArgument']);
+    expect([taken.status, fieldsOf(taken)]).toEqual([400, ['name']]);
+    expect(taken.text).toContain('The user has an API token of this name');
     expect((await tryMint({ name }, stile.user)).status).toBe(200);
     await must(asAdmin('POST', `/v1/auth-tokens/${first.id}:revoke`, {}));
     const second = await mint({ name });
@@ -46,7 +47,7 @@ describe('what a body may say', () => {
     const third = await mint({ name });
     const other = await mint({});
     const renamed = await asAdmin('PATCH', `/v1/auth-tokens/${other.id}`, { version: 1, name });
-    expect(renamed.status).toBe(400);
+    expect([renamed.status, fieldsOf(renamed)]).toEqual([400, ['name']]);
     expect(String(other.body['name'])).toMatch(/^token-[0-9A-Za-z]{6}$/);
     expect(third.body['name']).toBe(name);
   });

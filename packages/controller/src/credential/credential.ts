@@ -2,7 +2,7 @@
  * Rules of static credentials (http-api.md §2.13): one table of what each type is made of, and what of it is secret. Pure; SQL is in
  * credential-repository.ts, use cases in credential-service.ts.
  */
-import { StileError, type IdKind } from '@stile/protocol';
+import { invalidField, type StileError, type IdKind } from '@stile/protocol';
 import type { CredentialStoreTable, CredentialTable } from '../store/schema.ts';
 
 /** Container of credentials. */
@@ -96,9 +96,7 @@ export function credentialTypeOf(id: string): CredentialType | undefined {
 
 /** A 400 that names one attribute. */
 export function attributeRefused(attribute: SecretAttribute, description: string): StileError {
-  return new StileError('invalidArgument', 'Error in provided request.', {
-    details: { requestFields: [{ name: `attributes.${attribute}`, description }] },
-  });
+  return invalidField(`attributes.${attribute}`, description);
 }
 
 /** JSON with the keys of every object in order: equal objects have equal texts, however they were written. */

@@ -2,7 +2,7 @@
  * Rules of static host catalogs, host sets and hosts (http-api.md §2.9): what an address may be and what of a row may change.
  * Pure; SQL is in host-repository.ts, use cases in host-service.ts.
  */
-import { StileError } from '@stile/protocol';
+import { invalidField, StileError } from '@stile/protocol';
 import { parseHostPort } from '@stile/runtime';
 import type { HostCatalogTable, HostSetTable, HostTable } from '../store/schema.ts';
 
@@ -55,9 +55,5 @@ export function bareAddress(address: string): string {
 /** @throws {StileError} invalidArgument naming `attributes.address` */
 export function requireHostAddress(address: string): void {
   const problem = addressProblem(address, 'Address for static hosts');
-  if (problem !== undefined) {
-    throw new StileError('invalidArgument', 'Error in provided request.', {
-      details: { requestFields: [{ name: 'attributes.address', description: problem }] },
-    });
-  }
+  if (problem !== undefined) throw invalidField('attributes.address', problem);
 }

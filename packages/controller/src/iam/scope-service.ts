@@ -2,7 +2,7 @@
  * Use cases of scopes: a new one begins with its default roles (grants.md §4.2), a change may name its primary auth method.
  * Deleting one ends sessions, so that stands in `session/`.
  */
-import { anonymousUserId, authenticatedUserId, recoveryUserId, StileError } from '@stile/protocol';
+import { anonymousUserId, authenticatedUserId, invalidField, recoveryUserId } from '@stile/protocol';
 import type { Clock } from '@stile/runtime';
 import type { Connection, Database } from '../store/database.ts';
 import type { ScopeTable } from '../store/schema.ts';
@@ -45,7 +45,7 @@ export class ScopeService {
     const { parent } = fields;
     const type = childTypeOf(parent.type);
     if (type === undefined) {
-      throw refusedField('scope_id', 'Scopes cannot be created under a project scope.');
+      throw invalidField('scope_id', 'Scopes cannot be created under a project scope.');
     }
     return this.#database.write(async (tx) => {
       const nowUs = this.#clock.nowUs();
@@ -71,7 +71,7 @@ export class ScopeService {
     return this.#database.write(async (tx) => {
       if (typeof primaryAuthMethodId === 'string' && !(await isAuthMethodOf(tx, id, primaryAuthMethodId))) {
         const text = `Auth method "${primaryAuthMethodId}" does not exist in this scope.`;
-        throw refusedField('primary_auth_method_id', text);
+        throw invalidField('primary_auth_method_id', text);
       }
       const changes = {
         ...(name === undefined ? {} : { name }),
@@ -86,12 +86,6 @@ export class ScopeService {
       return row;
     });
   }
-}
-
-function refusedField(name: string, description: string): StileError {
-  return new StileError('invalidArgument', 'Error in provided request.', {
-    details: { requestFields: [{ name, description }] },
-  });
 }
 
 /** Callers who are nobody in particular get no `Administration`. */

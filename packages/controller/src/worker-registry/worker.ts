@@ -3,7 +3,7 @@
  * SQL is in worker-repository.ts.
  */
 import { isIP } from 'node:net';
-import { StileError } from '@stile/protocol';
+import { invalidField, StileError } from '@stile/protocol';
 import { parseHostPort } from '@stile/runtime';
 import type { WorkerTable } from '../store/schema.ts';
 
@@ -96,9 +96,7 @@ function isDialable(host: string): boolean {
 /** @throws {StileError} invalidArgument naming `name` (http-api.md §2.16) */
 export function requireLegalWorkerName(name: string | null | undefined): void {
   if (name === null || name === undefined || name === name.toLowerCase()) return;
-  throw new StileError('invalidArgument', 'Error in provided request.', {
-    details: { requestFields: [{ name: 'name', description: 'Name must be all lowercase.' }] },
-  });
+  throw invalidField('name', 'Name must be all lowercase.');
 }
 
 /** Tags as they stand in a column. A column that holds anything else has none. */

@@ -4,7 +4,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
-import { StileError } from '@stile/protocol/errors';
+import { invalidField, StileError } from '@stile/protocol/errors';
 
 /** A JSON object as it came; read its keys by name only. */
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -61,11 +61,7 @@ function isJsonSpace(code: number): boolean {
   return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 }
 
-function bodyError(description: string): StileError {
-  return new StileError('invalidArgument', 'Error in provided request.', {
-    details: { requestFields: [{ name: 'body', description }] },
-  });
-}
+const bodyError = (description: string): StileError => invalidField('body', description);
 
 /**
  * Offset behind the object that begins at `start`: brackets are counted outside of strings, so this is right for every legal
@@ -106,11 +102,9 @@ export function parseBody(bytes: Buffer): JsonObject {
   const end = endOfObject(text, start);
   try {
     return JSON.parse(text.slice(start, end)) as JsonObject;
-  } catch (cause) {
-    throw new StileError('invalidArgument', 'Error in provided request.', {
-      details: { requestFields: [{ name: 'body', description: 'The body is not valid JSON.' }] },
-      cause,
-    });
+  } catch {
+    // What the parser says of it may quote the body.
+    throw bodyError('The body is not valid JSON.');
   }
 }
 

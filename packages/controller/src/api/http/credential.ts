@@ -3,7 +3,7 @@
  * keep foreign web pages from riding on a cookie stand in same-origin.ts. First step of the request pipeline.
  */
 import type { IncomingHttpHeaders } from 'node:http';
-import { StileError } from '@stile/protocol/errors';
+import { invalidField } from '@stile/protocol/errors';
 import { cookieOf, sessionCookieName } from './session-cookie.ts';
 
 /** Names of Boundary's two cookies, in the order in which their values join to the token (http-api.md §1.5). */
@@ -41,12 +41,6 @@ const singleHeaders = new Set([
   ...sessionHeaders,
 ]);
 
-function refusedHeader(name: string, description: string): StileError {
-  return new StileError('invalidArgument', 'Error in provided request.', {
-    details: { requestFields: [{ name, description }] },
-  });
-}
-
 /**
  * Refuses a request that repeats a header which decides something.
  * @throws {StileError} invalidArgument naming the header
@@ -57,7 +51,7 @@ export function refuseRepeatedHeaders(rawHeaders: readonly string[]): void {
     const name = rawHeaders[at]?.toLowerCase() ?? '';
     if (!singleHeaders.has(name)) continue;
     seen ??= new Set();
-    if (seen.has(name)) throw refusedHeader(name, 'This header was given more than once.');
+    if (seen.has(name)) throw invalidField(name, 'This header was given more than once.');
     seen.add(name);
   }
 }
@@ -74,7 +68,7 @@ function sessionHeaderOf(headers: IncomingHttpHeaders): string | undefined {
   });
   const [first] = given;
   const other = given.find(({ value }) => value !== first?.value);
-  if (other !== undefined) throw refusedHeader(other.name, 'Two headers present different auth tokens.');
+  if (other !== undefined) throw invalidField(other.name, 'Two headers present different auth tokens.');
   return first?.value;
 }
 
@@ -107,7 +101,7 @@ export function credentialOf(headers: IncomingHttpHeaders, rules: CredentialRule
   const header = rules.surface === 'v2' ? sessionHeaderOf(headers) : undefined;
   const token = header?.toLowerCase() === 'cookie' ? undefined : header;
   if (bearer !== undefined && token !== undefined && bearer !== token) {
-    throw refusedHeader('authorization', 'Two headers present different auth tokens.');
+    throw invalidField('authorization', 'Two headers present different auth tokens.');
   }
   if (bearer !== undefined) return { text: bearer, source: 'bearer' };
   if (token !== undefined) return { text: token, source: 'header' };

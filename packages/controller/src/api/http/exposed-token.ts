@@ -2,7 +2,7 @@
  * Tokens in URLs: refused before anything else, since addresses end up in logs, histories and `Referer` (tokens.md §1.9). The address of
  * the page that a request comes from counts as well: whoever sent it has the token in an address.
  */
-import { StileError } from '@stile/protocol/errors';
+import { invalidField, type StileError } from '@stile/protocol/errors';
 
 const parameters: ReadonlySet<string> = new Set([
   'token',
@@ -58,8 +58,6 @@ export function exposedToken(url: string, referrer?: string): ExposedToken | und
   if (found === null && !isNamed) return undefined;
   return {
     authTokenId: found?.[1],
-    error: new StileError('invalidArgument', 'Error in provided request.', {
-      details: { requestFields: [{ name: 'token', description: 'Tokens are not accepted in URLs.' }] },
-    }),
+    error: invalidField('token', 'Tokens are not accepted in URLs.'),
   };
 }

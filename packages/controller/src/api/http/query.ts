@@ -1,15 +1,10 @@
 /** The query of a request as typed values: unknown keys are ignored, known ones must be legal (http-api.md §1.3, §7). */
-import { StileError, type FieldError } from '@stile/protocol/errors';
+import { invalidField } from '@stile/protocol/errors';
 
 /** The query as fastify parsed it: a key that was given twice has an array. */
 export type RawQuery = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 const maxUint32 = 4_294_967_295;
-
-function queryError(name: string, description: string): StileError {
-  const requestFields: FieldError[] = [{ name, description }];
-  return new StileError('invalidArgument', 'Error in provided request.', { details: { requestFields } });
-}
 
 /** Reads the query of one request. */
 export class Query {
@@ -31,7 +26,7 @@ export class Query {
   text(name: string): string {
     const value = this.#raw[name];
     if (value === undefined) return '';
-    if (typeof value !== 'string') throw queryError(name, 'This parameter was given more than once.');
+    if (typeof value !== 'string') throw invalidField(name, 'This parameter was given more than once.');
     return value;
   }
 
@@ -43,7 +38,7 @@ export class Query {
     const value = this.text(name);
     if (['', '0', 'f', 'F', 'false', 'FALSE', 'False'].includes(value)) return false;
     if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(value)) return true;
-    throw queryError(name, 'This parameter must be true or false.');
+    throw invalidField(name, 'This parameter must be true or false.');
   }
 
   /**
@@ -55,7 +50,7 @@ export class Query {
     if (value === '') return 0;
     const number = /^\d{1,10}$/.test(value) ? Number(value) : NaN;
     if (!(number <= maxUint32))
-      throw queryError(name, 'This parameter must be a whole number from 0 to 4294967295.');
+      throw invalidField(name, 'This parameter must be a whole number from 0 to 4294967295.');
     return number;
   }
 

@@ -1,5 +1,5 @@
 /** Our cookie: set, cleared and read (tokens.md §1.9). Whether one may be set at all is decided here too. */
-import { StileError } from '@stile/protocol/errors';
+import { invalidField, StileError } from '@stile/protocol/errors';
 
 /** Name of the cookie: with the prefix, browsers keep it from other hosts and from plain http over a network. */
 export function sessionCookieName(isInsecure: boolean): string {
@@ -39,9 +39,7 @@ export function cookieOf(header: string, name: string): string | undefined {
     if (cut < 0 || pair.slice(0, cut).replace(around, '') !== name) continue;
     const value = pair.slice(cut + 1).replace(around, '');
     if (found !== undefined && found !== value) {
-      throw new StileError('invalidArgument', 'Error in provided request.', {
-        details: { requestFields: [{ name: 'cookie', description: `The cookie ${name} was given twice.` }] },
-      });
+      throw invalidField('cookie', `The cookie ${name} was given twice.`);
     }
     found = value;
   }

@@ -7,6 +7,7 @@ import { changeAuthToken, holdAuthToken, type TokenChanges } from '../token/auth
 import type { AuthTokenService, IssuedToken } from '../token/auth-token-service.ts';
 import type { AuthTokenRow, Caller, CallerToken } from '../token/auth-token.ts';
 import { auditToken } from '../token/token-audit.ts';
+import { refuseTakenName } from './token-name.ts';
 import { keptList, limitsOf, requireNarrower, requireWithinCaller, type NewLimits } from './narrower.ts';
 
 /** Which token, as it was seen, and who changes it. */
@@ -78,7 +79,7 @@ export class AuthTokenChanges {
       ...(allowList === undefined ? {} : { allow_list: keptList(allowList) }),
       ...(expiresAt === undefined ? {} : { expires_at: expiresAt, ends_at: expiresAt }),
     };
-    await this.#change(request, changes);
+    await this.#change(request, changes).catch(refuseTakenName);
     auditToken(this.#log, 'narrowed', { authTokenId: row.id, userId: row.user_id, by: request.by.userId });
     return this.#tokens.read(request.id);
   }

@@ -5,6 +5,7 @@
 import {
   areScopesWithin,
   formatDuration,
+  invalidField,
   isAllowListWithin,
   randomBase62,
   StileError,
@@ -19,6 +20,7 @@ import type { AuthTokenService, IssuedToken, NewToken } from '../token/auth-toke
 import { longestLifeSeconds, type Caller, type CallerToken } from '../token/auth-token.ts';
 import type { ClientOrigin } from '../token/origin.ts';
 import { auditToken } from '../token/token-audit.ts';
+import { refuseTakenName } from './token-name.ts';
 import { bindsEnds, keptList, widerThanParent } from './narrower.ts';
 
 /** Kinds that are minted on request. */
@@ -60,12 +62,6 @@ const second = 1_000_000;
 /** Whole hours where it is some, as people write maxima: `168h`. */
 function inHours(seconds: number): string {
   return seconds % 3600 === 0 ? `${seconds / 3600}h` : formatDuration(seconds);
-}
-
-function invalid(field: string, description: string): StileError {
-  return new StileError('invalidArgument', 'Error in provided request.', {
-    details: { requestFields: [{ name: field, description }] },
-  });
 }
 
 /** Makes tokens. */
@@ -113,7 +109,7 @@ export class AuthTokenMinting {
       account_id: isOwn ? (caller.accountId ?? null) : (account?.id ?? null),
       auth_method_id: isOwn ? (caller.authMethodId ?? null) : (account?.auth_method_id ?? null),
     });
-    await this.#add(made.stored, caller.token, nowUs);
+    await this.#add(made.stored, caller.token, nowUs).catch(refuseTakenName);
     auditToken(this.#log, 'minted', {
       authTokenId: made.row.id,
       type,
@@ -217,7 +213,7 @@ export class AuthTokenMinting {
     }
     const seconds = timeToLiveSeconds === null ? limits.maximum : (timeToLiveSeconds ?? limits.default);
     if (seconds > limits.maximum) {
-      throw invalid(
+      throw invalidField(
         'time_to_live_seconds',
         `At most ${inHours(limits.maximum)} (${limits.maximum} seconds): this is the maximum of the installation.`,
       );

@@ -2,7 +2,7 @@
  * Logging in with a login name and a password, and changing the password (http-api.md §2.3, §2.4). Whoever is refused at a login
  * learns nothing of why.
  */
-import { StileError } from '@stile/protocol';
+import { invalidField, StileError } from '@stile/protocol';
 import { type Clock, type Logger, type Secret, silentLogger } from '@stile/runtime';
 import { createUser, deleteUser } from '../../iam/user-repository.ts';
 import type { Connection, Database } from '../../store/database.ts';
@@ -20,7 +20,7 @@ import { secondFactorRequired } from '../second-factor/second-factor.ts';
 import { LoginCheck, type LoginCodes, type LoginOutcome, type LoginRequest } from './login-check.ts';
 import { LoginLimiter, type LoginLimits } from './login-limiter.ts';
 import { PasswordHasher, type PasswordHasherOptions } from './password-hasher.ts';
-import { checkPassword, invalid, maxPasswordBytes } from './password-rules.ts';
+import { checkPassword, maxPasswordBytes } from './password-rules.ts';
 
 export type { LoginRequest } from './login-check.ts';
 
@@ -173,7 +173,7 @@ export class PasswordService {
     const account = await this.#passwordAccount(accountId, version);
     checkPassword(next.reveal(), account.minPasswordLength, 'new_password');
     if (next.reveal() === current.reveal()) {
-      throw invalid('new_password', 'New password equal to current password.');
+      throw invalidField('new_password', 'New password equal to current password.');
     }
     const guess = { address: request.address, key: `change-password ${accountId}` };
     const isRight = await this.#isRight(account, current, guess);

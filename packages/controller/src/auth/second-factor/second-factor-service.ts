@@ -2,12 +2,11 @@
  * Use cases of the second factor (tokens.md §5.1): enroll, confirm, verify, renew recovery codes, disable, reset. Codes are looked at in
  * second-factor-codes.ts, passwords in password/password-service.ts; what a login asks for is there too.
  */
-import { StileError } from '@stile/protocol';
+import { invalidField, StileError } from '@stile/protocol';
 import { type Clock, type Logger, Secret, silentLogger } from '@stile/runtime';
 import type { KeyService } from '../../keys/key-service.ts';
 import type { Connection, Database } from '../../store/database.ts';
 import type { Microseconds, UserSecondFactorTable } from '../../store/schema.ts';
-import { invalid } from '../password/password-rules.ts';
 import { markSecondFactor } from '../token/auth-token-change-repository.ts';
 import type { PasswordService } from '../password/password-service.ts';
 import {
@@ -255,7 +254,7 @@ export class SecondFactorService {
   /** @throws {StileError} invalidArgument (`password`); tooManyRequests */
   async #requirePassword({ userId, accountId = '', password, address }: PasswordProof): Promise<void> {
     if (await this.#passwords.checkPassword({ accountId, password, address, by: userId })) return;
-    throw invalid('password', 'Wrong password.');
+    throw invalidField('password', 'Wrong password.');
   }
 
   /** Does `work` for a right code of the secret in force. @throws {StileError} invalidArgument (`code`); as `spend` */
@@ -264,7 +263,7 @@ export class SecondFactorService {
     work: (tx: Connection, nowUs: Microseconds) => Promise<T>,
   ): Promise<T> {
     if (!isEnrolled(await lookupSecondFactor(this.#database.reader, userId))) throw notEnrolled();
-    if (code === undefined) throw invalid('code', 'A code of the second factor in force is required.');
+    if (code === undefined) throw invalidField('code', 'A code of the second factor in force is required.');
     const spent = await this.#codes.spend({ userId, code, kind: 'enrolled' }, work);
     if (!spent.isRight) throw wrongCode();
     return spent.value;
@@ -300,7 +299,7 @@ function newRecoveryCodes(): RecoveryCodes {
 }
 
 function wrongCode(): StileError {
-  return invalid('code', 'Wrong code.');
+  return invalidField('code', 'Wrong code.');
 }
 
 function isOff(authMethodId: string): StileError {
