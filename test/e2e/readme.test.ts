@@ -72,6 +72,11 @@ describe('every command has a test', () => {
     expect(blockNames('docs/cluster-api.md')).toEqual(['health', 'login', 'look', 'pages', 'document']);
     expect(unmarkedShellBlocks('docs/cluster-api.md')).toEqual([]);
   });
+
+  test('docs/events.md: blocks that this file runs', () => {
+    expect(blockNames('docs/events.md')).toEqual(['stream']);
+    expect(unmarkedShellBlocks('docs/events.md')).toEqual([]);
+  });
 });
 
 describe('npm start', () => {
@@ -331,6 +336,24 @@ describe('docs/configuration.md', () => {
     } finally {
       await stopServer(child);
     }
+  });
+});
+
+describe.skipIf(mustSkipWithout('curl'))('docs/events.md', () => {
+  let dev: DevServer;
+  beforeAll(async () => {
+    dev = await startDevServer();
+  });
+  afterAll(() => dev?.stop());
+
+  test('its command shows what there is, compressed on the way', async () => {
+    const session = await dev.api('POST', '/v1/targets/ttcp_1234567890:authorize-session', {});
+    const env = { STILE_ADDR: dev.address, STILE_TOKEN: dev.adminToken };
+    const done = await shell(codeBlock('docs/events.md', 'run', 'stream'), env);
+    expect(done.status).toBe(0);
+    const names = [...done.stdout.matchAll(/^event: (.*)$/gm)].map(([, event]) => event);
+    expect(names.slice(0, 4)).toEqual(['hello', 'snapshot', 'snapshot', 'snapshot-end']);
+    expect(done.stdout).toContain(String(session.body.session_id));
   });
 });
 

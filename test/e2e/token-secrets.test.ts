@@ -26,7 +26,10 @@ const children: RunningProcess[] = [];
 beforeAll(async () => {
   echo = await startEchoServer();
   // `trace` ends the section: what follows is the top level of the file.
-  cluster = new Cluster({ controllerLines: ['  api_rate_limit_disable: true', 'log_level: trace'] });
+  cluster = new Cluster({
+    controllerLines: ['  api_rate_limit_disable: true', 'log_level: trace'],
+    hasReports: true,
+  });
   await cluster.initialize();
   await cluster.startController('c1');
   await cluster.startWorker('w1', ['c1']);
@@ -289,6 +292,19 @@ describe('case 33: the secret of a token', () => {
     expect(holders(places, [...tokens, own])).toEqual([]);
     expect([...places].filter(([, bytes]) => bytes.includes(password()))).toEqual([]);
     await cluster.liveWorkers('c1', 1);
+  });
+
+  test('case 33: is in no report that Node writes of a server when it breaks', async () => {
+    const tokens = Object.values(await tokensInUse());
+    for (const { process: server } of cluster.servers.values()) process.kill(server.pid, 'SIGUSR2');
+    const reports = await eventually(() => {
+      const found = [...files()].filter(([name]) => /report\..*\.json$/.test(name));
+      const isWhole = found.every(([, bytes]) => bytes.toString().trimEnd().endsWith('}'));
+      return isWhole && found.length >= cluster.servers.size ? new Map(found) : undefined;
+    });
+    for (const [, bytes] of reports) expect(JSON.parse(bytes.toString())).toHaveProperty('javascriptHeap');
+    expect(holders(reports, [...tokens, await cluster.adminToken('c1')])).toEqual([]);
+    expect([...reports].filter(([, bytes]) => bytes.includes(password()))).toEqual([]);
   });
 
   test.skipIf(mustSkipWithout('ps'))(

@@ -33,14 +33,19 @@ export class Cluster {
   /** Further listeners, each as a flow mapping. */
   readonly #moreListeners: readonly string[];
 
+  /** Servers write what Node knows of them to the folder at SIGUSR2, as they would when Node itself breaks. */
+  readonly #hasReports: boolean;
+
   constructor(
     options: {
+      readonly hasReports?: boolean;
       readonly databaseUrl?: string;
       readonly controllerLines?: readonly string[];
       readonly apiKeys?: string;
       readonly moreListeners?: readonly string[];
     } = {},
   ) {
+    this.#hasReports = options.hasReports ?? false;
     this.#moreListeners = options.moreListeners ?? [];
     this.#apiKeys = options.apiKeys ?? '';
     this.#controllerLines = options.controllerLines ?? ['  api_rate_limit_disable: true'];
@@ -164,7 +169,9 @@ export class Cluster {
 
   async #start(name: string, section: readonly string[]): Promise<ServerProcess> {
     const configFile = this.#writeConfig(name, section);
-    const child = startStile(['server', '-config', configFile]);
+    const reports = `--report-on-signal --report-directory=${this.folder}`;
+    const env = cleanEnvironment(this.#hasReports ? { NODE_OPTIONS: reports } : {});
+    const child = startStile(['server', '-config', configFile], { env });
     const before = this.servers.get(name);
     const server: ServerProcess = before ?? { name, process: child, configFile, addresses: {} };
     server.process = child;

@@ -1,5 +1,7 @@
 /** A viewer of the event stream on a socket of its own: what it was told, and the table that it makes of it. */
 import { request, type ClientRequest, type IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
 import { mergeDelta, SseParser, type EventRow, type ServerEvent } from '@stile/client/browser';
 import type { HostPort } from '@stile/runtime';
 
@@ -24,13 +26,16 @@ export class EventViewer {
   readonly #parser = new SseParser();
   readonly #request: ClientRequest;
   readonly #message: IncomingMessage;
+  readonly #body: Readable;
   readonly #waiting = new Set<() => void>();
 
   private constructor(sent: ClientRequest, message: IncomingMessage) {
     this.#request = sent;
     this.#message = message;
-    message.setEncoding('utf8');
-    message.on('data', (piece: string) => this.#take(piece));
+    const isGzip = message.headers['content-encoding'] === 'gzip';
+    this.#body = isGzip ? message.pipe(createGunzip()) : message;
+    this.#body.setEncoding('utf8');
+    this.#body.on('data', (piece: string) => this.#take(piece));
     const end = (): void => {
       this.isEnded = true;
       this.#wake();
@@ -110,11 +115,11 @@ export class EventViewer {
 
   /** Takes nothing more from the socket. */
   pause(): void {
-    this.#message.pause();
+    this.#body.pause();
   }
 
   resume(): void {
-    this.#message.resume();
+    this.#body.resume();
   }
 
   close(): void {

@@ -70,6 +70,7 @@ describe('the stream of sessions', () => {
     expect(viewer.headers['content-type']).toBe('text/event-stream');
     expect(viewer.headers['cache-control']).toBe('no-store');
     expect(viewer.headers['x-accel-buffering']).toBe('no');
+    expect(viewer.headers['content-encoding']).toBeUndefined();
     await viewer.event('snapshot-end');
     expect(viewer.events[0]?.event).toBe('hello');
     expect(viewer.rows.get(before)).toMatchObject({ id: before, status: 'pending', version: 1 });
@@ -81,6 +82,23 @@ describe('the stream of sessions', () => {
     await viewer.until('its end', () => viewer.rows.get(before)?.status === 'terminated');
     expect(viewer.rows.get(before)).toMatchObject({ end_reason: 'canceled', version: 3 });
     expect(viewer.lastEventId).not.toBe('');
+  });
+
+  test('is compressed for who takes gzip, and no event waits for the next one', async () => {
+    const viewer = await watch(all, { headers: { 'accept-encoding': 'gzip, deflate, br' } });
+    expect(viewer.headers).toMatchObject({ 'content-encoding': 'gzip', vary: 'Accept-Encoding' });
+    await viewer.event('snapshot-end');
+    const id = await authorize();
+    await viewer.until('the new session', () => viewer.rows.has(id));
+    await cancel(id);
+    await viewer.until('its end', () => viewer.rows.get(id)?.status === 'terminated');
+    for (const accepted of ['gzip;q=0', 'br', 'identity, gzip;q=0.5']) {
+      const other = await watch(all, { headers: { 'accept-encoding': accepted } });
+      expect(other.headers['content-encoding']).toBeUndefined();
+      await other.event('snapshot-end');
+      other.close();
+      await other.ended();
+    }
   });
 
   test('shows a row as the list does, without certificate and states', async () => {
@@ -203,18 +221,21 @@ describe('rights', () => {
 });
 
 describe('the end of a stream', () => {
-  test('a deleted token takes its stream along within a second: bye, token revoked', async () => {
-    const token = await world.login('user', 'password');
-    const viewer = await watch(all, { token });
-    await viewer.event('snapshot-end');
-    const atMs = performance.now();
-    const id = token.split('_').slice(0, 2).join('_');
-    const answer = await world.send('DELETE', `/v1/auth-tokens/${id}`, undefined, token);
-    expect(answer.status).toBe(204);
-    expect(await viewer.event('bye')).toEqual({ reason: 'token revoked' });
-    await viewer.ended();
-    expect(performance.now() - atMs).toBeLessThan(1_000);
-  });
+  test.each(['identity', 'gzip'])(
+    'a deleted token takes its stream along within a second: bye, token revoked (%s)',
+    async (encoding) => {
+      const token = await world.login('user', 'password');
+      const viewer = await watch(all, { token, headers: { 'accept-encoding': encoding } });
+      await viewer.event('snapshot-end');
+      const atMs = performance.now();
+      const id = token.split('_').slice(0, 2).join('_');
+      const answer = await world.send('DELETE', `/v1/auth-tokens/${id}`, undefined, token);
+      expect(answer.status).toBe(204);
+      expect(await viewer.event('bye')).toEqual({ reason: 'token revoked' });
+      await viewer.ended();
+      expect(performance.now() - atMs).toBeLessThan(1_000);
+    },
+  );
 
   test('case 11: of a user who is disabled', async () => {
     const made = await makeUser('disabled');

@@ -1,5 +1,6 @@
 // Many viewers of the event stream in one process: each on a socket of its own, reading all that comes.
 import { request } from 'node:http';
+import { createGunzip } from 'node:zlib';
 import { SseParser } from '@stile/client/browser';
 import { serve } from './serve.mjs';
 
@@ -14,16 +15,20 @@ function open({ address, token, query }) {
   return new Promise((resolve, reject) => {
     const startMs = performance.now();
     const url = new URL(`/v1/events?${query}`, address);
-    const sent = request(url, { agent: false, headers: { authorization: `Bearer ${token}` } });
+    // As browsers ask.
+    const headers = { authorization: `Bearer ${token}`, 'accept-encoding': 'gzip, deflate, br' };
+    const sent = request(url, { agent: false, headers });
     sent.on('error', reject);
     sent.on('response', (message) => {
       if (message.statusCode !== 200) reject(new Error(`the stream was answered with ${message.statusCode}`));
       const parser = new SseParser();
       let rows = 0;
-      message.setEncoding('utf8');
       message.on('error', () => undefined); // The bench has ended.
-      message.on('data', (piece) => {
-        bytes += piece.length;
+      message.on('data', (piece) => (bytes += piece.length));
+      const text = message.pipe(createGunzip());
+      text.on('error', () => undefined); // It was cut with the message.
+      text.setEncoding('utf8');
+      text.on('data', (piece) => {
         const nowMs = Date.now();
         for (const { event, data } of parser.push(piece)) {
           if (event === 'snapshot') rows += JSON.parse(data).rows.length;

@@ -1,5 +1,6 @@
 /** `/v1/events`: what happens, as it happens, in server-sent events (console.md §3). No resource of Boundary's. */
 import { anonymousUserId } from '@stile/protocol/ids';
+import { acceptsGzip, GzipResponse } from '../http/gzip-response.ts';
 import { refusal } from '../access.ts';
 import { readEventQuery } from '../events/event-query.ts';
 import { streamViewOf } from '../events/stream-views.ts';
@@ -45,6 +46,7 @@ export function eventOperations(services: ApiServices): readonly Operation[] {
           view: (now) => streamViewOf(services, query, now, gate),
           lastEventId,
         });
+        const isGzip = acceptsGzip(call.headers);
         return {
           status: 200,
           headers: {
@@ -52,8 +54,10 @@ export function eventOperations(services: ApiServices): readonly Operation[] {
             'Cache-Control': 'no-store',
             // Proxies that gather answers would hold events back.
             'X-Accel-Buffering': 'no',
+            Vary: 'Accept-Encoding',
+            ...(isGzip ? { 'Content-Encoding': 'gzip' } : {}),
           },
-          stream: (response) => stream.attach(response),
+          stream: (response) => stream.attach(isGzip ? new GzipResponse(response) : response),
         };
       },
     },

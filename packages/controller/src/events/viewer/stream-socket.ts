@@ -2,7 +2,10 @@
  * The answer that a stream is written to: server-sent events as text, and whether the peer keeps up. Nothing is queued here
  * beyond what one write holds: who writes looks at `isReady` first, and is called when the socket has drained.
  */
-import type { Clock } from '@stile/runtime';
+import type { Clock, Timer } from '@stile/runtime';
+
+/** How long what was written last may take to be taken when the stream ends, milliseconds. */
+const lingerMs = 500;
 
 /** What is used of node's ServerResponse. */
 export interface ResponseLike {
@@ -19,6 +22,7 @@ export class StreamSocket {
   readonly #clock: Clock;
   #blockedAtMs: number | undefined;
   #isClosed: boolean;
+  #lingering: Timer | undefined;
   #onReady: () => void = () => undefined;
   #onClosed: () => void = () => undefined;
 
@@ -30,7 +34,10 @@ export class StreamSocket {
       this.#blockedAtMs = undefined;
       this.#onReady();
     });
-    response.on('close', () => this.#closed());
+    response.on('close', () => {
+      this.#lingering?.cancel();
+      this.#closed();
+    });
     // A reset of the peer is followed by `close`.
     response.on('error', () => this.#closed());
   }
@@ -66,11 +73,13 @@ export class StreamSocket {
     if (!this.#response.write(text)) this.#blockedAtMs ??= this.#clock.monotonicMs();
   }
 
-  /** Ends the answer after what was written; a peer that takes nothing is cut. Idempotent. */
+  /** Ends the answer after what was written; a peer that does not take it soon is cut. Idempotent. */
   end(): void {
     if (this.#isClosed) return;
-    if (this.#blockedAtMs === undefined) this.#response.end();
-    else this.#response.destroy();
+    if (this.#blockedAtMs !== undefined) {
+      this.#lingering = this.#clock.setTimer(lingerMs, () => this.#response.destroy());
+    }
+    this.#response.end();
     this.#closed();
   }
 
