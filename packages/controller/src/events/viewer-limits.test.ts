@@ -1,4 +1,5 @@
 /** What a slow, a dead and a greedy viewer cost, and what time does to a stream: on a clock of the test's own where time matters. */
+import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
 import { silentLogger } from '@stile/runtime';
 import { describeBothEngines } from '../../../../test/support/engines.ts';
@@ -28,7 +29,7 @@ class StubResponse implements ResponseLike {
 
   end(): void {
     this.isEnded = true;
-    this.emit('close');
+    if (this.takesMore) this.emit('close');
   }
 
   destroy(): void {
@@ -126,6 +127,23 @@ describeBothEngines('a stream and time', (engine) => {
     await advance(stand, 4);
     expect(response.destroyed).toBe(true);
     expect(stand.streams.size).toBe(0);
+  });
+
+  test('that is behind is told why it ends, and is cut when it does not take that soon', async () => {
+    stand = standOver(await engine.open());
+    const response = await open(stand);
+    await advance(stand, 44);
+    response.takesMore = false;
+    await advance(stand, 15);
+    expect(response.isEnded).toBe(false);
+    stand.standing = { isGood: false, reason: 'signed out' };
+    await advance(stand, 1);
+    stand.clock.advance(10);
+    await expect.poll(() => response.isEnded).toBe(true);
+    expect(response.text).toContain('event: bye');
+    expect(response.destroyed).toBe(false);
+    await advance(stand, 1);
+    expect(response.destroyed).toBe(true);
   });
 
   test('case 20: ends at the instant its token does', async () => {
@@ -259,7 +277,14 @@ describe('a viewer that stops reading', () => {
       const { database, eventStreams } = world.controller.parts;
       const ids = Array.from({ length: 400 }, (_, at) => `s_${String(at).padStart(10, '0')}`);
       const rows = ids.map((id) =>
-        sessionRow({ id, scope_id: 'p_1234567890', expires_at: 4e15, user_id: 'u_x' }),
+        sessionRow({
+          id,
+          scope_id: 'p_1234567890',
+          expires_at: 4e15,
+          user_id: 'u_x',
+          // Chance does not compress, and fills the sockets.
+          endpoint: `tcp://${randomBytes(1_000).toString('hex')}`,
+        }),
       );
       await database.write(async (tx) => {
         for (const row of rows) await tx.insertInto('session').values(row).execute();

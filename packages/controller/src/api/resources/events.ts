@@ -1,6 +1,6 @@
 /** `/v1/events`: what happens, as it happens, in server-sent events (console.md §3). No resource of Boundary's. */
 import { anonymousUserId } from '@stile/protocol/ids';
-import { acceptsGzip, GzipResponse } from '../http/gzip-response.ts';
+import { acceptsGzip, GzipResponse, SharedPieces } from '../http/gzip-response.ts';
 import { refusal } from '../access.ts';
 import { readEventQuery } from '../events/event-query.ts';
 import { streamViewOf } from '../events/stream-views.ts';
@@ -12,6 +12,7 @@ const longestPosition = 128;
 
 /** The row of the table. */
 export function eventOperations(services: ApiServices): readonly Operation[] {
+  const shared = new SharedPieces();
   return [
     {
       resource: 'events',
@@ -57,7 +58,7 @@ export function eventOperations(services: ApiServices): readonly Operation[] {
             Vary: 'Accept-Encoding',
             ...(isGzip ? { 'Content-Encoding': 'gzip' } : {}),
           },
-          stream: (response) => stream.attach(isGzip ? new GzipResponse(response) : response),
+          stream: (response) => stream.attach(isGzip ? new GzipResponse(response, shared) : response),
         };
       },
     },

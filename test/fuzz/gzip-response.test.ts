@@ -1,0 +1,84 @@
+/** Property tests of the compressed answer: whatever is written comes out of any gunzip, each piece at once, and nothing is missing at the end. */
+import { PassThrough } from 'node:stream';
+import { createGunzip, gunzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  acceptsGzip,
+  GzipResponse,
+  SharedPieces,
+} from '../../packages/controller/src/api/http/gzip-response.ts';
+
+const texts = fc.array(
+  fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 200 }),
+    fc.tuple(fc.string(), fc.integer({ min: 1, max: 20_000 })).map(([text, count]) => text.repeat(count)),
+    fc
+      .tuple(fc.string({ unit: 'binary', maxLength: 30 }), fc.string({ unit: 'binary' }))
+      .map(([id, data]) => `event: delta\nid: ${id}\ndata: ${data}\n\n`),
+    fc.constantFrom('', '\ndata: ', ': heartbeat\n\n', '\ud800', 'x'.repeat(100_000)),
+  ),
+  { maxLength: 12 },
+);
+
+/** As UTF-8 has it: a lone surrogate cannot be sent. */
+const sent = (text: string): string => Buffer.from(text).toString();
+
+/** One for all answers, as in the controller. */
+const shared = new SharedPieces();
+
+describe('a compressed answer', () => {
+  test('is the gzip of all that was written', () => {
+    fc.assert(
+      fc.property(texts, (written) => {
+        const peer = new PassThrough({ highWaterMark: 2 ** 30 });
+        const response = new GzipResponse(peer as never, shared);
+        for (const text of written) response.write(text);
+        response.end();
+        const bytes = peer.read() as Buffer;
+        expect(gunzipSync(bytes).toString()).toBe(written.map(sent).join(''));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('holds back nothing of a piece', async () => {
+    await fc.assert(
+      fc.asyncProperty(texts, async (written) => {
+        const peer = new PassThrough();
+        const gunzip = peer.pipe(createGunzip());
+        const response = new GzipResponse(peer as never, shared);
+        let read = '';
+        gunzip.setEncoding('utf8');
+        gunzip.on('data', (piece: string) => (read += piece));
+        let expected = '';
+        for (const text of written) {
+          response.write(text);
+          expected += sent(text);
+          await expect.poll(() => read.length, { interval: 1 }).toBe(expected.length);
+        }
+        expect(read).toBe(expected);
+        gunzip.destroy();
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
+
+describe('who takes gzip', () => {
+  test('any header says yes or no, and only one that names gzip or anything says yes', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string({ unit: 'binary' }),
+          fc.string({ unit: fc.constantFrom('gzip', '*', ';q=', '0', '0.1', '1', ',', ' ', 'br') }),
+        ),
+        (header) => {
+          const isTaken = acceptsGzip({ 'accept-encoding': header });
+          if (isTaken) expect(header).toMatch(/gzip|\*/);
+          expect(acceptsGzip({})).toBe(false);
+        },
+      ),
+    );
+  });
+});
