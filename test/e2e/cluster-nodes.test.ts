@@ -2,36 +2,26 @@
 import { createConnection, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Cluster } from '../support/cluster.ts';
+import type { Cluster } from '../support/cluster.ts';
 import { callApi, type ApiAnswer, type Json } from '../support/dev-server.ts';
-import { startEchoServer, type TestServer } from '../support/echo-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { cleanEnvironment, startStile, type RunningProcess } from '../support/process.ts';
-import { createDatabase, PostgresServer } from '../support/postgres.ts';
+import { TwoControllers } from '../support/two-controllers.ts';
 
 describe('row D3: two controllers on PostgreSQL', () => {
-  let postgres: PostgresServer;
+  let both: TwoControllers;
   let cluster: Cluster;
-  let echo: TestServer;
   let proxy: RunningProcess | undefined;
   let client: Socket | undefined;
 
   beforeAll(async () => {
-    postgres = await PostgresServer.start();
-    echo = await startEchoServer();
-    cluster = new Cluster({ databaseUrl: await createDatabase(postgres.url) });
-    await cluster.initialize();
-    await cluster.startController('c1');
-    await cluster.startController('c2');
-    await cluster.startWorker('w1', ['c1']);
-    await cluster.liveWorkers('c1', 1);
+    both = await TwoControllers.start('c1');
+    cluster = both.cluster;
   });
   afterAll(async () => {
     client?.destroy();
     await proxy?.stop();
-    await cluster?.stop();
-    await echo?.close();
-    await postgres?.stop();
+    await both?.stop();
   });
 
   const nodesOf = async (controller: string, query = ''): Promise<Json> =>
@@ -70,7 +60,7 @@ describe('row D3: two controllers on PostgreSQL', () => {
       scope_id: project,
       name: 'echo',
       address: '127.0.0.1',
-      attributes: { default_port: echo.port },
+      attributes: { default_port: both.echo.port },
     });
     const child = startStile(['connect', '-target-id', String(target.body.id), '-format', 'json'], {
       env: cleanEnvironment({

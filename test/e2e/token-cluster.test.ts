@@ -3,41 +3,30 @@ import { once } from 'node:events';
 import { createConnection, type Socket } from 'node:net';
 import { parseHostPort } from '@stile/runtime';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Cluster } from '../support/cluster.ts';
+import type { Cluster } from '../support/cluster.ts';
 import { callApi } from '../support/dev-server.ts';
 import { createTarget } from '../support/dev-target.ts';
-import { startEchoServer, type TestServer } from '../support/echo-server.ts';
 import { EventViewer } from '../support/event-viewer.ts';
-import { createDatabase, PostgresServer } from '../support/postgres.ts';
 import { cleanEnvironment, startStile, type RunningProcess } from '../support/process.ts';
+import { TwoControllers } from '../support/two-controllers.ts';
 
 /** An end reaches everything within this time, milliseconds; generous for a busy machine. */
 const cutMs = 5_000;
 
 describe('with two controllers', () => {
-  let postgres: PostgresServer;
+  let both: TwoControllers;
   let cluster: Cluster;
-  let echo: TestServer;
   let proxy: RunningProcess | undefined;
   let socket: Socket | undefined;
 
   beforeAll(async () => {
-    postgres = await PostgresServer.start();
-    echo = await startEchoServer();
-    cluster = new Cluster({ databaseUrl: await createDatabase(postgres.url) });
-    await cluster.initialize();
-    await cluster.startController('c1');
-    await cluster.startController('c2');
-    // It knows the second alone.
-    await cluster.startWorker('w2', ['c2']);
-    await cluster.liveWorkers('c1', 1);
+    both = await TwoControllers.start('c2');
+    cluster = both.cluster;
   });
   afterAll(async () => {
     socket?.destroy();
     await proxy?.stop();
-    await cluster?.stop();
-    await echo?.close();
-    await postgres?.stop();
+    await both?.stop();
   });
 
   test('case 14: revoked on one, its stream on the other and its session on the other’s worker are closed and counted', async () => {
@@ -45,7 +34,7 @@ describe('with two controllers', () => {
     const id = token.split('_').slice(0, 2).join('_');
     const scopeId = String(cluster.initial.project_scope.scope_id);
     const target = await createTarget((method, path, body) => cluster.api('c1', method, path, body), {
-      port: echo.port,
+      port: both.echo.port,
       scopeId,
     });
     proxy = startStile(['connect', '-target-id', target, '-format', 'json'], {

@@ -155,7 +155,9 @@ export class Cluster {
 
   /** Ends a server without a chance to clean up. */
   async kill(name: string): Promise<void> {
-    await this.servers.get(name)?.process.stop('SIGKILL');
+    const server = this.servers.get(name);
+    if (server === undefined) throw new Error(`there is no server ${name}`);
+    await server.process.stop('SIGKILL');
   }
 
   /** Ends everything and removes the folder. */
