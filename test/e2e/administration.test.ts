@@ -239,7 +239,11 @@ describe('further verbs', () => {
   });
 
   test('a user is disabled and enabled again', async () => {
-    expect((await stile('users disable -id <user>')).disabled_time).toMatch(/^\d{4}-/);
+    const minted = await dev.api('POST', '/v1/auth-tokens', { type: 'api', user_id: ids['user'] });
+    expect(minted.status).toBe(200);
+    const disabled = await stile('users disable -id <user>');
+    expect(disabled.disabled_time).toMatch(/^\d{4}-/);
+    expect(disabled.revocation).toEqual({ auth_tokens: 1, sessions: 0, sessions_confirmed: 0, streams: 0 });
     expect((await stile('users enable -id <user>')).disabled_time).toBeUndefined();
   });
 

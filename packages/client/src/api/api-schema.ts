@@ -349,6 +349,42 @@ export interface ChangePasswordRequest {
   readonly new_password?: string | null;
 }
 
+/** ChangedAccount in answers. */
+export interface ChangedAccount {
+  /** The id of the resource. */
+  readonly id?: string;
+  /** The scope of the resource. */
+  readonly scope?: {
+    readonly id?: string;
+    readonly type?: string;
+    readonly name?: string;
+    readonly description?: string;
+    readonly parent_scope_id?: string;
+  };
+  /** A name, unique among its siblings. */
+  readonly name?: string;
+  /** A note for people. */
+  readonly description?: string;
+  readonly created_time?: string;
+  readonly updated_time?: string;
+  /** Counts the changes; a PATCH names the one it saw. */
+  readonly version?: number;
+  /** `password`. */
+  readonly type?: string;
+  /** The auth method of the login. */
+  readonly auth_method_id?: string;
+  readonly attributes?: {
+    /** Lower case letters, digits, full stops and hyphens. */
+    readonly login_name?: string;
+  };
+  /** Password accounts are in no managed group. */
+  readonly managed_group_ids?: readonly string[];
+  /** Actions that the caller may do on the resource, sorted. */
+  readonly authorized_actions?: readonly string[];
+  /** What ended with it, and what workers have confirmed. */
+  readonly revocation?: Readonly<Record<string, unknown>>;
+}
+
 /** CheckPasswordRequest in requests; null clears a field. */
 export interface CheckPasswordRequest {
   readonly password?: string | null;
@@ -555,6 +591,47 @@ export interface DestroyKeyVersion {
 export interface DestroyedKeyVersion {
   /** `completed`. */
   readonly state?: string;
+}
+
+/** DisabledUser in answers. */
+export interface DisabledUser {
+  /** The id of the resource. */
+  readonly id?: string;
+  /** The scope that the user lives in: global or an org. */
+  readonly scope_id?: string;
+  /** The scope of the resource. */
+  readonly scope?: {
+    readonly id?: string;
+    readonly type?: string;
+    readonly name?: string;
+    readonly description?: string;
+    readonly parent_scope_id?: string;
+  };
+  /** A name, unique among its siblings. */
+  readonly name?: string;
+  /** A note for people. */
+  readonly description?: string;
+  readonly created_time?: string;
+  readonly updated_time?: string;
+  /** Counts the changes; a PATCH names the one it saw. */
+  readonly version?: number;
+  /** Accounts of the user, on single reads. */
+  readonly account_ids?: readonly string[];
+  readonly accounts?: readonly {
+    readonly id?: string;
+    readonly scope_id?: string;
+  }[];
+  /** Actions that the caller may do on the resource, sorted. */
+  readonly authorized_actions?: readonly string[];
+  /** Of the account at the primary auth method. */
+  readonly login_name?: string;
+  readonly full_name?: string;
+  readonly email?: string;
+  readonly primary_account_id?: string;
+  /** Since when the user is disabled. */
+  readonly disabled_time?: string;
+  /** What ended with it, and what workers have confirmed. */
+  readonly revocation?: Readonly<Record<string, unknown>>;
 }
 
 /** EnrollTwoFactorRequest in requests; null clears a field. */
@@ -1818,7 +1895,7 @@ export interface ApiOperations {
     readonly on: 'item';
     readonly method: 'POST';
     readonly request: ChangePasswordRequest;
-    readonly response: Account;
+    readonly response: ChangedAccount;
   };
   readonly 'accounts:check-password': {
     readonly on: 'item';
@@ -1854,7 +1931,7 @@ export interface ApiOperations {
     readonly on: 'item';
     readonly method: 'POST';
     readonly request: SetPasswordRequest;
-    readonly response: Account;
+    readonly response: ChangedAccount;
   };
   readonly 'accounts:update': {
     readonly on: 'item';
@@ -2664,7 +2741,7 @@ export interface ApiOperations {
     readonly on: 'item';
     readonly method: 'POST';
     readonly request: UserState;
-    readonly response: User;
+    readonly response: DisabledUser;
   };
   readonly 'users:disable-two-factor': {
     readonly on: 'item';

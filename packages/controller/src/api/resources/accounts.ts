@@ -29,7 +29,7 @@ import {
 import { isId } from '../schema/text-rules.ts';
 import type { ApiServices, ScopeNode } from '../services.ts';
 import { decodeUpdate } from '../update-mask.ts';
-import { revocationValues } from './auth-token-fields.ts';
+import { revocationField, revocationValues } from './auth-token-fields.ts';
 import {
   itemActions,
   nameChanges,
@@ -92,6 +92,8 @@ const schema = schemaOf('Account', {
   },
   authorized_actions: actionsField,
 });
+
+const changedSchema = schemaOf('ChangedAccount', { ...schema.fields, revocation: revocationField });
 
 const prefixes = ['acctpw', 'apw', 'acctoidc', 'acctldap'];
 const facts = { resource: 'accounts', type: 'account', schema } as const;
@@ -253,7 +255,7 @@ function setPasswordOperation(services: ApiServices): Operation {
     on: 'item',
     summary: 'Gives an account another password, without knowing the old one.',
     request: setPasswordRequest,
-    response: { schema },
+    response: { schema: changedSchema },
     permission: { type: 'account', action: 'set-password' },
     parse: (call) => {
       const { id, version, texts } = readAction(call, setPasswordRequest, []);
@@ -283,7 +285,7 @@ function changePasswordOperation(services: ApiServices): Operation {
     on: 'item',
     summary: 'Changes the password of an account whose password is known.',
     request: changePasswordRequest,
-    response: { schema },
+    response: { schema: changedSchema },
     permission: { type: 'account', action: 'change-password' },
     token: 'login',
     parse: (call) => {

@@ -4,7 +4,7 @@ import { idleEnd, hardEnd, storedList } from '../../auth/token/auth-token.ts';
 import type { Revocation } from '../../session/ending/auth-token-ending.ts';
 import type { Access, Located } from '../access.ts';
 import type { ResourceFacts } from '../operation.ts';
-import { schemaOf, type FieldTable, type Output, type Schema } from '../schema/field.ts';
+import { schemaOf, type Field, type FieldTable, type Output, type Schema } from '../schema/field.ts';
 import { formatTime } from '../schema/render.ts';
 import { actionsField, idField, scopeField, shownText, shownTime } from '../schema/shared-fields.ts';
 import type { ApiServices, ScopeNode } from '../services.ts';
@@ -53,6 +53,13 @@ const fields = {
   version: { ...shownSeconds, summary: 'Of API tokens; a PATCH names the one it saw.' },
 } as const satisfies FieldTable;
 
+/** Stands in the answers of what ends auth tokens (tokens.md §1.7). */
+export const revocationField: Field = {
+  kind: 'json',
+  access: 'output',
+  summary: 'What ended with it, and what workers have confirmed.',
+};
+
 /** As lists and reads show it. */
 export const authTokenSchema: Schema = schemaOf('AuthToken', fields);
 /** As the answers show it that make a token: with its text, once. */
@@ -62,14 +69,7 @@ export const mintedSchema: Schema = schemaOf('MintedAuthToken', {
   cookie: { ...shownText, summary: 'The cookie that carries it, for type `web`.' },
 });
 /** As the answers show it that end one. */
-export const revokedSchema: Schema = schemaOf('RevokedAuthToken', {
-  ...fields,
-  revocation: {
-    kind: 'json',
-    access: 'output',
-    summary: 'What ended with it, and what workers have confirmed.',
-  },
-});
+export const revokedSchema: Schema = schemaOf('RevokedAuthToken', { ...fields, revocation: revocationField });
 
 /** Prefixes of ids. */
 export const authTokenPrefixes: readonly string[] = ['at'];

@@ -24,6 +24,7 @@ import {
 import { isId } from '../schema/text-rules.ts';
 import type { ApiServices, ScopeNode } from '../services.ts';
 import { decodeUpdate } from '../update-mask.ts';
+import { revocationField, revocationValues } from './auth-token-fields.ts';
 import {
   decodeMemberChange,
   itemActions,
@@ -69,6 +70,8 @@ const accountsSchema = schemaOf('UserAccounts', {
 });
 
 const stateSchema = schemaOf('UserState', { version: versionField });
+
+const disabledSchema = schemaOf('DisabledUser', { ...schema.fields, revocation: revocationField });
 
 const prefixes = ['u'];
 const facts = { resource: 'users', type: 'user', schema } as const;
@@ -247,24 +250,43 @@ function accountsOperation(services: ApiServices, action: 'add' | 'set' | 'remov
   });
 }
 
-/** Disables or enables; ours, and never shown among the actions (tokens.md §4.1). */
-function stateOperation(services: ApiServices, verb: 'disable' | 'enable', summary: string): Operation {
+/** What `:disable` and `:enable` share; ours, and never shown among the actions (tokens.md §4.1). */
+const stateFacts = {
+  ...facts,
+  method: 'POST',
+  on: 'item',
+  request: stateSchema,
+  permission: { type: 'user', action: 'update' },
+  parse: ({ id, body }: Call) => ({
+    id: requirePathId(id, 'action', prefixes),
+    version: requireVersion(body),
+  }),
+} as const;
+
+function disableOperation(services: ApiServices): Operation {
   return operation({
-    ...facts,
-    verb,
-    method: 'POST',
-    on: 'item',
-    summary,
-    request: stateSchema,
-    response: { schema },
-    permission: { type: 'user', action: 'update' },
-    parse: ({ id, body }) => ({
-      id: requirePathId(id, 'action', prefixes),
-      version: requireVersion(body),
-    }),
+    ...stateFacts,
+    verb: 'disable',
+    summary: 'Disables a user and ends its tokens and sessions at once.',
+    response: { schema: disabledSchema },
     locate: ({ id }) => locate(services, id),
     act: async ({ input, found, access, visible, call }) => {
-      const detail = await services.userEndings[verb]({ ...input, by: call.caller.userId });
+      const { detail, ended } = await services.userEndings.disable({ ...input, by: call.caller.userId });
+      const revocation = revocationValues(await services.tokenEndings.settled(ended));
+      return ok({ ...showUser(detail, found.scope, access, visible), revocation });
+    },
+  });
+}
+
+function enableOperation(services: ApiServices): Operation {
+  return operation({
+    ...stateFacts,
+    verb: 'enable',
+    summary: 'Enables a user again; it must log in anew.',
+    response: { schema },
+    locate: ({ id }) => locate(services, id),
+    act: async ({ input, found, access, visible, call }) => {
+      const detail = await services.userEndings.enable({ ...input, by: call.caller.userId });
       return ok(showUser(detail, found.scope, access, visible));
     },
   });
@@ -331,8 +353,8 @@ export function userOperations(services: ApiServices): readonly Operation[] {
     accountsOperation(services, 'add'),
     accountsOperation(services, 'set'),
     accountsOperation(services, 'remove'),
-    stateOperation(services, 'disable', 'Disables a user and ends its tokens and sessions at once.'),
-    stateOperation(services, 'enable', 'Enables a user again; it must log in anew.'),
+    disableOperation(services),
+    enableOperation(services),
     operation({
       resource: 'users',
       verb: 'list-resolvable-aliases',

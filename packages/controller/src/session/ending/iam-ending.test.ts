@@ -267,10 +267,14 @@ describeBothEngines('a user', (engineTest) => {
     const { world } = scene;
     const busy = await addBusySession(scene);
     const disabled = await scene.users.disable({ id: worldIds.user, version: 1, by });
-    expect(disabled.user).toMatchObject({ version: 2, disabled_at: expect.any(Number) });
+    expect(disabled.detail.user).toMatchObject({ version: 2, disabled_at: expect.any(Number) });
+    expect(disabled.ended).toMatchObject({ authTokenIds: [expect.any(String)], sessionIds: [busy] });
     expect(await sessionOf(scene, busy)).toMatchObject({ status: 'canceling', end_reason: 'user disabled' });
     const again = await scene.users.disable({ id: worldIds.user, version: 2, by });
-    expect(again.user.version).toBe(2);
+    expect(again).toMatchObject({
+      detail: { user: { version: 2 } },
+      ended: { authTokenIds: [], sessionIds: [] },
+    });
     const enabled = await scene.users.enable({ id: worldIds.user, version: 2, by });
     expect(enabled.user).toMatchObject({ version: 3, disabled_at: null });
     const tokens = await world.database.reader

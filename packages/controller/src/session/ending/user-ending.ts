@@ -22,7 +22,7 @@ import type { IamUserTable } from '../../store/schema.ts';
 import { bumpVersion, holdVersion } from '../../store/versioned-update.ts';
 import { beginEndingAndTell } from '../session-ending.ts';
 import { provenTypes } from './account-ending.ts';
-import { endTokensOf } from './auth-token-ending.ts';
+import { endTokensOf, type EndedTokens } from './auth-token-ending.ts';
 import { notFound, wrongVersion } from '../../store/store-error.ts';
 import type { SessionSelector } from '../session-repository.ts';
 
@@ -32,12 +32,20 @@ const accountWords: MembershipWords = {
   isNotThere: (id) => `Account ${quoted(id)} is not associated with this user.`,
 };
 
+const nothingEnded: EndedTokens = { authTokenIds: [], tokens: [], sessionIds: [] };
+
 /** Which user is changed, as it was seen, and by whom. */
 export interface UserChange {
   readonly id: string;
   readonly version: number;
   /** Id of the user who changes it. */
   readonly by: string;
+}
+
+/** A user who is disabled, and what ended with that. */
+export interface DisabledUser {
+  readonly detail: UserDetail;
+  readonly ended: EndedTokens;
 }
 
 /** Changes of users that end tokens and sessions. */
@@ -73,22 +81,27 @@ export class UserEnding {
    * Disables a user: none of its tokens is good again, and nobody can log in as it. Disabling twice changes nothing.
    * @throws {StileError} notFound (no such user with that version), failedPrecondition (built in, or oneself)
    */
-  async disable({ id, version, by }: UserChange): Promise<UserDetail> {
+  async disable({ id, version, by }: UserChange): Promise<DisabledUser> {
     requirePerson(id);
     if (id === by) throw new StileError('failedPrecondition', 'A user cannot disable itself.');
-    return this.#audited(by, async (tx, ended) => {
-      const nowUs = this.#clock.nowUs();
+    const done = await this.#database.write(async (tx) => {
       const user = await this.#hold(tx, id, version);
-      if (user.disabled_at === null) {
-        await setUserDisabled(tx, id, nowUs);
-        await this.#bump(tx, { id, version, nowUs });
-        const ending = { reason: 'user disabled', sessionReason: 'user disabled', by, nowUs } as const;
-        ended.push(...(await endTokensOf(tx, this.#database, { userId: id }, ending)).tokens);
-        // Also those whose tokens had ended by themselves.
-        await this.#end(tx, { column: 'user_id', values: [id] }, { reason: 'user disabled', by, nowUs });
-      }
-      return detailOf(tx, id);
+      const ended = user.disabled_at === null ? await this.#disable(tx, { id, version, by }) : nothingEnded;
+      return { detail: await detailOf(tx, id), ended };
     });
+    auditEnded(this.#log, done.ended.tokens, by);
+    return done;
+  }
+
+  async #disable(tx: Connection, { id, version, by }: UserChange): Promise<EndedTokens> {
+    const nowUs = this.#clock.nowUs();
+    await setUserDisabled(tx, id, nowUs);
+    await this.#bump(tx, { id, version, nowUs });
+    const ending = { reason: 'user disabled', sessionReason: 'user disabled', by, nowUs } as const;
+    const ended = await endTokensOf(tx, this.#database, { userId: id }, ending);
+    // Also those whose tokens had ended by themselves.
+    const others = await this.#end(tx, { column: 'user_id', values: [id] }, ending);
+    return { ...ended, sessionIds: [...ended.sessionIds, ...others] };
   }
 
   /** Enables a user again; it must log in anew. @throws {StileError} notFound (no such user with that version), failedPrecondition */
@@ -171,8 +184,8 @@ export class UserEnding {
     tx: Connection,
     selector: SessionSelector,
     cause: { readonly reason: SessionEndReason; readonly by: string; readonly nowUs: number },
-  ): Promise<void> {
-    await beginEndingAndTell(tx, this.#database, selector, cause);
+  ): Promise<string[]> {
+    return beginEndingAndTell(tx, this.#database, selector, cause);
   }
 }
 
