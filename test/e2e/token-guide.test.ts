@@ -47,6 +47,7 @@ describe('docs/tokens.md', () => {
       'hand-over',
       'second-factor',
       'job',
+      'narrow',
       'rotate',
       'web-session',
       'for-others',
@@ -76,6 +77,11 @@ describe('docs/tokens.md', () => {
     const job = await block('job');
     expect(job.stdout).toContain('ttcp_1234567890');
     expect(job.stdout).not.toContain('ttcp_0987654321');
+    expect(JSON.parse((await block('narrow')).stdout)).toMatchObject({
+      name: 'deploy',
+      version: 2,
+      token_scopes: ['target:read'],
+    });
     const rotated = await block('rotate');
     expect(rotated.stdout).toContain('Token has been expired.');
     expect(rotated.stdout).toMatch(/deploy .* revoked/);

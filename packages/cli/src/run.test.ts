@@ -149,6 +149,7 @@ describe('wrong command lines', () => {
       'targets list -recursive=maybe',
       'invalid boolean value "maybe" for -recursive: strconv.ParseBool: parsing "maybe": invalid syntax',
     ],
+    ['auth generate-token match_origin=yes', 'match_origin is true or false, not "yes"'],
     [
       'targets update tcp -id x -version abc',
       'invalid value "abc" for flag -version: strconv.ParseUint: parsing "abc": invalid syntax',

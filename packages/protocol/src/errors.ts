@@ -225,9 +225,12 @@ export class StileError extends Error {
   }
 }
 
+/** Message of a request whose details name what is wrong in it (http-api.md §1.4). */
+export const invalidRequestMessage = 'Error in provided request.';
+
 /** The refusal of a request of which one field is wrong (http-api.md §1.4). `name` is a path in JSON names. */
 export function invalidField(name: string, description: string): StileError {
-  return new StileError('invalidArgument', 'Error in provided request.', {
+  return new StileError('invalidArgument', invalidRequestMessage, {
     details: { requestFields: [{ name, description }] },
   });
 }

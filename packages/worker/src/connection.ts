@@ -126,7 +126,9 @@ export class ProxiedConnection implements LiveConnection {
     try {
       this.#begin();
       this.#copy = await this.#connect();
-      this.#copy.start();
+      // It may have been cut between the controller's answer and here.
+      if (this.#cutReason === undefined) this.#copy.start();
+      else this.#copy.stop();
       const end = await this.#copy.ended;
       return { reason: end.by === 'stopped' ? (this.#cutReason ?? 'session canceled') : reasonOfCopy(end) };
     } catch (error) {

@@ -113,18 +113,23 @@ function normalise(words: readonly string[], reading: Reading): Words {
       value = words[index] ?? '';
       index += 1;
     }
-    const text = flag.type === 'boolean' ? goBoolean(name, value) : value;
+    const text = flag.type === 'boolean' ? booleanText(name, value, assignment !== undefined) : value;
     if (flag.isWord === true && text === 'true') operands.push(flag.name.replaceAll('-', '_'));
     normal.push(`--${flag.name}=${text}`);
   }
   return { normal, operands, leftover: words.slice(index) };
 }
 
-function goBoolean(name: string, text: string): string {
+/** Refused in the words of Go, which scripts may know, where it was a flag; properties are ours. */
+function booleanText(name: string, text: string, isProperty: boolean): string {
   const parsed = parseBoolean(text);
-  if ('problem' in parsed)
-    throw usage(`invalid boolean value ${JSON.stringify(text)} for -${name}: ${parsed.problem}`);
-  return String(parsed.value);
+  if (!('problem' in parsed)) return String(parsed.value);
+  const shown = JSON.stringify(text);
+  throw usage(
+    isProperty
+      ? `${name} is true or false, not ${shown}`
+      : `invalid boolean value ${shown} for -${name}: ${parsed.problem}`,
+  );
 }
 
 /** yargs without its own opinions: no clusters, no camel case, no dots, no numbers; the last of a repeated scalar wins. */

@@ -187,6 +187,9 @@ export function reportFailure(context: CommandContext, error: unknown, attempt: 
       answer,
       attempt,
     );
+    const { retryAfterSeconds } = error.details ?? {};
+    if (retryAfterSeconds !== undefined && !output.isJson)
+      output.warn(`\nTry again in ${retryAfterSeconds} s.`);
     return 1;
   }
   const during = `error performing client request during ${attempt.call ?? callName(verb)} call: `;

@@ -79,7 +79,7 @@ function lineView({ output }: CommandContext, rows: ReadonlyMap<string, EventRow
 }
 
 function lostText({ reason, retryMs }: Extract<WatchEvent, { type: 'lost' }>): string {
-  return `Lost the event stream: ${printable(reason)}; trying again in ${(retryMs / 1000).toFixed(1)} s`;
+  return `Lost the event stream: ${printable(reason).replace(/\.$/, '')}; trying again in ${(retryMs / 1000).toFixed(1)} s`;
 }
 
 /** A table that is drawn anew, a few times a second at most. */

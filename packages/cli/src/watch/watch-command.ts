@@ -2,19 +2,16 @@
 import { apiOptions } from '../arguments/standard-flags.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { scopeParent } from '../resources/row-parts/parents.ts';
-import { reportFailure, withApi, type ApiSession } from '../tokens/api-session.ts';
+import type { ApiSession } from '../tokens/api-session.ts';
+import { attempt } from '../tokens/attempt.ts';
 
 async function run(context: CommandContext): Promise<number> {
   const { watchSessions } = await import('./session-watch.ts');
   const watch = async ({ client }: ApiSession): Promise<number> => {
-    try {
-      await watchSessions(context, client);
-      return 0;
-    } catch (error) {
-      return reportFailure(context, error, { verb: 'watch', noun: 'session' });
-    }
+    await watchSessions(context, client);
+    return 0;
   };
-  return withApi(context, watch, { endsItself: true });
+  return attempt(context, { verb: 'watch', noun: 'session' }, watch, { endsItself: true });
 }
 
 /** `stile sessions watch`. */
@@ -35,7 +32,10 @@ export const watchCommand: Command = {
     {
       title: 'Command Options',
       flags: [
-        scopeParent.flag,
+        {
+          ...scopeParent.flag,
+          help: 'The project whose sessions are shown; another scope needs -recursive. Without it, the sessions of all scopes are shown.',
+        },
         {
           name: 'filter',
           type: 'string',

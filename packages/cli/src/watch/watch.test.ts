@@ -56,7 +56,9 @@ describe('stile sessions watch', () => {
     expect(lines[1]).toContain('s_1234567890  terminated');
     expect(lines[1]).toContain('(canceled)');
     expect(run.exitCode).toBe(1);
-    expect(run.stderr).toContain('Lost the event stream');
+    expect(run.stderr).toContain(
+      'Lost the event stream: the server ended the stream: token revoked; trying again in',
+    );
     expect(run.stderr).toContain('no longer');
     expect(api.requests[0]?.path).toBe('/v1/events?topic=sessions&scope_id=global&recursive=true');
   });

@@ -34,6 +34,16 @@ describe('what a body may say', () => {
     expect([answer.status, answer.status === 400 ? fieldsOf(answer) : ['name']]).toEqual([status, ['name']]);
   });
 
+  test.each([
+    ['scopes', { scopes: ['target:read'] }],
+    ['match_orgin', { type: 'one-time', match_orgin: true }],
+    ['body', { ['x'.repeat(100)]: 1 }],
+  ])('a field that there is not is refused: %s', async (field, body) => {
+    const answer = await tryMint(body);
+    expect([answer.status, fieldsOf(answer)]).toEqual([400, [field]]);
+    expect(answer.text).toContain('token_scopes, allow_list, match_origin');
+  });
+
   test('case 48: a name is free again when its token is revoked or deleted, and is one per user', async () => {
     const name = 'again';
     const first = await mint({ name });

@@ -129,12 +129,15 @@ describeBothEngines('a stream and time', (engine) => {
     expect(stand.streams.size).toBe(0);
   });
 
-  test('that is behind is told why it ends, and is cut when it does not take that soon', async () => {
+  test.each([
+    ['is behind', 44],
+    ['does not read, which no write has shown yet,', 59],
+  ])('that %s is told why it ends, and is cut when it does not take that soon', async (_what, seconds) => {
     stand = standOver(await engine.open());
     const response = await open(stand);
-    await advance(stand, 44);
+    await advance(stand, seconds);
     response.takesMore = false;
-    await advance(stand, 15);
+    await advance(stand, 59 - seconds);
     expect(response.isEnded).toBe(false);
     stand.standing = { isGood: false, reason: 'signed out' };
     await advance(stand, 1);

@@ -84,7 +84,7 @@ export class SessionRevocations {
     for (const sessionId of this.#waiting.keys()) this.#wake(sessionId);
   }
 
-  /** Resolves when everything heard of so far is on its way to the workers linked here. Never rejects. */
+  /** Resolves when nothing waits to be pushed to the workers linked here: also what is heard of meanwhile. Never rejects. */
   async pushed(): Promise<void> {
     await this.#flush;
   }

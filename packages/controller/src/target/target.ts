@@ -2,7 +2,7 @@
  * Rules of tcp targets (http-api.md §2.10): defaults, limits, and what excludes what. Pure; SQL is in target-repository.ts,
  * use cases in target-service.ts.
  */
-import { StileError } from '@stile/protocol';
+import { invalidRequestMessage, StileError } from '@stile/protocol';
 import type { FieldError } from '@stile/protocol';
 import { parseFilter } from '@stile/protocol/filter';
 import { addressProblem } from '../host/host.ts';
@@ -124,7 +124,7 @@ function isCount(value: number, maximum: number): boolean {
 export function requireLegalTarget(fields: TargetFields): void {
   const requestFields = targetProblems(fields);
   if (requestFields.length > 0) {
-    throw new StileError('invalidArgument', 'Error in provided request.', { details: { requestFields } });
+    throw new StileError('invalidArgument', invalidRequestMessage, { details: { requestFields } });
   }
 }
 

@@ -145,9 +145,11 @@ describeBothEngines('nodes', (engineTest) => {
     });
     await presence.start('127.0.0.1:9201');
     clock.advance(5_000);
-    await presence.drain();
+    // The renewal has its row, and waits for the database.
+    await eventually(() => (late === undefined ? undefined : true));
+    const drained = presence.drain();
     release();
-    await late;
+    await Promise.all([drained, late]);
     const nodes = new NodeList({ database, clock, localId: presence.id });
     const liveness = (): Promise<string | undefined> => nodes.list().then((list) => list[0]?.liveness);
     await eventually(async () => ((await liveness()) === 'draining' ? true : undefined));

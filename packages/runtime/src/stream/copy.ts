@@ -13,7 +13,7 @@ export type CopySide = 'near' | 'far';
 export interface CopyEnd {
   /** `stopped` = by `stop`. */
   readonly by: CopySide | 'stopped';
-  /** `reset` = the transport broke or the peer broke the rules; `error` says how. */
+  /** `reset` = the transport broke or the peer broke the rules, and `error` says how; or it was stopped. */
   readonly kind: EndKind | 'reset';
   readonly error?: StileError;
 }

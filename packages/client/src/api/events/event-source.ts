@@ -84,6 +84,7 @@ export async function* watchEvents(
       yield { type: 'open' };
       for await (const event of connection.events(response, lastEventId)) {
         failures = 0;
+        reason = farewellOf(event) ?? reason;
         yield event;
       }
     } catch (error) {
@@ -154,6 +155,13 @@ class Connection {
       this.#controller.abort();
     }, this.#silenceMs);
   }
+}
+
+/** Why the server says that it ends the stream; undefined for other events. */
+function farewellOf(event: WatchEvent): string | undefined {
+  if (event.type !== 'event' || event.event !== 'bye') return undefined;
+  const { reason } = asRecord(event.data);
+  return typeof reason === 'string' ? `the server ended the stream: ${reason}` : undefined;
 }
 
 /** Data that is no JSON is no object either: readers treat every field as possibly missing. */

@@ -67,21 +67,24 @@ export class SharedPieces {
 /** Whether the client takes gzip, and rather than the text as it is (RFC 9110 §12.5.3). */
 export function acceptsGzip(headers: IncomingHttpHeaders): boolean {
   const accepted = headers['accept-encoding'];
-  return typeof accepted === 'string' && negotiate(accepted, ['gzip', 'identity']) === 'gzip';
+  if (typeof accepted !== 'string') return false;
+  // `*` is what is not named: the negotiator takes it for gzip also behind `gzip;q=0`.
+  const named = accepted.toLowerCase().replaceAll('*', '');
+  return negotiate(named, ['gzip', 'identity']) === 'gzip';
 }
+
+/** What is used of the answer. */
+type Response = Pick<ServerResponse, 'write' | 'end' | 'destroy' | 'on' | 'destroyed'>;
 
 /** An answer of server-sent events as its writer sees it: text goes in. What is said of an event is this viewer's own, its data are not. */
 export class GzipResponse implements ResponseLike {
-  readonly #response: Pick<ServerResponse, 'write' | 'end' | 'destroy' | 'on' | 'destroyed'>;
+  readonly #response: Response;
   readonly #shared: SharedPieces;
   #checkSum = 0;
   /** Bytes before compression. */
   #size = 0;
 
-  constructor(
-    response: Pick<ServerResponse, 'write' | 'end' | 'destroy' | 'on' | 'destroyed'>,
-    shared: SharedPieces,
-  ) {
+  constructor(response: Response, shared: SharedPieces) {
     this.#response = response;
     this.#shared = shared;
     response.write(head);

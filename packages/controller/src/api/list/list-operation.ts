@@ -15,7 +15,7 @@ import {
   type QueryParameter,
   type ResourceFacts,
 } from '../operation.ts';
-import { fieldErrors } from '../schema/decode.ts';
+import { fieldErrors, requestMessage } from '../schema/decode.ts';
 import { isId } from '../schema/text-rules.ts';
 import type { FieldTable } from '../schema/field.ts';
 import type { ApiServices, ScopeNode } from '../services.ts';
@@ -211,7 +211,7 @@ export interface ChildListSpec<Row, T extends FieldTable = FieldTable> extends R
 }
 
 const wrongParentId = {
-  message: 'Error in provided request.',
+  message: requestMessage,
   description: 'Invalid formatted identifier.',
 };
 

@@ -109,7 +109,7 @@ describe('an API token', () => {
     const wider = await send('PATCH', path, { version: 2, token_scopes: ['target:*'] });
     expect(wider.json).toMatchObject({
       kind: 'PermissionDenied',
-      message: 'An auth token cannot mint one wider than itself.',
+      message: 'An auth token can be narrowed, never widened.',
       details: { request_fields: [{ name: 'token_scopes' }] },
     });
     const rotated = await done('POST', `${path}:rotate`, { version: 2 });

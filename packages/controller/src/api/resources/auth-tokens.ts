@@ -8,7 +8,14 @@ import { withoutSessionCookie } from '../http/session-cookie.ts';
 import { scopeListOperation, type ScopeListStep } from '../list/list-operation.ts';
 import type { Located } from '../access.ts';
 import { noContent, ok, operation, type Call, type Operation, type Step } from '../operation.ts';
-import { decodeAction, fieldErrors, requestMessage } from '../schema/decode.ts';
+import type { FieldError } from '@stile/protocol/errors';
+import {
+  decodeAction,
+  fieldErrors,
+  refuseFaults,
+  refuseUnknownFields,
+  requestMessage,
+} from '../schema/decode.ts';
 import { schemaOf } from '../schema/field.ts';
 import { renderItem } from '../schema/render.ts';
 import { isId, isStorable } from '../schema/text-rules.ts';
@@ -171,6 +178,9 @@ interface RevokeAll {
 }
 
 function readRevokeAll({ body, caller }: Call): RevokeAll {
+  const unknown: FieldError[] = [];
+  refuseUnknownFields(revokeAllRequest.fields, body, unknown);
+  refuseFaults(requestMessage, unknown);
   const input = decodeAction(revokeAllRequest.fields, body, requestMessage);
   const userId = input.user_id ?? caller.userId;
   if (userId !== '*' && !isId(userId, ['u'])) {

@@ -23,7 +23,11 @@ export function eventOperations(services: ApiServices): readonly Operation[] {
         'Streams changes of sessions and workers as server-sent events: a snapshot, then deltas. Rights are those of the lists.',
       query: [
         { name: 'topic', type: 'string', summary: '`sessions`, `workers`, `overview`; several with commas.' },
-        { name: 'scope_id', type: 'string', summary: 'Scope whose sessions are shown. Default `global`.' },
+        {
+          name: 'scope_id',
+          type: 'string',
+          summary: 'Project whose sessions are shown, or with `recursive` a scope above. Default `global`.',
+        },
         { name: 'recursive', type: 'boolean', summary: 'Descend into child scopes.' },
         { name: 'include_terminated', type: 'boolean', summary: 'Show sessions that have ended too.' },
         { name: 'filter', type: 'string', summary: 'Filter expression over `/item/…`.' },

@@ -2,19 +2,21 @@
  * Reads request bodies by their field table: JSON values to typed ones, every fault under its field name. Wrong types and
  * illegal values are 400, never a crash, whatever the body holds.
  */
-import { StileError, type FieldError } from '@stile/protocol/errors';
+import { invalidRequestMessage, StileError, type FieldError } from '@stile/protocol/errors';
 import type { JsonObject } from '../http/body.ts';
 import type { Field, FieldTable, Input, ObjectField, Schema } from './field.ts';
 import { isStorable, textProblem } from './text-rules.ts';
 
 /** Message of create, read, update and delete faults. */
-export const requestMessage = 'Error in provided request.';
+export const requestMessage: string = invalidRequestMessage;
 /** Message of faults in the body of an action. */
 export const fieldsMessage = 'Errors in provided fields.';
 
 const strictMismatch = 'Attribute fields do not match the expected format.';
 /** Longest text of a field that says nothing else, UTF-16 units. */
 const defaultMaxLength = 4096;
+/** Most unknown fields that are named. */
+const mostNamed = 10;
 /** Most entries of a list in a body; a larger one is no sensible request and would become one SQL statement. */
 const maxListEntries = 10_000;
 
@@ -176,6 +178,19 @@ export function decodeKinds(fields: FieldTable, body: JsonObject, errors: FieldE
     } else errors.push({ name, description: kindWords[field.kind] });
   }
   return decoded;
+}
+
+/**
+ * Names what the table does not have. Boundary drops such fields (http-api.md §1.3); calls that are ours alone refuse them where one that is
+ * dropped, or misspelt, would do more than was asked for.
+ */
+export function refuseUnknownFields(fields: FieldTable, body: JsonObject, errors: FieldError[]): void {
+  const unknown = Object.keys(body).filter((name) => !Object.hasOwn(fields, name));
+  for (const name of unknown.slice(0, mostNamed)) {
+    // The name is the sender's text.
+    const shown = /^[a-z][a-z_]{0,63}$/i.test(name) ? name : 'body';
+    errors.push({ name: shown, description: `There is no such field: ${Object.keys(fields).join(', ')}.` });
+  }
 }
 
 /** What is wrong with a value that has the right kind; `set` puts a trimmed one back. */

@@ -3,10 +3,15 @@ import { areScopesWithin, isAllowListWithin, StileError, unrestricted } from '@s
 import { hardEnd, storedList, type AuthTokenRow, type CallerToken } from '../token/auth-token.ts';
 import type { AuthTokenSettings } from '../token/auth-token-settings.ts';
 
-const message = 'An auth token cannot mint one wider than itself.';
+const mintMessage = 'An auth token cannot mint one wider than itself.';
+const changeMessage = 'An auth token can be narrowed, never widened.';
 
 /** The refusal of a token that would exceed another, naming the field. */
-export function widerThanParent(field: string, description: string): StileError {
+export function widerThanParent(
+  field: string,
+  description: string,
+  message: string = mintMessage,
+): StileError {
   return new StileError('permissionDenied', message, {
     details: { requestFields: [{ name: field, description }] },
   });
@@ -35,13 +40,17 @@ export function requireNarrower(row: AuthTokenRow, limits: NewLimits): void {
   const scopes = storedList(row.token_scopes);
   const entries = storedList(row.allow_list);
   if (tokenScopes !== undefined && scopes !== undefined && !areScopesWithin(tokenScopes, scopes)) {
-    throw widerThanParent('token_scopes', 'Names a scope that the auth token does not have.');
+    throw widerThanParent('token_scopes', 'Names a scope that the auth token does not have.', changeMessage);
   }
   if (allowList !== undefined && entries !== undefined && !isAllowListWithin(allowList, entries)) {
-    throw widerThanParent('allow_list', "Names an entry that the auth token's allow list does not have.");
+    throw widerThanParent(
+      'allow_list',
+      "Names an entry that the auth token's allow list does not have.",
+      changeMessage,
+    );
   }
   if (expiresAt !== undefined && expiresAt > row.expires_at) {
-    throw widerThanParent('expiration_time', 'The auth token ends earlier.');
+    throw widerThanParent('expiration_time', 'The auth token ends earlier.', changeMessage);
   }
 }
 

@@ -124,7 +124,7 @@ const presentedToken = new PreparedQuery((db, input: { id: string }) =>
   ),
 );
 
-/** The token with its owner, by one indexed read; undefined when there is none. */
+/** The token with its owner, by one statement over indexes; undefined when there is none. */
 export async function lookupPresentedToken(db: Connection, id: string): Promise<PresentedToken | undefined> {
   const row = await presentedToken.first(db, { id });
   return row?.id === id ? row : undefined;

@@ -76,9 +76,7 @@ export class StreamSocket {
   /** Ends the answer after what was written; a peer that does not take it soon is cut. Idempotent. */
   end(): void {
     if (this.#isClosed) return;
-    if (this.#blockedAtMs !== undefined) {
-      this.#lingering = this.#clock.setTimer(lingerMs, () => this.#response.destroy());
-    }
+    this.#lingering = this.#clock.setTimer(lingerMs, () => this.#response.destroy());
     this.#response.end();
     this.#closed();
   }

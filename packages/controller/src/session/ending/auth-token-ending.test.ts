@@ -1,5 +1,5 @@
 /** Ends of auth tokens that race with what is made of them, on both engines and with two controllers on one database. */
-import { Secret, systemClock } from '@stile/runtime';
+import { Secret, silentLogger, systemClock } from '@stile/runtime';
 import { expect, test } from 'vitest';
 import { describeBothEngines, type EngineTest } from '../../../../../test/support/engines.ts';
 import { makeIdentities, testIds } from '../../../../../test/support/identities.ts';
@@ -22,6 +22,7 @@ import { AuthTokenService, type Caller, type CallerToken } from '../../auth/toke
 import { KeyService } from '../../keys/key-service.ts';
 import { rootKeyOf } from '../../keys/root-key.ts';
 import type { Database } from '../../store/database.ts';
+import { AuthTokenEnding } from './auth-token-ending.ts';
 
 const client = { address: '127.0.0.1', port: 40_000 };
 /** That of test/support/session-world.ts, so that both can work on one database. */
@@ -191,6 +192,32 @@ describeBothEngines('a token that ends while it is used', ({ open }) => {
     }
     await world.close();
     await other.close();
+  });
+
+  test('case 15: an answer does not wait for pushes that never come to an end', async () => {
+    const database = await open();
+    await fillDatabase(database, systemClock.nowUs());
+    const world = await makeWorld(database, systemClock);
+    const { revocations } = world.domain;
+    const ending = new AuthTokenEnding({
+      database,
+      clock: systemClock,
+      log: silentLogger,
+      countStreams: () => Promise.resolve(0),
+      revocations: {
+        whenEnded: (sessionId, waitMs) => revocations.whenEnded(sessionId, waitMs),
+        pushed: () => new Promise(() => undefined),
+      },
+    });
+    const worker = await addLiveWorker(world);
+    const [idle, busy] = [await addCaller(world), await addCaller(world)];
+    const sessionId = await addSession(world, await addTarget(world), { caller: busy });
+    await addConnection(world, worker, sessionId);
+    const revoke = (caller: typeof busy): Promise<unknown> =>
+      ending.revoke(caller.authTokenId ?? '', caller.userId, 'user request');
+    expect(await revoke(idle)).toMatchObject({ authTokens: 1, sessions: 0, sessionsConfirmed: 0 });
+    expect(await revoke(busy)).toMatchObject({ authTokens: 1, sessions: 1, sessionsConfirmed: 0 });
+    await world.close();
   });
 
   test('case 15: a session whose worker does not answer is told as unconfirmed, with the end of its lease', async () => {

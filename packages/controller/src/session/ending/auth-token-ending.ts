@@ -131,7 +131,7 @@ export interface AuthTokenEndingOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly revocations: SessionRevocations;
+  readonly revocations: Pick<SessionRevocations, 'whenEnded' | 'pushed'>;
   /** How many streams are open for tokens, on every controller. */
   readonly countStreams: (authTokenIds: readonly string[]) => Promise<number>;
 }
@@ -186,8 +186,9 @@ export class AuthTokenEnding {
     const counts = { authTokenIds, authTokens: authTokenIds.length, sessions: sessionIds.length, streams };
     const waits = sessionIds.map((id) => ({ id, ended: revocations.whenEnded(id, waitMs) }));
     try {
-      // The push comes first, and then this look, which is as large. Those that ended before anybody waited are not waited for.
-      await revocations.pushed();
+      // The push comes first, and then this look, which is as large; not later than all have ended, or their time is up.
+      await Promise.race([revocations.pushed(), Promise.all(waits.map(({ ended }) => ended.done))]);
+      // Those that ended before anybody waited are not waited for.
       const standings = await listStandings(database.reader, sessionIds);
       const open = waits.filter(({ id }) => standings.get(id)?.status === 'canceling');
       await Promise.all(open.map(({ ended }) => ended.done));
