@@ -20,6 +20,7 @@ import {
 import { crossOriginAnswer, type CrossOriginOptions } from './http/cross-origin.ts';
 import { exposedToken } from './http/exposed-token.ts';
 import { createHttpServer, type HttpServerOptions } from './http/http-server.ts';
+import { closeWithConnection } from './http/pipelined-answers.ts';
 import { isSameOrigin, refuseForeignCookieUse } from './http/same-origin.ts';
 import { Query, type RawQuery } from './http/query.ts';
 import type { RateLimiter, Verdict } from './limits/rate-limiter.ts';
@@ -206,6 +207,7 @@ export class ApiServer {
   /** First step: headers, CORS, rate limits, correlation id, who calls. */
   async #admit(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
     const { headers, method } = request;
+    closeWithConnection(request.raw, reply.raw);
     this.#count(reply);
     if (isClusterPath(request.url)) request.stileHeaders = clusterApiHeaders;
     const client = clientOf(request.raw.socket, headers, this.#proxies);

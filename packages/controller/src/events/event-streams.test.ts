@@ -1,4 +1,6 @@
 /** The event stream of a controller, over real sockets: what a viewer is told, and when its stream ends. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startTestController, type TestController } from '../../../../test/support/controller.ts';
 import { EventViewer, type ViewerOptions } from '../../../../test/support/event-viewer.ts';
@@ -221,6 +223,17 @@ describe('rights', () => {
 });
 
 describe('the end of a stream', () => {
+  test('comes with the connection also where it waits behind another answer', async () => {
+    const { eventStreams } = world.controller.parts;
+    const request = `GET /v1/events?${all} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${world.user}\r\n\r\n`;
+    const socket = connect(world.api.port, world.api.host);
+    await once(socket, 'connect');
+    socket.write(request.repeat(4));
+    await expect.poll(() => eventStreams.size).toBe(4);
+    socket.resetAndDestroy();
+    await expect.poll(() => eventStreams.size).toBe(0);
+  });
+
   test.each(['identity', 'gzip'])(
     'a deleted token takes its stream along within a second: bye, token revoked (%s)',
     async (encoding) => {

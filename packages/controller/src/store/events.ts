@@ -6,17 +6,6 @@
 import type { Connection } from './engine/connection.ts';
 import type { StoreEventType } from './schema.ts';
 
-/** Every type of event. */
-export const storeEventTypes: readonly StoreEventType[] = [
-  'session-ending',
-  'session-ended',
-  'session-changed',
-  'worker-deleted',
-  'worker-changed',
-  'auth-tokens-changed',
-  'rights-changed',
-];
-
 /** What happened. A reader that missed one finds the truth in the rows. */
 export type StoreEvent =
   | { readonly type: 'session-ending' | 'session-ended' | 'session-changed'; readonly sessionId: string }

@@ -141,8 +141,7 @@ function revokeOperation(services: ApiServices): Operation {
       const by = call.caller.userId;
       const reason: RevokedReason = found.row.user_id === by ? 'user request' : 'admin request';
       const revocation = await services.tokenEndings.revoke(input, by, reason);
-      const row = await services.authTokens.read(input);
-      const values = authTokenValues(row, { services, scope: found.scope, access });
+      const values = authTokenValues(required(revocation.row), { services, scope: found.scope, access });
       return {
         status: 200,
         body: renderItem(revokedSchema, { ...values, revocation: revocationValues(revocation) }, visible),

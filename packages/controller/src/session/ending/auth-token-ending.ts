@@ -144,9 +144,23 @@ export class AuthTokenEnding {
     this.#options = options;
   }
 
-  /** Ends a token; its row stays. One that has ended stays as it is, and nothing is counted. */
-  async revoke(id: string, by: string, reason: RevokedReason): Promise<Revocation> {
-    return this.end((tx, nowUs) => endTokens(tx, this.#options.database, [id], { reason, by, nowUs }), by);
+  /**
+   * Ends a token; its row stays, and is given as it is then, for another may take it away before the workers have answered. One that has ended
+   * stays as it is, and nothing is counted.
+   */
+  async revoke(
+    id: string,
+    by: string,
+    reason: RevokedReason,
+  ): Promise<Revocation & { readonly row: AuthTokenRow | undefined }> {
+    const { database } = this.#options;
+    let row: AuthTokenRow | undefined;
+    const done = await this.end(async (tx, nowUs) => {
+      const ended = await endTokens(tx, database, [id], { reason, by, nowUs });
+      row = await lookupAuthToken(tx, id);
+      return ended;
+    }, by);
+    return { ...done, row };
   }
 
   /** Ends a token and takes its row away. @throws {StileError} notFound */

@@ -1,23 +1,27 @@
 /**
- * Events between controllers on one PostgreSQL: each is a row of `store_event` in the transaction that caused it, and
- * NOTIFY wakes the others. The rows are what counts: after a broken connection, or on an engine without LISTEN
- * (CockroachDB), they are read instead.
+ * Events between controllers on one PostgreSQL: each is in a row of `store_event` in the transaction that caused it, and NOTIFY
+ * names the row to the others. The rows are what counts: anybody who may connect to the database may notify, so nothing is
+ * believed but what is read; and after a broken connection, or on an engine without LISTEN (CockroachDB), all are read.
  */
 import { randomBase62, toStileError } from '@stile/protocol';
 import { Backoff, type Clock, type Logger, type Timer } from '@stile/runtime';
 import { sql } from 'kysely';
 import pg from 'pg';
-import { chunksOf } from '../chunks.ts';
+import { chunkSize, chunksOf } from '../chunks.ts';
 import type { Connection } from '../engine/connection.ts';
 import type { Database } from '../engine/contract.ts';
 import type { EventHub } from '../engine/event-hub.ts';
 import type { StoreEventTable } from '../schema.ts';
-import { eventAbout, storeEventTypes, subjectOf, type StoreEvent, type StoreEvents } from '../events.ts';
+import { eventAbout, subjectOf, type StoreEvent, type StoreEvents } from '../events.ts';
 import { UnitContext } from '../engine/unit-context.ts';
 
 const channel = 'stile_events';
-/** Ids in one row, characters: PostgreSQL takes 8,000 bytes in a notification, and the rest of the row is some 150. */
-const mostSubjects = 7000;
+/** Ids in one row, characters: some 5,000 of them. */
+const mostSubjects = 65_536;
+/** What a notification says: who published the row, and its id. */
+const payloadPattern = /^([0-9A-Za-z]{1,32}) ([0-9A-Za-z]{1,32})$/;
+/** Rows that are named and not read yet; with more, all that came lately are read. */
+const mostNamed = 5_000;
 /** Without LISTEN, other controllers hear of an event within this. */
 const pollEveryMs = 500;
 /** With LISTEN the rows are looked at only to find what a broken connection swallowed, and to throw old ones away. */
@@ -46,9 +50,14 @@ export class PostgresEvents implements StoreEvents {
   /** Event ids delivered, with their times, for as long as a look at the rows may meet them again. */
   readonly #seen = new Map<string, number>();
   readonly #backoff = new Backoff({ minMs: 50, maxMs: 2000 });
+  readonly #fetchBackoff = new Backoff({ minMs: 20, maxMs: 1000 });
+  /** Ids of rows of others that a notification named, in order. */
+  readonly #named = new Set<string>();
   #client: pg.Client | undefined;
   #timer: Timer | undefined;
   #retryTimer: Timer | undefined;
+  #fetchTimer: Timer | undefined;
+  #fetching: Promise<void> | undefined;
   #reading: Promise<void> = Promise.resolve();
   #startedAtUs = 0;
   #isStarted = false;
@@ -71,7 +80,7 @@ export class PostgresEvents implements StoreEvents {
     for (const chunk of chunksOf(rows)) {
       await tx.insertInto('store_event').values(chunk).execute();
       if (!this.#options.canListen) continue;
-      const payloads = chunk.map((row) => JSON.stringify(row));
+      const payloads = chunk.map(({ origin, id }) => `${origin} ${id}`);
       await sql`select pg_notify(${channel}, payload) from unnest(cast(${payloads} as text[])) as payload`.execute(
         tx,
       );
@@ -97,9 +106,11 @@ export class PostgresEvents implements StoreEvents {
     this.#isClosed = true;
     this.#timer?.cancel();
     this.#retryTimer?.cancel();
+    this.#fetchTimer?.cancel();
     const client = this.#client;
     this.#client = undefined;
     if (client !== undefined) await client.end();
+    await this.#fetching;
     await this.#reading;
   }
 
@@ -137,9 +148,46 @@ export class PostgresEvents implements StoreEvents {
   }
 
   #onNotification(payload: string): void {
-    const row = parseRow(payload);
-    if (row === undefined) this.#options.log.warn({}, 'a notification of events cannot be read');
-    else this.#deliver(row);
+    const [, origin, id] = payloadPattern.exec(payload) ?? [];
+    if (id === undefined || origin === this.#origin || this.#isClosed) return;
+    if (this.#named.size >= mostNamed) {
+      this.#named.clear();
+      void this.#read();
+    }
+    this.#named.add(id);
+    if (this.#fetchTimer === undefined) this.#fetching ??= this.#fetch();
+  }
+
+  /** Reads the rows that were named, as often as some are named meanwhile; never throws. */
+  async #fetch(): Promise<void> {
+    // Those of one packet of the server come together.
+    await Promise.resolve();
+    const { database, log, clock } = this.#options;
+    while (this.#named.size > 0 && !this.#isClosed) {
+      const ids = [...this.#named].slice(0, chunkSize);
+      try {
+        const rows = await database.reader
+          .selectFrom('store_event')
+          .selectAll()
+          .where('id', 'in', ids)
+          .execute();
+        const found = new Map(rows.map((row) => [row.id, row]));
+        for (const id of ids) {
+          this.#named.delete(id);
+          const row = found.get(id);
+          if (row !== undefined) this.#deliver(row);
+        }
+        this.#fetchBackoff.reset();
+      } catch (error) {
+        log.warn({ err: toStileError(error) }, 'events that were named cannot be read; trying again');
+        this.#fetchTimer = clock.setTimer(this.#fetchBackoff.next(), () => {
+          this.#fetchTimer = undefined;
+          this.#fetching ??= this.#fetch();
+        });
+        break;
+      }
+    }
+    this.#fetching = undefined;
   }
 
   #deliver(row: StoreEventTable): void {
@@ -203,27 +251,4 @@ function subjectListsOf(events: readonly StoreEvent[]): Pick<StoreEventTable, 't
     } else lists.push({ type: event.type, subject_ids: id });
   }
   return lists;
-}
-
-/** A row as NOTIFY carries it; anybody who may connect to the database may notify, so it is checked. */
-function parseRow(payload: string): StoreEventTable | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(payload);
-  } catch {
-    return undefined; // not ours: the caller logs it
-  }
-  if (typeof value !== 'object' || value === null) return undefined;
-  const row: Partial<Record<keyof StoreEventTable, unknown>> = value;
-  const type = storeEventTypes.find((each) => each === row.type);
-  if (type === undefined) return undefined;
-  if (typeof row.id !== 'string' || typeof row.origin !== 'string') return undefined;
-  if (typeof row.subject_ids !== 'string' || typeof row.created_at !== 'number') return undefined;
-  return {
-    id: row.id,
-    origin: row.origin,
-    type,
-    subject_ids: row.subject_ids,
-    created_at: row.created_at,
-  };
 }
