@@ -304,6 +304,14 @@ describe('recorded token warnings', () => {
     expect(stub.requests[0]?.headers.authorization?.trim()).toBe('Bearer');
   });
 
+  test('STILE_TOKEN comes before a stored token, and says so when the command line names one', async () => {
+    const run = await runCli(['config', 'get-token', '-token-name', 'jeff'], { STILE_TOKEN: 'at_2_s1y' });
+    expect(run.stdout).toBe('at_2_s1y\n');
+    expect(run.stderr).toBe(
+      'STILE_TOKEN is set and comes first: the stored token "jeff" is not used. Unset the variable to use it.\n',
+    );
+  });
+
   test('STILE_TOKEN gives no warning and comes before BOUNDARY_TOKEN', async () => {
     stub = await StubApi.start(() => ({ status: 200, body: { id: 'ttcp_1' } }));
     const tokens = { STILE_TOKEN: 'at_2_s1y', BOUNDARY_TOKEN: 'at_1_s1x' };

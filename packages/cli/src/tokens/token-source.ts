@@ -77,6 +77,10 @@ function expiredToken(name: string, time: string): string {
 const deprecatedVariable =
   'Direct usage of BOUNDARY_TOKEN env var is deprecated; please use "-token env://<env var name>" format, e.g. "-token env://BOUNDARY_TOKEN" to specify an env var to use.';
 
+function storedUnused(name: string): string {
+  return `STILE_TOKEN is set and comes first: the stored token ${JSON.stringify(printable(name))} is not used. Unset the variable to use it.`;
+}
+
 /** A token that a flag or a variable gave. */
 function given(token: Secret, by: string): TokenSource {
   return { token: checked(token, by), givenBy: by, stored: undefined };
@@ -84,9 +88,13 @@ function given(token: Secret, by: string): TokenSource {
 
 /** The token from the environment: `STILE_TOKEN`, or `BOUNDARY_TOKEN` with the recorded warning. */
 function fromEnvironment(context: CommandContext): TokenSource | undefined {
-  const { environment, output } = context;
+  const { environment, output, flags } = context;
   const own = environment.raw('STILE_TOKEN') ?? '';
-  if (own !== '') return given(new Secret(own.trim()), 'STILE_TOKEN');
+  if (own !== '') {
+    // The order is a fact (cli.md §1.10); who names a stored token on the command line expects another one.
+    if (flags.origin('token-name') === 'flag') output.warn(storedUnused(flags.text('token-name')));
+    return given(new Secret(own.trim()), 'STILE_TOKEN');
+  }
   const foreign = environment.raw('BOUNDARY_TOKEN') ?? '';
   if (foreign === '') return undefined;
   output.warn(deprecatedVariable);
