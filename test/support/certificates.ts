@@ -1,5 +1,6 @@
 /** Ed25519 certificates for tests, made here so that a test can have one that is wrong in exactly one way. */
-import { createPrivateKey, generateKeyPairSync, randomBytes, sign, type KeyObject } from 'node:crypto';
+import { createPublicKey, randomBytes, sign, type KeyObject } from 'node:crypto';
+import { newEd25519Key } from '@stile/runtime';
 
 /** What to put into a certificate; the rest is as in a session certificate (session-protocol.md §1.3). */
 export interface CertificateWish {
@@ -53,7 +54,7 @@ function nameOf(commonName: string | undefined): Buffer {
 
 /** Makes a key and a certificate for it. */
 export function makeCertificate(wish: CertificateWish): TestCertificate {
-  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const privateKey = newEd25519Key();
   const subject = nameOf(wish.commonName);
   const names = wish.dnsNames.map((name) => tlv(0x82, Buffer.from(name)));
   const extensions = sequence(
@@ -73,7 +74,7 @@ export function makeCertificate(wish: CertificateWish): TestCertificate {
       time(wish.notAfter ?? new Date(now + 3_600_000)),
     ),
     subject,
-    publicKey.export({ type: 'spki', format: 'der' }),
+    createPublicKey(privateKey).export({ type: 'spki', format: 'der' }),
     tlv(0xa3, extensions),
   );
   const signature = sign(null, body, wish.issuer?.key ?? privateKey);
@@ -91,10 +92,4 @@ function withKey(der: Buffer, key: KeyObject, subject: Buffer): TestCertificate 
     rawKey: Buffer.concat([Buffer.from(jwk.d ?? '', 'base64url'), Buffer.from(jwk.x ?? '', 'base64url')]),
     subject,
   };
-}
-
-/** A key object from a 32-byte Ed25519 seed. */
-export function ed25519KeyOf(seed: Uint8Array): KeyObject {
-  const der = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), seed]);
-  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
 }

@@ -2,8 +2,9 @@
  * The authorization token made ready for use: decoded, checked, and its certificate and key turned into what TLS takes
  * (session-protocol.md §1). Step 5 of the connection flow starts here; the token may come from another machine.
  */
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
+import { certificatePem, ed25519Pem } from '@stile/runtime';
 import { StileError } from '@stile/protocol/errors';
 import { decodeAuthorizationToken, type SessionAuthorization } from '@stile/protocol/session-authorization';
 
@@ -15,18 +16,11 @@ export interface SessionCredentials {
   readonly secureContext: SecureContext;
 }
 
-/** PKCS#8 around a raw Ed25519 seed (RFC 8410 §7): everything before the 32 bytes. */
-const pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
 /** Bytes of an Ed25519 seed, the first half of the 64 in the token. */
 const seedBytes = 32;
 
 function invalid(message: string, cause?: unknown): StileError {
   return new StileError('invalidAuthorizationToken', message, { cause });
-}
-
-function toPem(der: Buffer): string {
-  const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
-  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
 }
 
 /** The certificate's names, split literally: no pattern or case rule is applied (session-protocol.md §9.7). */
@@ -49,15 +43,12 @@ function parseCertificate(authorization: SessionAuthorization): X509Certificate 
 }
 
 function secureContextOf(authorization: SessionAuthorization, certificate: X509Certificate): SecureContext {
-  const pem = toPem(certificate.raw);
+  const pem = certificatePem(certificate.raw);
   try {
-    const seed = authorization.privateKey.subarray(0, seedBytes);
-    const der = Buffer.concat([pkcs8Prefix, seed]);
-    const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
     return createSecureContext({
       cert: pem,
       ca: pem,
-      key: key.export({ format: 'pem', type: 'pkcs8' }),
+      key: ed25519Pem(authorization.privateKey.subarray(0, seedBytes)),
       minVersion: 'TLSv1.3',
     });
   } catch (cause) {

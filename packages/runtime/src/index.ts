@@ -1,5 +1,7 @@
 /** Process services without domain words: time, logs, secrets, addresses, deadlines, shutdown, byte streams. */
 export * from './streams.ts';
+export { ed25519KeyOf, newEd25519Key } from './keys/ed25519-key.ts';
+export { certificatePem, ed25519Pem } from './keys/pem.ts';
 export { Backoff, type BackoffOptions } from './backoff.ts';
 export {
   createLogger,

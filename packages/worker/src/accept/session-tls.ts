@@ -1,34 +1,20 @@
 /** TLS 1.3 with a session's certificate on both ends (session-protocol.md §2.3): contexts made once a session, and the check of the client. */
-import { constants, createPrivateKey, timingSafeEqual } from 'node:crypto';
+import { constants, timingSafeEqual } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { TLSSocket, createSecureContext, type SecureContext } from 'node:tls';
 import { StileError } from '@stile/protocol';
-import type { Clock } from '@stile/runtime';
+import { certificatePem, ed25519Pem, type Clock } from '@stile/runtime';
 import type { ServedSession } from '../session/served-session.ts';
 
-/** PKCS#8 up to the seed of an Ed25519 key (RFC 8410 §7). */
-const pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
+/** Bytes of an Ed25519 seed, the first half of the 64 of a session's key. */
 const seedBytes = 32;
 /** AES-128 first: its speed is the data path's; no cipher of TLS 1.3 is weak. */
 const ciphers = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256';
 
-function pemOf(der: Uint8Array): string {
-  const lines =
-    Buffer.from(der)
-      .toString('base64')
-      .match(/.{1,64}/g) ?? [];
-  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
-}
-
 function contextOf(session: ServedSession): SecureContext {
-  const key = createPrivateKey({
-    key: Buffer.concat([pkcs8Prefix, session.privateKey.subarray(0, seedBytes)]),
-    format: 'der',
-    type: 'pkcs8',
-  });
   return createSecureContext({
-    cert: pemOf(session.certificate),
-    key: key.export({ format: 'pem', type: 'pkcs8' }).toString(),
+    cert: certificatePem(session.certificate),
+    key: ed25519Pem(session.privateKey.subarray(0, seedBytes)),
     minVersion: 'TLSv1.3',
     ciphers,
     // Every connection shows its certificate: nobody comes back on an old handshake. `ca` stays unset: a list of authorities

@@ -1,9 +1,16 @@
 /** How a worker gets and keeps its identity: its own key, a certificate for an activation token, a new one before the old ends. */
-import { X509Certificate, createPublicKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
+import { X509Certificate, createPublicKey, sign, type KeyObject } from 'node:crypto';
 import { StileError, decodeActivationToken } from '@stile/protocol';
 import { RpcPeer, enrollMessage, enrollPath, renewMessage } from '@stile/protocol/rpc';
 import type { EnrollResponse, RenewCertificateResponse } from '@stile/protocol/rpc';
-import { Secret, formatHostPort, type Clock, type HostPort, type Logger } from '@stile/runtime';
+import {
+  Secret,
+  formatHostPort,
+  newEd25519Key,
+  type Clock,
+  type HostPort,
+  type Logger,
+} from '@stile/runtime';
 import type { WebSocket } from 'ws';
 import { openClusterSocket } from './cluster-socket.ts';
 import type { WorkerIdentity } from './identity-store.ts';
@@ -12,7 +19,7 @@ import type { WorkerIdentity } from './identity-store.ts';
 const callTimeoutMs = 10_000;
 
 function newKey(): { readonly privateKey: KeyObject; readonly spki: Buffer } {
-  const { privateKey } = generateKeyPairSync('ed25519');
+  const privateKey = newEd25519Key();
   return { privateKey, spki: createPublicKey(privateKey).export({ format: 'der', type: 'spki' }) };
 }
 

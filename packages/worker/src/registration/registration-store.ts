@@ -2,7 +2,7 @@
  * Keeps a registration request that waits for an administrator, with the key it is about, in one file (0600): a worker that is
  * started again asks with the same request, so that one which was approved meanwhile is not lost.
  */
-import { createPrivateKey, generateKeyPairSync, randomBytes, sign, type KeyObject } from 'node:crypto';
+import { createPrivateKey, randomBytes, sign, type KeyObject } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -11,7 +11,7 @@ import {
   registrationFingerprint,
   requestMessage,
 } from '@stile/protocol';
-import { Secret } from '@stile/runtime';
+import { newEd25519Key, Secret } from '@stile/runtime';
 import { writePrivateFile } from '../cluster/private-file.ts';
 
 /** A request that waits. */
@@ -43,7 +43,7 @@ export class RegistrationStore {
   open(): PendingRegistration {
     const known = this.#read();
     if (known !== undefined) return known;
-    const { privateKey } = generateKeyPairSync('ed25519');
+    const privateKey = newEd25519Key();
     const made = pendingOf(privateKey, randomBytes(32));
     const stored = {
       version: 1,

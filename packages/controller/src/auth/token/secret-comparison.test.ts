@@ -23,7 +23,7 @@ const who = {
 const anonymous = { userId: 'u_anon' };
 /** Times six kinds: more than ten thousand calls. */
 const rounds = 2000;
-/** Medians of the kinds: their calls alternate, so that a busy machine is busy for all of them. */
+/** What a call costs when nothing comes in between, by kind: their calls alternate, so that a busy machine is busy for all of them. */
 const noise = 1.3;
 
 interface Installation {
@@ -86,8 +86,9 @@ function guess({ row, text }: IssuedToken, knownCharacters: number): string {
   return formatAuthToken({ id: row.id, secret: new Secret(mixed) }).reveal();
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+/** The fastest fifth is hardly disturbed by others. */
+function undisturbed(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 5)] ?? 0;
 }
 
 /** How a token can be refused whose text is of the form: a new text each time. */
@@ -132,9 +133,9 @@ describeBothEngines('a token that is refused', ({ open }) => {
         if (caller.userId !== 'u_anon') throw new Error(`${kind} was accepted`);
       }
     }
-    const medians = Object.fromEntries([...times].map(([kind, values]) => [kind, median(values)]));
-    const factor = Math.max(...Object.values(medians)) / Math.min(...Object.values(medians));
-    expect({ medians, factor }).toSatisfy(() => factor < noise);
+    const costs = Object.fromEntries([...times].map(([kind, values]) => [kind, undisturbed(values)]));
+    const factor = Math.max(...Object.values(costs)) / Math.min(...Object.values(costs));
+    expect({ costs, factor }).toSatisfy(() => factor < noise);
     await close();
   }, 120_000);
 
