@@ -341,6 +341,12 @@ describe('the end of a token', () => {
     expect((await send('GET', path, undefined, token)).status).toBe(403);
   });
 
+  test('revoke-all refuses a field that it does not know: `type` for `types` would end more than was meant', async () => {
+    const answer = await send('POST', '/v1/auth-tokens:revoke-all', { type: ['api'] });
+    expect(answer.status).toBe(400);
+    expect(answer.json).toMatchObject({ details: { request_fields: [{ name: 'type' }] } });
+  });
+
   test('case 45: of all sign-ins leaves API tokens alone, unless they are named', async () => {
     const person = await newPerson('outgoing');
     const [first, second] = [await person.login(), await person.login()];

@@ -177,10 +177,10 @@ interface RevokeAll {
 }
 
 function readRevokeAll({ body, caller }: Call): RevokeAll {
+  const input = decodeAction(revokeAllRequest.fields, body, requestMessage);
   const unknown: FieldError[] = [];
   refuseUnknownFields(revokeAllRequest.fields, body, unknown);
   refuseFaults(requestMessage, unknown);
-  const input = decodeAction(revokeAllRequest.fields, body, requestMessage);
   const userId = input.user_id ?? caller.userId;
   if (userId !== '*' && !isId(userId, ['u'])) {
     throw fieldErrors(requestMessage, [{ name: 'user_id', description: 'Must be the id of a user, or *.' }]);
