@@ -42,6 +42,17 @@ describe('postgres database', () => {
     await migrate(database);
     return { database, url };
   };
+  /** Two controllers' databases of which the second listens already; what each hears of, the pings of the start included. */
+  const openPair = async (options: Partial<PostgresOptions> = {}) => {
+    const { database: first, url } = await openNew();
+    const second = await open(url, options);
+    const [heardFirst, heardSecond] = [listenTo(first), listenTo(second)];
+    await eventually(async () => {
+      await publish(first, 's_ping');
+      return heardSecond.includes('s_ping') ? true : undefined;
+    });
+    return { first, second, url, heardFirst, heardSecond };
+  };
   /** Ends connections as an administrator, or a failing network, would. */
   const cutConnections = async (url: string, applicationName: string): Promise<number> => {
     const client = new pg.Client({ connectionString: server.url });
@@ -207,13 +218,7 @@ describe('postgres database', () => {
   });
 
   it('tells the other controllers of events, each once', async () => {
-    const { database: first, url } = await openNew();
-    const second = await open(url);
-    const [heardFirst, heardSecond] = [listenTo(first), listenTo(second)];
-    await eventually(async () => {
-      await publish(first, 's_ping');
-      return heardSecond.includes('s_ping') ? true : undefined;
-    });
+    const { first, second, heardFirst, heardSecond } = await openPair();
     await publish(first, 's_1');
     expect(heardFirst).toContain('s_1');
     await eventually(() => (heardSecond.includes('s_1') ? true : undefined));
@@ -224,13 +229,7 @@ describe('postgres database', () => {
   });
 
   it('tells the other controllers of a thousand events of one unit by one row, in order', async () => {
-    const { database: first, url } = await openNew();
-    const second = await open(url);
-    const [heardFirst, heardSecond] = [listenTo(first), listenTo(second)];
-    await eventually(async () => {
-      await publish(first, 's_ping');
-      return heardSecond.includes('s_ping') ? true : undefined;
-    });
+    const { first, heardFirst, heardSecond } = await openPair();
     const ids = Array.from({ length: 1001 }, (_, count) => `s_${String(count).padStart(10, '0')}`);
     const events = ids.map((sessionId) => ({ type: 'session-ended', sessionId }) as const);
     await first.write((tx) => first.events.publish(tx, ...events));
@@ -246,14 +245,9 @@ describe('postgres database', () => {
   });
 
   it('tells of each event what it is, whichever others the unit published', async () => {
-    const { database: first, url } = await openNew();
-    const second = await open(url);
+    const { first, second } = await openPair();
     const heard: StoreEvent[] = [];
     second.events.subscribe((event) => heard.push(event));
-    await eventually(async () => {
-      await publish(first, 's_ping');
-      return heard.length > 0 ? true : undefined;
-    });
     const events: StoreEvent[] = [
       { type: 'session-ending', sessionId: 's_1' },
       { type: 'session-ended', sessionId: 's_2' },
@@ -271,13 +265,7 @@ describe('postgres database', () => {
   });
 
   it('tells of events that were committed while the listening connection was broken', async () => {
-    const { database: first, url } = await openNew();
-    const second = await open(url);
-    const heard = listenTo(second);
-    await eventually(async () => {
-      await publish(first, 's_ping');
-      return heard.includes('s_ping') ? true : undefined;
-    });
+    const { first, url, heardSecond: heard } = await openPair();
     await cutConnections(url, 'stile events');
     await publish(first, 's_missed');
     await eventually(() => (heard.includes('s_missed') ? true : undefined));
@@ -298,38 +286,24 @@ describe('postgres database', () => {
   });
 
   it('tells of events whose rows cannot be read at once as soon as they can', async () => {
-    const { database: first, url } = await openNew();
     let onRefused = (): void => undefined;
     const refused = new Promise<void>((resolve) => {
       onRefused = resolve;
     });
     const log = { ...silentLogger, warn: () => onRefused() };
-    const second = await open(url, { log });
-    const heard = listenTo(second);
-    await eventually(async () => {
-      await publish(first, 's_ping');
-      return heard.includes('s_ping') ? true : undefined;
-    });
-    const rename = (from: string, to: string): Promise<unknown> =>
-      sql`alter table ${sql.table(from)} rename to ${sql.table(to)}`.execute(first.reader);
+    const { first, heardSecond: heard } = await openPair({ log });
     await first.write(async (tx) => {
       await first.events.publish(tx, { type: 'session-ending', sessionId: 's_1' });
       await sql`alter table store_event rename to store_event_away`.execute(tx);
     });
     await refused;
-    await rename('store_event_away', 'store_event');
+    await sql`alter table store_event_away rename to store_event`.execute(first.reader);
     await eventually(() => (heard.includes('s_1') ? true : undefined));
     expect(heard.filter((id) => id === 's_1')).toHaveLength(1);
   });
 
   it('believes no notification, but the row that it names', async () => {
-    const { database: first, url } = await openNew();
-    const second = await open(url);
-    const heard = listenTo(second);
-    await eventually(async () => {
-      await publish(first, 's_ping');
-      return heard.includes('s_ping') ? true : undefined;
-    });
+    const { first, heardSecond: heard } = await openPair();
     for (const payload of [
       '',
       'x',
