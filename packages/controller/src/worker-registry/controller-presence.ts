@@ -45,7 +45,6 @@ export class ControllerPresence {
   #clusterAddress = '';
   #timer: Timer | undefined;
   #isClosed = false;
-  #renewal: Promise<void> = Promise.resolve();
   /** Settles, never rejecting, with the last write of the row: one after the other, so that an older one never comes last. */
   #written: Promise<unknown> = Promise.resolve();
   #kept: { readonly untilMs: number; readonly addresses: Promise<string[]> } | undefined;
@@ -107,7 +106,6 @@ export class ControllerPresence {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#timer?.cancel();
-    await this.#renewal;
     await this.#written;
     if (this.#clusterAddress === '') return;
     const deadSinceUs = this.#clock.nowUs() - keepUs;
@@ -133,9 +131,7 @@ export class ControllerPresence {
   }
 
   #schedule(): void {
-    this.#timer = this.#clock.setTimer(renewMs, () => {
-      this.#renewal = this.#renew();
-    });
+    this.#timer = this.#clock.setTimer(renewMs, () => void this.#renew());
   }
 
   /** Never rejects. */

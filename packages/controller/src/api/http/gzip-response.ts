@@ -1,7 +1,7 @@
 /**
  * An answer that goes on, compressed (console.md §3.2): each write is compressed whole and at once, so that no event waits for the next
- * one, and a peer that does not read is seen as without compression. As RFC 1952 has it: a head, deflate
- * blocks that each end at a byte and refer to nothing before them, and at the end the check sum and the size.
+ * one, and a peer that does not read is seen as without compression. As RFC 1952 has it: a head, deflate blocks that each end at a byte and
+ * refer to nothing before them, and at the end the check sum and the size.
  */
 import { negotiate } from '@fastify/accept-negotiator';
 import { constants, crc32, deflateRawSync } from 'node:zlib';

@@ -1,5 +1,5 @@
 /** `/v1/accounts`: logins at an auth method, and their passwords (http-api.md §2.4). */
-import type { FieldError } from '@stile/protocol/errors';
+import { type FieldError, invalidField } from '@stile/protocol/errors';
 import { Secret } from '@stile/runtime';
 import type { AccountRow } from '../../auth/account-repository.ts';
 import type { PasswordChange } from '../../session/ending/account-ending.ts';
@@ -7,14 +7,7 @@ import type { Access, Located } from '../access.ts';
 import { childListOperation } from '../list/list-operation.ts';
 import { listedItems } from '../list/listed-items.ts';
 import { noContent, ok, operation, type Call, type Operation } from '../operation.ts';
-import {
-  decodeAction,
-  decodeCreate,
-  decodeKinds,
-  fieldErrors,
-  refuseFaults,
-  requestMessage,
-} from '../schema/decode.ts';
+import { decodeAction, decodeCreate, decodeKinds, refuseFaults, requestMessage } from '../schema/decode.ts';
 import { schemaOf, type Input, type Output } from '../schema/field.ts';
 import { renderItem, type VisibleFields } from '../schema/render.ts';
 import {
@@ -330,7 +323,7 @@ function checkPasswordOperation(services: ApiServices): Operation {
       const accountId = requirePathId(id, 'action', prefixes);
       const { password = '' } = decodeAction(checkPasswordRequest.fields, body);
       if (password === '') {
-        throw fieldErrors(requestMessage, [{ name: 'password', description: 'This is a required field.' }]);
+        throw invalidField('password', 'This is a required field.');
       }
       return { accountId, password: new Secret(password) };
     },

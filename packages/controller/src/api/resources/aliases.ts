@@ -1,11 +1,12 @@
 /** `/v1/aliases`: other names for targets, in the global scope (http-api.md §2.12). */
+import { invalidField } from '@stile/protocol/errors';
 import { aliasProblem, hostIdField, type Alias } from '../../alias/alias.ts';
 import type { AliasChanges } from '../../alias/alias-service.ts';
 import type { Access } from '../access.ts';
 import { isScopeId, scopeListOperation } from '../list/list-operation.ts';
 import { listedItems } from '../list/listed-items.ts';
 import { noContent, ok, operation, type Operation } from '../operation.ts';
-import { decodeCreate, fieldErrors, requestMessage } from '../schema/decode.ts';
+import { decodeCreate } from '../schema/decode.ts';
 import { schemaOf, type Changes, type Input, type Output } from '../schema/field.ts';
 import { renderItem, type VisibleFields } from '../schema/render.ts';
 import {
@@ -211,7 +212,7 @@ function updateOperation(services: ApiServices): Operation {
       const update = decodeUpdate(schema, call.body, { mask, type: 'target' });
       const changes = changesOf(update.changes);
       if (typeof changes.hostId === 'string' && !isHostId(changes.hostId)) {
-        throw fieldErrors(requestMessage, [{ name: hostIdField, description: wrongId }]);
+        throw invalidField(hostIdField, wrongId);
       }
       return { id, version: update.version, refuseEmpty: update.refuseEmpty, changes };
     },

@@ -5,7 +5,7 @@ import type { MintedType } from '../../auth/minting/auth-token-minting.ts';
 import type { CallerToken } from '../../auth/token/auth-token.ts';
 import type { Located } from '../access.ts';
 import { ok, operation, type Call, type Operation, type Step } from '../operation.ts';
-import { decodeKinds, refuseFaults, refuseUnknownFields, requestMessage } from '../schema/decode.ts';
+import { decodeKinds, refuseFaults, checkUnknown, requestMessage } from '../schema/decode.ts';
 import { schemaOf, type Input } from '../schema/field.ts';
 import { isId } from '../schema/text-rules.ts';
 import type { ApiServices, ScopeNode } from '../services.ts';
@@ -87,7 +87,7 @@ function readCreate({ body, caller }: Call): CreateInput {
   const errors: FieldError[] = [];
   // Every value has the kind of the table, or its name stands among the errors.
   const decoded = decodeKinds(createRequest.fields, body, errors) as Input<(typeof createRequest)['fields']>;
-  refuseUnknownFields(createRequest.fields, body, errors);
+  checkUnknown(createRequest.fields, body, errors);
   const { type } = decoded;
   if (!isMintedType(type)) {
     const description =

@@ -8,14 +8,8 @@ import { withoutSessionCookie } from '../http/session-cookie.ts';
 import { scopeListOperation, type ScopeListStep } from '../list/list-operation.ts';
 import type { Located } from '../access.ts';
 import { noContent, ok, operation, type Call, type Operation, type Step } from '../operation.ts';
-import type { FieldError } from '@stile/protocol/errors';
-import {
-  decodeAction,
-  fieldErrors,
-  refuseFaults,
-  refuseUnknownFields,
-  requestMessage,
-} from '../schema/decode.ts';
+import { type FieldError, invalidField } from '@stile/protocol/errors';
+import { decodeAction, refuseFaults, checkUnknown, requestMessage } from '../schema/decode.ts';
 import { schemaOf } from '../schema/field.ts';
 import { renderItem } from '../schema/render.ts';
 import { isId, isStorable } from '../schema/text-rules.ts';
@@ -42,9 +36,7 @@ function readTypes(text: string, field: string): readonly AuthTokenType[] | unde
   return text.split(',').map((name) => {
     const type = kinds.find((each) => each === name.trim());
     if (type !== undefined) return type;
-    throw fieldErrors(requestMessage, [
-      { name: field, description: `Names of types, parted by commas: ${kinds.join(', ')}.` },
-    ]);
+    throw invalidField(field, `Names of types, parted by commas: ${kinds.join(', ')}.`);
   });
 }
 
@@ -58,11 +50,11 @@ interface ListOptions {
 function readListOptions({ query }: Call): ListOptions {
   const userId = query.text('user_id');
   if (userId !== '' && !isId(userId, ['u'])) {
-    throw fieldErrors(requestMessage, [{ name: 'user_id', description: 'Must be the id of a user.' }]);
+    throw invalidField('user_id', 'Must be the id of a user.');
   }
   const name = query.text('name');
   if (!isStorable(name)) {
-    throw fieldErrors(requestMessage, [{ name: 'name', description: 'Must be the name of an auth token.' }]);
+    throw invalidField('name', 'Must be the name of an auth token.');
   }
   return {
     includeExpired: query.flag('include_expired'),
@@ -179,16 +171,14 @@ interface RevokeAll {
 function readRevokeAll({ body, caller }: Call): RevokeAll {
   const input = decodeAction(revokeAllRequest.fields, body, requestMessage);
   const unknown: FieldError[] = [];
-  refuseUnknownFields(revokeAllRequest.fields, body, unknown);
+  checkUnknown(revokeAllRequest.fields, body, unknown);
   refuseFaults(requestMessage, unknown);
   const userId = input.user_id ?? caller.userId;
   if (userId !== '*' && !isId(userId, ['u'])) {
-    throw fieldErrors(requestMessage, [{ name: 'user_id', description: 'Must be the id of a user, or *.' }]);
+    throw invalidField('user_id', 'Must be the id of a user, or *.');
   }
   if (input.types?.length === 0) {
-    throw fieldErrors(requestMessage, [
-      { name: 'types', description: 'Name at least one type, or leave the field out.' },
-    ]);
+    throw invalidField('types', 'Name at least one type, or leave the field out.');
   }
   const types = input.types === undefined ? undefined : readTypes(input.types.join(','), 'types');
   return {

@@ -1,9 +1,9 @@
 /** `POST /v1/auth-methods/{id}:authenticate`: a login name and a password become an auth token (http-api.md §2.3). */
-import type { FieldError } from '@stile/protocol/errors';
+import { type FieldError, invalidField } from '@stile/protocol/errors';
 import { Secret } from '@stile/runtime';
 import { requireCookieAllowed } from '../http/session-cookie.ts';
 import { operation, type Call, type Operation } from '../operation.ts';
-import { decodeKinds, fieldErrors, given, isObject, refuseFaults, requestMessage } from '../schema/decode.ts';
+import { decodeKinds, fieldErrors, given, isObject, refuseFaults } from '../schema/decode.ts';
 import { schemaOf, type Input } from '../schema/field.ts';
 import { isId } from '../schema/text-rules.ts';
 import type { ApiServices } from '../services.ts';
@@ -49,9 +49,7 @@ interface Login {
 function requireMethodId(id: string, hasAttributes: boolean): void {
   if (isId(id, ['ampw', 'amoidc', 'amldap'])) return;
   throw hasAttributes
-    ? fieldErrors(requestMessage, [
-        { name: 'attributes', description: `unknown subtype in ID: ${id.slice(0, 100)}` },
-      ])
+    ? invalidField('attributes', `unknown subtype in ID: ${id.slice(0, 100)}`)
     : fieldErrors(invalidFields, [{ name: 'auth_method_id', description: 'Unknown auth method type.' }]);
 }
 

@@ -2,7 +2,7 @@
  * `GET /v1/roles:explain`: which grant of which role allows a user something, or which came closest and what is in its way. Names only
  * the roles that the caller may read; of the others it tells how many there are.
  */
-import type { FieldError } from '@stile/protocol/errors';
+import { type FieldError, invalidField } from '@stile/protocol/errors';
 import {
   actionsOf,
   isActionName,
@@ -20,7 +20,7 @@ import type { Access } from '../access.ts';
 import { isScopeId } from '../list/list-operation.ts';
 import type { Query } from '../http/query.ts';
 import { ok, operation, type Operation } from '../operation.ts';
-import { fieldErrors, refuseFaults, requestMessage } from '../schema/decode.ts';
+import { refuseFaults, requestMessage } from '../schema/decode.ts';
 import { schemaOf, type Output } from '../schema/field.ts';
 import { renderItem } from '../schema/render.ts';
 import { shownList, shownText } from '../schema/shared-fields.ts';
@@ -100,8 +100,7 @@ function readInput(query: Query): ExplainInput {
   if (type !== '' && !isResourceType(type)) fault('type', 'This is no resource type.');
   refuseFaults(requestMessage, faults);
   const placed = placeOf(resourceTypeOfId(id) ?? 'scope', type, action);
-  if ('fault' in placed)
-    throw fieldErrors(requestMessage, [{ name: placed.name, description: placed.fault }]);
+  if ('fault' in placed) throw invalidField(placed.name, placed.fault);
   return { userId, id, action, ...placed };
 }
 

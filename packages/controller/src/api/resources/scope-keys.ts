@@ -2,12 +2,12 @@
  * Keys over `/v1/scopes` (http-api.md §2.1). Stile keeps one ring of data keys for the whole installation: it is shown in every scope, and
  * rotated and destroyed in global alone.
  */
-import { StileError } from '@stile/protocol/errors';
+import { invalidField, StileError } from '@stile/protocol/errors';
 import { globalScopeId } from '@stile/protocol/ids';
 import type { KeyRingView } from '../../session/ending/key-ring.ts';
 import { isScopeId } from '../list/list-operation.ts';
 import { noContent, ok, operation, type Operation } from '../operation.ts';
-import { decodeAction, fieldErrors, requestMessage } from '../schema/decode.ts';
+import { decodeAction, requestMessage } from '../schema/decode.ts';
 import { schemaOf } from '../schema/field.ts';
 import { renderItem } from '../schema/render.ts';
 import { scopeField, shownList, shownText, shownTime } from '../schema/shared-fields.ts';
@@ -81,7 +81,7 @@ function keysOf({ rootKeyId, versions }: KeyRingView, scope: ScopeNode): object[
 function requireScopeId(id: string, name: 'id' | 'scope_id'): string {
   const scopeId = id === '' ? globalScopeId : id;
   if (isScopeId(scopeId, ['global', 'org', 'project'])) return scopeId;
-  throw fieldErrors(requestMessage, [{ name, description: 'Improperly formatted identifier.' }]);
+  throw invalidField(name, 'Improperly formatted identifier.');
 }
 
 /** @throws {StileError} failedPrecondition */
@@ -163,7 +163,7 @@ export function scopeKeyOperations(services: ApiServices): readonly Operation[] 
         );
         if (keyVersionId === undefined || !isId(keyVersionId, ['kdkv', 'krkv'])) {
           const description = 'Improperly formatted identifier.';
-          throw fieldErrors(requestMessage, [{ name: 'key_version_id', description }]);
+          throw invalidField('key_version_id', description);
         }
         return { scopeId: requireScopeId(scopeId ?? '', 'scope_id'), keyVersionId };
       },
@@ -190,6 +190,6 @@ async function destroy(services: ApiServices, keyVersionId: string, by: string):
   } catch (error) {
     if (!(error instanceof StileError) || error.code !== 'notFound') throw error;
     const description = `Key version "${keyVersionId}" does not exist.`;
-    throw fieldErrors(requestMessage, [{ name: 'key_version_id', description }]);
+    throw invalidField('key_version_id', description);
   }
 }

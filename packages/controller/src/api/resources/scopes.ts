@@ -1,12 +1,12 @@
 /** `/v1/scopes`: global, orgs and projects (http-api.md §2.1). Their keys are in scope-keys.ts. */
-import type { FieldError } from '@stile/protocol/errors';
+import { type FieldError, invalidField } from '@stile/protocol/errors';
 import { globalScopeId } from '@stile/protocol/ids';
 import type { ScopeRow } from '../../iam/scope-repository.ts';
 import type { Access } from '../access.ts';
 import { isScopeId, scopeListOperation } from '../list/list-operation.ts';
 import { listedItems } from '../list/listed-items.ts';
 import { noContent, ok, operation, type Operation } from '../operation.ts';
-import { decodeCreate, fieldErrors, requestMessage } from '../schema/decode.ts';
+import { decodeCreate } from '../schema/decode.ts';
 import { schemaOf, type Output } from '../schema/field.ts';
 import { renderItem, type VisibleFields } from '../schema/render.ts';
 import {
@@ -114,7 +114,7 @@ const idFaults = {
 
 function requireScopeId(id: string, verb: keyof typeof idFaults): string {
   if (isScopeId(id, ['global', 'org', 'project'])) return id;
-  throw fieldErrors(requestMessage, [{ name: 'id', description: idFaults[verb] }]);
+  throw invalidField('id', idFaults[verb]);
 }
 
 interface LocatedScope {
@@ -245,7 +245,7 @@ function updateOperation(services: ApiServices): Operation {
 
 function requireDeletable(id: string): string {
   if (id === globalScopeId) {
-    throw fieldErrors(requestMessage, [{ name: 'id', description: 'Invalid to delete the global scope.' }]);
+    throw invalidField('id', 'Invalid to delete the global scope.');
   }
   return requireScopeId(id, 'delete');
 }

@@ -1,4 +1,5 @@
 /** `/v1/users`: people, their accounts, and which aliases lead somewhere for them (http-api.md §2.6, tokens.md §4.1). */
+import { invalidField } from '@stile/protocol/errors';
 import type { UserDetail } from '../../iam/user/user-service.ts';
 import type { UserRow } from '../../iam/user-repository.ts';
 import type { Alias } from '../../alias/alias.ts';
@@ -7,7 +8,7 @@ import { grantsHash, isScopeId, scopeListOperation } from '../list/list-operatio
 import { listPage, readListParameters } from '../list/list-page.ts';
 import { listedItems } from '../list/listed-items.ts';
 import { noContent, ok, operation, type Call, type Gate, type Operation } from '../operation.ts';
-import { decodeCreate, fieldErrors, requestMessage } from '../schema/decode.ts';
+import { decodeCreate } from '../schema/decode.ts';
 import { schemaOf, type Output } from '../schema/field.ts';
 import { renderItem, type VisibleFields } from '../schema/render.ts';
 import {
@@ -88,7 +89,7 @@ const aliasSchema = schemaOf('ResolvableAlias', {
 function requireListedUser(call: Call): string {
   const id = requirePathId(call.id, 'read', ['u']);
   if (id !== 'u_recovery') return id;
-  throw fieldErrors(requestMessage, [{ name: 'id', description: 'u_recovery has no aliases.' }]);
+  throw invalidField('id', 'u_recovery has no aliases.');
 }
 
 function show(alias: Alias): object {

@@ -1,7 +1,7 @@
 /** The certificate authority of the cluster, under `/v1/workers` (http-api.md §2.16). */
+import { invalidField } from '@stile/protocol/errors';
 import { globalScopeId } from '@stile/protocol/ids';
 import { ok, operation, type Operation } from '../operation.ts';
-import { fieldErrors, requestMessage } from '../schema/decode.ts';
 import { schemaOf } from '../schema/field.ts';
 import { renderItem } from '../schema/render.ts';
 import { shownList, shownText, shownTime } from '../schema/shared-fields.ts';
@@ -61,7 +61,7 @@ function authorityOperation(
 /** The scope of the query. @throws {StileError} invalidArgument */
 function requireGlobal(scopeId: string): string {
   if (scopeId === globalScopeId) return scopeId;
-  throw fieldErrors(requestMessage, [{ name: 'scope_id', description: "Must be 'global'" }]);
+  throw invalidField('scope_id', "Must be 'global'");
 }
 
 /** The rows about the authority. */

@@ -1,6 +1,6 @@
 /** `/v1/workers`: processes that carry bytes; made here, enrolled over the cluster link (http-api.md §2.16). */
 import { registrationFingerprint, type RegistrationRequest } from '@stile/protocol';
-import { StileError, type FieldError } from '@stile/protocol/errors';
+import { type FieldError, invalidField, StileError } from '@stile/protocol/errors';
 import { globalScopeId } from '@stile/protocol/ids';
 import type { AclResource } from '../../iam/acl.ts';
 import {
@@ -16,14 +16,7 @@ import { Access } from '../access.ts';
 import { readListParameters } from '../list/list-page.ts';
 import { WorkTime } from '../list/work-time.ts';
 import { noContent, ok, operation, type Call, type Operation } from '../operation.ts';
-import {
-  decodeCreate,
-  decodeKinds,
-  fieldErrors,
-  fieldsMessage,
-  refuseFaults,
-  requestMessage,
-} from '../schema/decode.ts';
+import { decodeCreate, decodeKinds, fieldsMessage, refuseFaults } from '../schema/decode.ts';
 import { schemaOf, type Output } from '../schema/field.ts';
 import { renderItem, type VisibleFields } from '../schema/render.ts';
 import {
@@ -125,7 +118,7 @@ export function showWorker(
 function listScope(call: Call): string {
   const scopeId = call.query.text('scope_id');
   if (scopeId === globalScopeId) return scopeId;
-  throw fieldErrors(requestMessage, [{ name: 'scope_id', description: "Must be 'global' when listing." }]);
+  throw invalidField('scope_id', "Must be 'global' when listing.");
 }
 
 /** A plain list: no pages, no envelope fields (http-api.md §1.10). */
@@ -211,9 +204,7 @@ function registrationOf(text: string): RegistrationRequest {
     return requireRegistrationRequest(text);
   } catch (cause) {
     if (!(cause instanceof StileError)) throw cause;
-    throw fieldErrors(requestMessage, [
-      { name: 'worker_generated_auth_token', description: `This field could not be read: ${cause.message}.` },
-    ]);
+    throw invalidField('worker_generated_auth_token', `This field could not be read: ${cause.message}.`);
   }
 }
 

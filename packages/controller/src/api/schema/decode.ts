@@ -2,7 +2,7 @@
  * Reads request bodies by their field table: JSON values to typed ones, every fault under its field name. Wrong types and
  * illegal values are 400, never a crash, whatever the body holds.
  */
-import { invalidRequestMessage, StileError, type FieldError } from '@stile/protocol/errors';
+import { type FieldError, invalidField, invalidRequestMessage, StileError } from '@stile/protocol/errors';
 import type { JsonObject } from '../http/body.ts';
 import type { Field, FieldTable, Input, ObjectField, Schema } from './field.ts';
 import { isStorable, textProblem } from './text-rules.ts';
@@ -174,7 +174,7 @@ export function decodeKinds(fields: FieldTable, body: JsonObject, errors: FieldE
     const value = decodeField(field, raw);
     if (value !== undefined) decoded[name] = value;
     else if (field.kind === 'object' && field.strict === true) {
-      throw fieldErrors(requestMessage, [{ name, description: strictMismatch }]);
+      throw invalidField(name, strictMismatch);
     } else errors.push({ name, description: kindWords[field.kind] });
   }
   return decoded;
@@ -184,7 +184,7 @@ export function decodeKinds(fields: FieldTable, body: JsonObject, errors: FieldE
  * Names what the table does not have. Boundary drops such fields (http-api.md §1.3); calls that are ours alone refuse them where one that is
  * dropped, or misspelt, would do more than was asked for.
  */
-export function refuseUnknownFields(fields: FieldTable, body: JsonObject, errors: FieldError[]): void {
+export function checkUnknown(fields: FieldTable, body: JsonObject, errors: FieldError[]): void {
   const unknown = Object.keys(body).filter((name) => !Object.hasOwn(fields, name));
   for (const name of unknown.slice(0, mostNamed)) {
     // The name is the sender's text.

@@ -2,9 +2,9 @@
  * Pages of the Cluster API (tokens.md §4.2): `limit`, and `start`, which is the `next` of the page before. A `next` names the last row that was
  * shown, so that pages stay whole while rows come and go; it is signed and serves the same query of the same user only.
  */
+import { invalidField } from '@stile/protocol/errors';
 import { createHash } from 'node:crypto';
 import type { Call } from '../operation.ts';
-import { fieldErrors, requestMessage } from '../schema/decode.ts';
 import { openSignedText, signText, type TokenMac } from '../http/signed-text.ts';
 import type { ClusterParameter } from './cluster-operation.ts';
 
@@ -57,16 +57,13 @@ export const offsetParameter: ClusterParameter = {
   schema: { type: 'integer', minimum: 0, maximum: mostSkipped },
 };
 
-const fault = (name: string, description: string): Error =>
-  fieldErrors(requestMessage, [{ name, description }]);
-
 /** A whole number of the query; undefined when it is absent. @throws {StileError} invalidArgument */
 function wholeNumber(call: Call, name: string, range: readonly [number, number]): number | undefined {
   if (!call.query.names.includes(name)) return undefined;
   const text = call.query.text(name);
   const value = /^\d{1,7}$/.test(text) ? Number(text) : NaN;
   if (value >= range[0] && value <= range[1]) return value;
-  throw fault(name, `This parameter must be a whole number from ${range[0]} to ${range[1]}.`);
+  throw invalidField(name, `This parameter must be a whole number from ${range[0]} to ${range[1]}.`);
 }
 
 /** What a `next` is tied to: who asks, what for, and every parameter that is not about the page; 128 bits. */
@@ -89,11 +86,12 @@ export function readPage<P extends object>(path: string, call: Call, keys: Token
   const offset = wholeNumber(call, 'offset', [0, mostSkipped]);
   const query = queryKey(path, call);
   if (!call.query.names.includes('start')) return { limit, after: undefined, offset, query };
-  if (offset !== undefined) throw fault('offset', 'This parameter cannot be used together with start.');
+  if (offset !== undefined)
+    throw invalidField('offset', 'This parameter cannot be used together with start.');
   // Signed by nextOf over exactly this shape.
   const opened = openSignedText(label, call.query.text('start'), keys) as { q: string; p: P } | undefined;
   if (opened?.q !== query) {
-    throw fault('start', 'This is not the next of an earlier page of the same query.');
+    throw invalidField('start', 'This is not the next of an earlier page of the same query.');
   }
   return { limit, after: opened.p, offset, query };
 }

@@ -12,7 +12,7 @@ import type { AuthTokenType } from '../../auth/token/auth-token.ts';
 import type { Connection, Database } from '../../store/database.ts';
 import { record } from '../../store/deleted-resource-repository.ts';
 import { notFound } from '../../store/store-error.ts';
-import { endTokensOf, type EndedTokens } from './auth-token-ending.ts';
+import { endTokensOf, nothingEnded, type EndedTokens } from './auth-token-ending.ts';
 
 /** Kinds that end with what proved them. */
 export const provenTypes: readonly AuthTokenType[] = ['login', 'web', 'one-time'];
@@ -85,7 +85,7 @@ export class AccountEnding {
     by: { readonly userId: string; readonly authTokenId?: string | undefined },
     store: (also: (tx: Connection) => Promise<void>) => Promise<T>,
   ): Promise<PasswordChange<T>> {
-    let ended: EndedTokens = { authTokenIds: [], tokens: [], sessionIds: [] };
+    let ended = nothingEnded;
     let apiTokensKept = 0;
     const result = await store(async (tx) => {
       if (!this.#settings.revokeOnPasswordChange) return;

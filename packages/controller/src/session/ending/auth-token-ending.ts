@@ -46,6 +46,9 @@ export interface EndedTokens {
   readonly sessionIds: readonly string[];
 }
 
+/** What a transaction ended that ended nothing. */
+export const nothingEnded: EndedTokens = { authTokenIds: [], tokens: [], sessionIds: [] };
+
 /** What came of an end when the workers had answered, or two seconds were over. */
 export interface Revocation {
   readonly authTokenIds: readonly string[];

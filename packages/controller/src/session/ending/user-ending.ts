@@ -22,7 +22,7 @@ import type { IamUserTable } from '../../store/schema.ts';
 import { bumpVersion, holdVersion } from '../../store/versioned-update.ts';
 import { beginEndingAndTell } from '../session-ending.ts';
 import { provenTypes } from './account-ending.ts';
-import { endTokensOf, type EndedTokens } from './auth-token-ending.ts';
+import { endTokensOf, nothingEnded, type EndedTokens } from './auth-token-ending.ts';
 import { notFound, wrongVersion } from '../../store/store-error.ts';
 import type { SessionSelector } from '../session-repository.ts';
 
@@ -31,8 +31,6 @@ const accountWords: MembershipWords = {
   isThere: (id) => `Account ${quoted(id)} is already associated with this user.`,
   isNotThere: (id) => `Account ${quoted(id)} is not associated with this user.`,
 };
-
-const nothingEnded: EndedTokens = { authTokenIds: [], tokens: [], sessionIds: [] };
 
 /** Which user is changed, as it was seen, and by whom. */
 export interface UserChange {

@@ -1,6 +1,6 @@
 /** `/api/v2/health/`: for load balancers, without a token. */
+import { invalidField } from '@stile/protocol/errors';
 import { ok } from '../../operation.ts';
-import { fieldErrors, requestMessage } from '../../schema/decode.ts';
 import type { ApiServices } from '../../services.ts';
 import { openClusterOperation, type ClusterOperation } from '../cluster-operation.ts';
 import { objectSchema } from '../schemas.ts';
@@ -37,9 +37,7 @@ export function healthOperation(services: ApiServices): ClusterOperation {
     async ({ query }) => {
       const ready = query.names.includes('ready') ? query.text('ready') : 'false';
       if (ready !== 'true' && ready !== 'false') {
-        throw fieldErrors(requestMessage, [
-          { name: 'ready', description: 'This parameter must be true or false.' },
-        ]);
+        throw invalidField('ready', 'This parameter must be true or false.');
       }
       if (ready === 'true') await services.readiness.require();
       return ok({});

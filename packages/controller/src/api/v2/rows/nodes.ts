@@ -1,10 +1,10 @@
 /** `/api/v2/nodes/` and what a node carries: controllers and workers, and the proxied connections of a worker. */
+import { invalidField } from '@stile/protocol/errors';
 import type { NamedConnection } from '../../../session/view/session-views.ts';
 import type { ClusterNode } from '../../../worker-registry/node.ts';
 import { refusal, type Access } from '../../access.ts';
 import { ok, type Call } from '../../operation.ts';
 import { required } from '../../resources/item.ts';
-import { fieldErrors, requestMessage } from '../../schema/decode.ts';
 import { isId } from '../../schema/text-rules.ts';
 import type { ApiServices } from '../../services.ts';
 import {
@@ -112,9 +112,7 @@ interface ConnectionsInput extends PageInput<RowPosition> {
 function readConnectionsInput(path: string, call: Call, services: ApiServices): ConnectionsInput {
   const ids = call.query.list('connections');
   if (ids !== undefined && (ids.length > mostNamed || !ids.every((id) => isId(id, ['sc'])))) {
-    throw fieldErrors(requestMessage, [
-      { name: 'connections', description: `At most ${mostNamed} ids \`sc_…\`, separated by commas.` },
-    ]);
+    throw invalidField('connections', `At most ${mostNamed} ids \`sc_…\`, separated by commas.`);
   }
   // Only one list, so that the page token has one text to be tied to.
   call.query.text('connections');

@@ -1,8 +1,8 @@
 /** `/api/v2/sessions/`: who is connected to what, which sessions move most bytes, and everything about one. */
+import { invalidField } from '@stile/protocol/errors';
 import type { HotPosition, HotSession, SessionView } from '../../../session/view/session-views.ts';
 import { ok, type Call } from '../../operation.ts';
 import { readScope, required, resourceIn } from '../../resources/item.ts';
-import { fieldErrors, requestMessage } from '../../schema/decode.ts';
 import { isId, isStorable } from '../../schema/text-rules.ts';
 import type { ApiServices } from '../../services.ts';
 import {
@@ -43,9 +43,6 @@ const windowSeconds = 10;
 const longestName = 500;
 const words = 'session:list in global (recursive): all sessions; without it the own ones';
 
-const fault = (name: string, description: string): Error =>
-  fieldErrors(requestMessage, [{ name, description }]);
-
 /** Whose sessions are asked for. */
 interface UserFilter {
   readonly username: string | undefined;
@@ -59,11 +56,12 @@ interface ListInput extends PageInput<RowPosition>, UserFilter {
 function readUserFilter({ query }: Call): UserFilter {
   const has = (name: string): boolean => query.names.includes(name);
   const [username, userId] = [query.text('username'), query.text('user_id')];
-  if (has('username') && has('user_id')) throw fault('user_id', 'Not together with username.');
+  if (has('username') && has('user_id')) throw invalidField('user_id', 'Not together with username.');
   if (has('username') && (username === '' || username.length > longestName || !isStorable(username))) {
-    throw fault('username', 'This parameter must be a login name.');
+    throw invalidField('username', 'This parameter must be a login name.');
   }
-  if (has('user_id') && !isId(userId, ['u'])) throw fault('user_id', 'This parameter must be an id `u_…`.');
+  if (has('user_id') && !isId(userId, ['u']))
+    throw invalidField('user_id', 'This parameter must be an id `u_…`.');
   return { username: has('username') ? username : undefined, userId: has('user_id') ? userId : undefined };
 }
 
@@ -72,7 +70,7 @@ function readFlag({ query }: Call, name: string, whenAbsent: boolean): boolean {
   if (!query.names.includes(name)) return whenAbsent;
   const text = query.text(name);
   if (text === 'true' || text === 'false') return text === 'true';
-  throw fault(name, 'This parameter must be true or false.');
+  throw invalidField(name, 'This parameter must be true or false.');
 }
 
 /** Ids of the users that are asked for; undefined = all. */
@@ -177,7 +175,7 @@ function readHotInput(path: string, call: Call, services: ApiServices): HotInput
   const nodeId = query.text('node_id');
   const isGiven = query.names.includes('node_id');
   if (isGiven && nodeId !== 'local' && !isId(nodeId, ['w', 'ctrl'])) {
-    throw fault('node_id', 'This parameter must be `w_…`, `ctrl_…` or `local`.');
+    throw invalidField('node_id', 'This parameter must be `w_…`, `ctrl_…` or `local`.');
   }
   return {
     ...readPage<HotPosition>(path, call, services.lists.keys),
@@ -287,7 +285,7 @@ function readSession(services: ApiServices): ClusterOperation {
     parse: ({ params }) => {
       const id = params['session_id'] ?? '';
       if (isId(id, ['s'])) return id;
-      throw fault('session_id', 'This must be an id `s_…`.');
+      throw invalidField('session_id', 'This must be an id `s_…`.');
     },
     locate: async (id) => {
       const session = required(await services.sessions.lookup(id));
