@@ -142,6 +142,25 @@ describe('requests', () => {
   });
 });
 
+describe('too many requests', () => {
+  const limited = (): StubAnswer => ({
+    status: 429,
+    body: { kind: 'ResourceExhausted', message: 'too many wrong codes; wait and try again' },
+    headers: { 'retry-after': '264' },
+  });
+
+  test('say when to try again', async () => {
+    const { stderr, exitCode } = await against(limited, ['targets', 'list', '-scope-id', 'p_1']);
+    expect(stderr).toMatch(/too many wrong codes.*\n\nTry again in 264 s\.\n$/s);
+    expect(exitCode).toBe(1);
+  });
+
+  test('are in JSON the answer and nothing else', async () => {
+    const { stderr } = await against(limited, ['targets', 'list', '-scope-id', 'p_1', '-format', 'json']);
+    expect(JSON.parse(stderr)).toMatchObject({ status_code: 429 });
+  });
+});
+
 describe('wrong command lines', () => {
   test.each([
     ['targets read -id', 'flag needs an argument: -id'],

@@ -63,6 +63,13 @@ describe('stile sessions watch', () => {
     expect(api.requests[0]?.path).toBe('/v1/events?topic=sessions&scope_id=global&recursive=true');
   });
 
+  test('says what to do about a token that has ended', async () => {
+    const api = await serve(all);
+    const run = await runCli(['sessions', 'watch', '-addr', api.address], { STILE_TOKEN: 'at_1_s1x' });
+    expect(run.exitCode).toBe(1);
+    expect(run.stderr).toContain('The token of STILE_TOKEN is not valid (any more)');
+  });
+
   test('prints one line of JSON for each event with -format json', async () => {
     const api = await serve(all);
     const run = await runCli(['sessions', 'watch', '-recursive', '-format', 'json', '-addr', api.address]);
